@@ -1,0 +1,93 @@
+"""Where and how fast work runs, never what it computes: worker processes and seeds that ignore them."""
+
+import hashlib
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeParams:
+    """Section `compute`. No stage tracks it, because no output depends on it."""
+
+    device: str  # auto, cpu, cuda, cuda:0 ...
+    threads: int  # of one training process; fixed, not read from the machine: it may change the last bit of a sum
+    workers: int  # processes side by side (extraction, folds); 0 = one per core
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ValueError(f"threads is {self.threads}; give 1 or more")
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}; give 0 (one per core) or more")
+
+
+def seed_for(*parts: object) -> int:
+    """A 63-bit seed from any parts, the same on every machine and in every process.
+
+    Seeding by content (seed, clip id, epoch) instead of by draw order is what makes augmentation
+    independent of the number of workers.
+    """
+    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def generator(*parts: object) -> np.random.Generator:
+    """A numpy generator seeded by seed_for(*parts)."""
+    return np.random.default_rng(seed_for(*parts))
+
+
+def parallel(
+    function: Callable[[Unit], Result], units: Sequence[Unit], compute: ComputeParams, label: str
+) -> Iterator[Result]:
+    """function over units in worker processes, results in the order of units, with a progress bar.
+
+    Args:
+        function: a module-level function or functools.partial of one (it is pickled).
+        label: what the progress bar counts.
+
+    Raises:
+        whatever function raises first, in the order of units; RuntimeError when a worker was
+        killed (most often for memory).
+    """
+    workers = max(1, min(len(units), compute.workers or _cores()))
+    if workers == 1:
+        yield from progress(map(function, units), len(units), label)
+        return
+    # spawn: a forked child would inherit the thread pools of torch and OpenCV in an unknown state.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            yield from progress(pool.map(function, units), len(units), label)
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"{label}: a worker process was killed; lower compute.workers if memory ran out"
+            ) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _cores() -> int:
+    """Cores this process may use; a container's limit counts where the system tells it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def progress(items: Iterable[Result], total: int, label: str) -> Iterator[Result]:
+    """items with a progress bar on stderr."""
+    return iter(tqdm(items, total=total, desc=label, mininterval=progress_interval(), dynamic_ncols=True))
+
+
+def progress_interval() -> float:
+    """Seconds between updates of a progress bar: few lines where stderr is a file, as in a CI log."""
+    return 0.2 if sys.stderr.isatty() else 10.0
