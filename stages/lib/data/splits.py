@@ -1,0 +1,172 @@
+"""Classes and splits of a role: who trains, who validates, who tests, and what a clip is called."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from stages.lib.compute import seed_for
+from stages.lib.corpora.clip import COARSE, Clip, Corpus
+from stages.lib.data import disjoint
+
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actors:
+    """Speakers held out; all others train. A number stands for the speaker whose name ends in it (5: Actor_05)."""
+
+    val: list[int | str]
+    test: list[int | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmotionParams:
+    """Section manifest.emotion."""
+
+    classes: Literal[8, 4]  # 8: the corpus's own categories; 4: neutral, positive, negative, surprise
+    split: Literal["actor", "stratified"]
+    actors: Actors  # for split: actor
+    ratios: list[float]  # train, val, test; for split: stratified
+
+    def __post_init__(self) -> None:
+        if len(self.ratios) != 3 or min(self.ratios) <= 0 or abs(sum(self.ratios) - 1) > 1e-6:
+            raise ValueError(f"ratios is {self.ratios}; give train, val and test, each above 0, that sum to 1")
+        for name, listed in vars(self.actors).items():
+            if len(set(listed)) != len(listed):
+                raise ValueError(f"actors.{name} is {listed}; name each speaker once")
+        if both := sorted(set(self.actors.val) & set(self.actors.test), key=str):
+            raise ValueError(f"actors has {', '.join(map(str, both))} in both val and test; leave each in one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AffectParams:
+    """Section manifest.affect."""
+
+    split: Literal["sessions"]
+
+
+def classify(clips: Iterable[Clip], corpus: Corpus, role: str, classes: int) -> tuple[dict[str, str], list[str]]:
+    """Class of each clip and all class names in index order.
+
+    In the emotion role classes is 8 (the corpus's own categories) or 4 (COARSE), and clips of a category
+    that names no emotion have no class. In the affect role the class is the corpus's own category.
+    """
+    if role == "affect":
+        labels = {clip.id: clip.emotion for clip in clips}
+        return labels, list(corpus.emotions or sorted(set(labels.values())))
+    named = [clip for clip in clips if clip.emotion not in corpus.unlabelled]
+    if classes == 8:
+        labels = {clip.id: clip.emotion for clip in named}
+        return labels, list(corpus.emotions or sorted(set(labels.values())))
+    if unknown := sorted({clip.emotion for clip in named} - set(corpus.coarse)):
+        raise ValueError(
+            f"manifest.emotion.classes is 4, but {', '.join(unknown)} belongs to none of {', '.join(COARSE)}; "
+            "use 8 (the corpus's own categories)"
+        )
+    return {clip.id: corpus.coarse[clip.emotion] for clip in named}, list(COARSE)
+
+
+def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
+    """Clip id -> train, val or test by lists of speakers.
+
+    Raises:
+        ValueError: a number fits several speakers, or two entries name the same speaker.
+    """
+    part_of: dict[str, str] = {}
+    known = _by_entry(clips)
+    for part, listed in (("val", params.actors.val), ("test", params.actors.test)):
+        for entry in listed:
+            fits = known.get(entry, [])
+            if len(fits) > 1:
+                raise ValueError(f"manifest.emotion.actors.{part}: {entry} fits {', '.join(fits)}; write the full name")
+            if fits and fits[0] in part_of:
+                raise ValueError(
+                    f"manifest.emotion.actors names {fits[0]} twice; leave it in one of val and test, once"
+                )
+            part_of |= {speaker: part for speaker in fits}
+    return {clip.id: part_of.get(clip.speaker, "train") for clip in clips}
+
+
+def absent_actors(clips: list[Clip], params: EmotionParams) -> list[str]:
+    """Entries of manifest.emotion.actors that no speaker of the corpus answers to."""
+    known = _by_entry(clips)
+    return [str(entry) for entry in params.actors.val + params.actors.test if entry not in known]
+
+
+def _by_entry(clips: Iterable[Clip]) -> dict[int | str, list[str]]:
+    """What may stand in manifest.emotion.actors -> the speakers it fits: full names, and numbers that names end in."""
+    known: dict[int | str, list[str]] = {}
+    for speaker in sorted({clip.speaker for clip in clips}):
+        known.setdefault(speaker, []).append(speaker)
+        if number := re.search(r"\d+$", speaker):
+            known.setdefault(int(number[0]), []).append(speaker)
+    return known
+
+
+def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
+    """Clip id -> train, val or test, within each emotion at random in the given ratios.
+
+    Speakers are in several parts, so scores are far too good: for comparison with older work only.
+    The n clips of an emotion are cut at round(n * cumulative ratio), halves up.
+    """
+    groups: dict[str, list[str]] = {}
+    for clip in clips:
+        groups.setdefault(clip.emotion, []).append(clip.id)
+    part_of = {}
+    for emotion, ids in groups.items():
+        # By a hash of each id rather than a shuffle: another clip more moves hardly any other.
+        ids.sort(key=lambda clip_id: seed_for(seed, "stratified", emotion, clip_id))
+        train, val, _ = params.ratios
+        cuts = [int(round(len(ids) * share, 6) + 0.5) for share in (train, train + val)]
+        part_of |= {clip_id: PARTS[sum(i >= cut for cut in cuts)] for i, clip_id in enumerate(ids)}
+    return part_of
+
+
+def by_session(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> the session as text: one fold a recording session.
+
+    Raises:
+        ValueError: the corpus has no sessions.
+    """
+    if any(clip.session is None for clip in clips):
+        raise ValueError("manifest.affect.split is sessions, but the corpus has none; choose another corpus")
+    return {clip.id: str(clip.session) for clip in clips}
+
+
+Splitter = Callable[..., dict[str, str]]
+EMOTION_SPLITS: dict[str, Splitter] = {"actor": by_actor, "stratified": stratified}
+AFFECT_SPLITS: dict[str, Splitter] = {"sessions": by_session}
+OVERLAPPING = {"stratified"}  # splits that put a speaker into several parts on purpose
+
+
+def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> split (emotion role) or fold (affect role), checked.
+
+    Raises:
+        ValueError: a split is empty, there are fewer than three folds, or a speaker is in two of them.
+    """
+    splitters = EMOTION_SPLITS if role == "emotion" else AFFECT_SPLITS
+    part_of = splitters[params.split](clips, params, seed)
+    sizes = {part: 0 for part in PARTS} if role == "emotion" else {}
+    for part in part_of.values():
+        sizes[part] = sizes.get(part, 0) + 1
+    if empty := [part for part, size in sizes.items() if not size]:
+        remedy = "ratios" if params.split == "stratified" else f"actors (speakers: {_few({c.speaker for c in clips})})"
+        raise ValueError(
+            f"manifest.emotion.split is {params.split} and leaves {', '.join(empty)} empty; "
+            f"change manifest.emotion.{remedy} or the corpus"
+        )
+    if role == "affect" and len(sizes) < 3:
+        raise ValueError(
+            f"manifest.affect.split is {params.split} and gives folds {', '.join(sorted(sizes))}; "
+            "testing, validating and training take three or more"
+        )
+    if params.split not in OVERLAPPING:
+        disjoint.within(clips, part_of, f"manifest.{role}.split: {params.split}")
+    return part_of
+
+
+def _few(names: Iterable[str]) -> str:
+    names = sorted(names)
+    return ", ".join(names[:8]) + (f", ... {names[-1]}" if len(names) > 8 else "")

@@ -1,0 +1,46 @@
+"""What the manifest tells the reader of the log."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from stages.lib.corpora.clip import Reject
+from stages.lib.data import splits
+from stages.lib.data.clips import ClipMedia
+from stages.lib.data.labels import CorpusFacts
+
+
+def reasons(rejects: Iterable[Reject]) -> str:
+    """The most frequent kinds of reason with their counts."""
+    counts = Counter(reject.reason.partition(": ")[0] for reject in rejects)
+    return "; ".join(f"{count} x {reason}" for reason, count in counts.most_common(6))
+
+
+def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent: list[str]) -> str:
+    """Clips, speakers and classes of each split, as a table.
+
+    Args:
+        rows: columns speaker, label, split.
+        absent: speakers that params name and the corpus lacks.
+    """
+    hours = sum(clip.duration for clip in media) / 3600
+    no_sound, no_picture = sum(not clip.audio for clip in media), sum(not clip.video for clip in media)
+    table = pd.crosstab(rows["split"], rows["label"]).reindex(columns=facts.classes, fill_value=0)
+    table.insert(0, "speakers", rows.groupby("split")["speaker"].nunique())
+    table.insert(0, "clips", rows.groupby("split").size())
+    if facts.role == "emotion":
+        table = table.reindex(splits.PARTS)
+    lines = [
+        f"{facts.role}: {facts.corpus}{' (synthetic)' if facts.synthetic else ''}, {facts.clips} clips, "
+        f"{facts.speakers} speakers, {hours:.2f} h, {facts.rejected} rejected; "
+        f"{no_sound} without sound, {no_picture} without picture",
+        table.rename_axis(index=None, columns=None).to_string(),
+    ]
+    if absent:
+        lines.append(f"manifest.emotion.actors names speakers that are not there: {', '.join(absent)}")
+    if facts.speaker_overlap:
+        lines.append(
+            f"manifest.emotion.split is {facts.split}: speakers are in several splits, scores will be too good"
+        )
+    return "\n".join(lines) + "\n"

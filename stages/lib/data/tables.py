@@ -1,0 +1,52 @@
+"""CSV and JSON files between stages: whole, in one form, and never half-written under their final name."""
+
+from pathlib import Path
+
+import pandas as pd
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write UTF-8 text under a temporary name in the same folder, then rename."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.part")
+    # surrogateescape: file names on disk need not be valid UTF-8, yet must come back as they are.
+    part.write_bytes(text.encode("utf-8", errors="surrogateescape"))
+    part.replace(file)
+
+
+def write_csv(file: Path, table: pd.DataFrame) -> None:
+    """Header, '\\n' line ends, empty cell = missing, floats in their shortest exact form."""
+    write_text(file, table.to_csv(index=False, lineterminator="\n"))
+
+
+def read_csv(file: Path, columns: tuple[str, ...], numbers: tuple[str, ...], remedy: str) -> pd.DataFrame:
+    """Read a table that write_csv wrote.
+
+    Args:
+        columns: exactly these, in this order.
+        numbers: those of them that are float64 (empty cell = NaN); the others are object columns of
+            str (empty cell = None): an id of digits stays text, and the word "NA" stays a word.
+        remedy: what to do when the file is not there or not of this form.
+
+    Raises:
+        ValueError: the file is missing, has other columns, or a number is not one.
+    """
+    if not file.is_file():
+        raise ValueError(f"{file}: no such file; {remedy}")
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        table = pd.read_csv(stream, dtype=str, na_filter=False)
+    if tuple(table.columns) != columns:
+        raise ValueError(f"{file}: columns are {', '.join(table.columns)}, expected {', '.join(columns)}; {remedy}")
+    for name in columns:
+        if name in numbers:
+            table[name] = _numbers(table[name], file, remedy)
+        else:
+            table[name] = pd.Series([value or None for value in table[name]], index=table.index, dtype=object)
+    return table
+
+
+def _numbers(column: pd.Series, file: Path, remedy: str) -> pd.Series:
+    try:
+        return pd.Series([float(value) if value else float("nan") for value in column], column.index, dtype="float64")
+    except ValueError as error:
+        raise ValueError(f"{file} column {column.name}: {error}; {remedy}") from error
