@@ -1,0 +1,97 @@
+"""Log-mel spectrograms of a fixed length, in dB."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torchaudio
+
+from stages.lib import params
+from stages.lib.data.clips import ClipMedia
+from stages.lib.features import noise, store
+from stages.lib.media.audio import SAMPLE_RATE, read_waveform
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Section `features.mel`."""
+
+    seconds: float  # shorter recordings are padded with zeros, longer ones cut
+    n_fft: int  # samples at 16 kHz, also the window's length
+    hop: int  # samples
+    mels: int
+    top_db: float | None  # floor below the loudest point of the spectrogram; null = none
+    dtype: Literal["float16", "float32"]
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "n_fft", "hop", "mels"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; give more than 0")
+        if self.top_db is not None and self.top_db <= 0:
+            raise ValueError(f"top_db is {self.top_db}; give more than 0, or null for no floor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelExtractor:
+    """Arrays `mel` [frames, mels] dB and `length` [1], the number of frames that are not padding."""
+
+    params: Params
+    noise: noise.NoiseViews
+    modality = "audio"
+
+    @property
+    def views(self) -> list[str]:
+        return self.noise.names
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "sample_rate": SAMPLE_RATE,
+            "hop_seconds": self.params.hop / SAMPLE_RATE,
+            "unit": "dB",
+            "noise": self.noise.source,
+        }
+
+    def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
+        torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
+        waveforms = self.noise.make(read_waveform(root / clip.audio), clip.id)
+        log_mel, length = log_mels(waveforms, self.params)
+        views = {
+            name: {"mel": rows, "length": np.array([length], np.int32)}
+            for name, rows in zip(self.views, log_mel, strict=True)
+        }
+        return views, {"cut": int(waveforms.shape[1] > _samples(self.params))}
+
+
+def configure(file: Path, role: str) -> MelExtractor:
+    """The extractor for a role."""
+    return MelExtractor(params=params.read(file, "features.mel", Params), noise=noise.configure(file, role))
+
+
+def log_mels(waveforms: np.ndarray, settings: Params) -> tuple[np.ndarray, int]:
+    """waveforms [B, samples] -> log-mel [B, T, mels] in dB, T = 1 + padded samples // hop, and real frames.
+
+    Frame t is centred on sample t * hop. Power 1 is 0 dB; the floor is 1e-10, or top_db below the maximum.
+    """
+    samples = _samples(settings)
+    real = min(waveforms.shape[1], samples)
+    window = np.zeros((len(waveforms), samples), np.float32)
+    window[:, :real] = waveforms[:, :real]
+    spectrogram, to_db = _transforms(settings)
+    # [B, 1, M, T]: the extra axis keeps the floor of top_db a recording's own.
+    decibel = to_db(spectrogram(torch.from_numpy(window).unsqueeze(1))).squeeze(1).transpose(1, 2)
+    return decibel.contiguous().numpy().astype(settings.dtype), min(1 + real // settings.hop, decibel.shape[1])
+
+
+def _samples(settings: Params) -> int:
+    return round(settings.seconds * SAMPLE_RATE)
+
+
+@lru_cache(maxsize=1)
+def _transforms(settings: Params) -> tuple[torch.nn.Module, torch.nn.Module]:
+    spectrogram = torchaudio.transforms.MelSpectrogram(
+        SAMPLE_RATE, n_fft=settings.n_fft, win_length=settings.n_fft, hop_length=settings.hop, n_mels=settings.mels
+    )
+    return spectrogram, torchaudio.transforms.AmplitudeToDB("power", top_db=settings.top_db)

@@ -1,0 +1,145 @@
+"""A unit vector that tells speakers apart."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+import torchaudio
+
+from stages.lib import params, runtime
+from stages.lib.compute import ComputeParams
+from stages.lib.data.clips import ClipMedia
+from stages.lib.features import store
+from stages.lib.media.audio import SAMPLE_RATE, read_waveform
+
+if TYPE_CHECKING:
+    from transformers import WavLMForXVector
+
+STATISTICS_DIM = 192  # as ECAPA-TDNN's, so that one can take the place of the other
+BANDS = 64
+SHORTEST = SAMPLE_RATE  # samples; the networks' pooling needs some frames, shorter sounds are continued by silence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Section `features.speaker`."""
+
+    model: Literal["statistics", "xvector", "ecapa"]  # no weights needed; WavLM x-vector; ECAPA-TDNN
+    source: str | None  # hub id or folder of the weights; null = the usual ones
+
+    def __post_init__(self) -> None:
+        if self.model == "statistics" and self.source is not None:
+            raise ValueError(f"source is {self.source!r}, but the statistics embedding has no weights; set it to null")
+
+
+USUAL = {"xvector": "microsoft/wavlm-base-plus-sv", "ecapa": "speechbrain/spkrec-ecapa-voxceleb"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakerExtractor:
+    """Array `embedding` [1, D] of Euclidean norm 1: D 192 (statistics, ecapa) or 512 (xvector)."""
+
+    params: Params
+    device: str = field(repr=False)
+    modality = "audio"
+
+    @property
+    def views(self) -> list[str]:
+        return [store.CLEAN]
+
+    def facts(self) -> dict[str, Any]:
+        source = self.params.source or USUAL.get(self.params.model)
+        return {"model": self.params.model, "source": source, "untrained": source is None, "sample_rate": SAMPLE_RATE}
+
+    def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
+        torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
+        waveform = read_waveform(root / clip.audio)
+        short = len(waveform) < SHORTEST
+        if short:
+            waveform = np.pad(waveform, (0, SHORTEST - len(waveform)))
+        vector = EMBEDDINGS[self.params.model](torch.from_numpy(waveform), self.params.source, self.device)
+        vector = vector.double() / vector.double().norm()
+        return {store.CLEAN: {"embedding": vector.float()[None].numpy()}}, {"padded": int(short)}
+
+
+def configure(file: Path, role: str) -> SpeakerExtractor:
+    """The extractor; the same for both roles."""
+    settings = params.read(file, "features.speaker", Params)
+    return SpeakerExtractor(params=settings, device=params.read(file, "compute", ComputeParams).device)
+
+
+def statistics(waveform: torch.Tensor, source: None, device: str) -> torch.Tensor:
+    """waveform [samples] -> [192]: the spectrum's long-term shape, a classic speaker cue.
+
+    Mean and standard deviation over the frames within 30 dB of the loudest of 64 log-mel bands, each
+    frame's level removed first; turned by a fixed random rotation into the space of 192 dimensions, which
+    keeps all distances. No training, so similarity within a speaker is much weaker than ECAPA-TDNN's.
+    """
+    log_mel = (_spectrogram()(waveform) + 1e-10).log10() * 10  # [bands, T]
+    level = log_mel.mean(0)
+    shape = (log_mel - level)[:, level >= level.max() - 30]
+    mean, deviation = shape.mean(1), shape.std(1, correction=0)
+    return _rotation() @ torch.cat([mean, 2 * deviation])  # deviations are about half as large as means
+
+
+def xvector(waveform: torch.Tensor, source: str | None, device: str) -> torch.Tensor:
+    """waveform [samples] -> [512] (WavLM with an x-vector head, Chen et al. 2022)."""
+    model = _xvector(source or USUAL["xvector"], device)
+    with torch.inference_mode():
+        return model(waveform[None].to(model.device)).embeddings[0].cpu()
+
+
+def ecapa(waveform: torch.Tensor, source: str | None, device: str) -> torch.Tensor:
+    """waveform [samples] -> [192] (ECAPA-TDNN, Desplanques et al. 2020, through speechbrain)."""
+    with torch.inference_mode():
+        return _ecapa(source or USUAL["ecapa"], device).encode_batch(waveform[None]).reshape(-1).cpu()
+
+
+EMBEDDINGS = {"statistics": statistics, "xvector": xvector, "ecapa": ecapa}
+
+
+@lru_cache(maxsize=1)
+def _spectrogram() -> torch.nn.Module:
+    return torchaudio.transforms.MelSpectrogram(SAMPLE_RATE, n_fft=1024, win_length=640, hop_length=320, n_mels=BANDS)
+
+
+@lru_cache(maxsize=1)
+def _rotation() -> torch.Tensor:
+    """[192, 128] with orthonormal columns, the same in every run."""
+    gaussian = np.random.default_rng(0).standard_normal((STATISTICS_DIM, 2 * BANDS))
+    return torch.from_numpy(np.linalg.qr(gaussian)[0].astype(np.float32))
+
+
+@lru_cache(maxsize=1)
+def _xvector(source: str, device: str) -> "WavLMForXVector":
+    from transformers import WavLMForXVector
+
+    try:
+        return WavLMForXVector.from_pretrained(source).eval().to(runtime.device(device))
+    except (OSError, ValueError) as error:
+        raise _unavailable("xvector", source) from error
+
+
+@lru_cache(maxsize=1)
+def _ecapa(source: str, device: str) -> Any:
+    try:
+        from speechbrain.inference.speaker import EncoderClassifier
+    except ImportError as error:
+        raise ValueError(
+            "features.speaker.model is ecapa, which needs the optional package speechbrain; install it "
+            "(uv pip install speechbrain) or choose statistics or xvector"
+        ) from error
+    try:
+        return EncoderClassifier.from_hparams(source, run_opts={"device": str(runtime.device(device))})
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unavailable("ecapa", source) from error
+
+
+def _unavailable(model: str, source: str) -> ValueError:
+    return ValueError(
+        f"features.speaker.source {source!r} ({model}) is neither a folder with the model, nor in the local "
+        "cache, nor downloadable; connect to the network once, name a folder, or choose model statistics"
+    )

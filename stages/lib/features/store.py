@@ -1,0 +1,187 @@
+"""The feature cache's files: a folder of few large arrays, read as memory maps.
+
+    index.json      ids, views, arrays (dtype, shape, lengths), facts
+    <array>.npy     rows of all clips, sorted by id, then in the order of views
+
+A clip's rows of one view are one slice [T, ...]; T may be 0 (the clip lacks what the extractor needs).
+"""
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CLEAN = "clean"  # the view without added noise, always the first
+
+Views = dict[str, dict[str, np.ndarray]]  # view -> array name -> rows [T, ...]
+
+
+class FeatureStore:
+    """Reader of one feature folder. Arrays stay on disk; a slice is read when it is used."""
+
+    def __init__(self, folder: Path):
+        """Check index and array sizes.
+
+        Raises:
+            ValueError: no such cache, or a file does not hold what the index says; names file and remedy.
+        """
+        self.folder = Path(folder)
+        index = _read_index(self.folder)
+        self.ids: list[str] = index["ids"]
+        self.views: list[str] = index["views"]
+        self.facts: dict[str, Any] = index["facts"]  # how it was extracted, counts of what was special
+        self.missing: list[str] = index["missing"]  # ids without sound (or picture): length 0
+        self._missing = frozenset(self.missing)
+        self._row = {clip: i for i, clip in enumerate(self.ids)}
+        self._view = {view: i for i, view in enumerate(self.views)}
+        self._arrays: dict[str, np.ndarray] = {}
+        self._offsets: dict[str, np.ndarray] = {}
+        for name, entry in index["arrays"].items():
+            self._arrays[name] = _open_array(self.folder / f"{name}.npy", entry)
+            lengths = np.asarray(entry["lengths"], np.int64).reshape(-1)
+            self._offsets[name] = np.concatenate([[0], np.cumsum(lengths)])
+            if len(lengths) != len(self.ids) * len(self.views) or self._offsets[name][-1] != entry["shape"][0]:
+                raise ValueError(_damaged(self.folder / "index.json", f"the lengths of {name} do not add up"))
+
+    def __reduce__(self) -> tuple:
+        return FeatureStore, (self.folder,)  # a worker process opens the files itself instead of receiving them
+
+    @property
+    def arrays(self) -> list[str]:
+        """Names of the arrays."""
+        return list(self._arrays)
+
+    def dim(self, array: str) -> tuple[int, ...]:
+        """Shape of one row, such as (768,)."""
+        return self._known(array, self._arrays).shape[1:]
+
+    def length(self, clip: str, array: str, view: str = CLEAN) -> int:
+        """Number of rows T of a clip; 0 where it is missing."""
+        if clip in self._missing:  # of every array, even where no clip has any
+            return 0
+        start, stop = self._slice(clip, array, view)
+        return stop - start
+
+    def get(self, clip: str, array: str, view: str = CLEAN) -> np.ndarray:
+        """Rows [T, ...] of a clip: a read-only view of the file, not a copy.
+
+        Raises:
+            ValueError: unknown clip, array or view.
+        """
+        start, stop = self._slice(clip, array, view)
+        return self._arrays[array][start:stop]
+
+    def _slice(self, clip: str, array: str, view: str) -> tuple[int, int]:
+        offsets = self._known(array, self._offsets)
+        at = self._known(clip, self._row, "clip") * len(self.views) + self._known(view, self._view)
+        return int(offsets[at]), int(offsets[at + 1])
+
+    def _known(self, name: str, table: dict[str, Any], what: str = "") -> Any:
+        try:
+            return table[name]
+        except KeyError:
+            known = f"has {', '.join(table)}" if not what else f"has {len(table)} {what}s"
+            raise ValueError(
+                f"{self.folder}: no {name!r}; it {known}; run `dvc repro` if clips or params changed"
+            ) from None
+
+
+def write(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | None]], facts: dict[str, Any]) -> None:
+    """Write a whole feature folder, clip by clip in bounded memory; an existing one is replaced at the end.
+
+    Args:
+        clips: (id, rows of every view) sorted by id; None for a clip without this modality. All clips
+            have the same arrays, dtypes and row shapes.
+    """
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a killed run
+    partial.mkdir(parents=True)
+    ids, missing, writers = [], [], {}
+    for clip, rows in clips:
+        assert not ids or ids[-1] < clip, f"clips are not sorted by id: {ids[-1]} before {clip}"
+        ids.append(clip)
+        if rows is None:
+            missing.append(clip)
+        elif not writers:
+            writers = {name: _ArrayWriter(partial / f"{name}.npy", array) for name, array in rows[views[0]].items()}
+        for name, writer in writers.items():
+            for view in views:
+                writer.append(None if rows is None else rows[view][name])
+    index = {
+        "facts": facts,
+        "views": views,
+        "missing": missing,
+        "ids": ids,
+        "arrays": {name: writer.close(len(ids) * len(views)) for name, writer in writers.items()},
+    }
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}" for key, value in index.items())
+    (partial / "index.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+
+
+class _ArrayWriter:
+    """Rows appended to a .npy file whose header is completed at the end."""
+
+    def __init__(self, path: Path, example: np.ndarray):
+        self.dtype, self.row = example.dtype, example.shape[1:]
+        self.lengths: list[int] = []
+        self.file = path.open("wb")
+        self._header(0)
+
+    def _header(self, rows: int) -> None:
+        # numpy pads the header so that the first axis can grow in place: the size never changes.
+        content = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (rows, *self.row),
+        }
+        np.lib.format.write_array_header_1_0(self.file, content)
+
+    def append(self, rows: np.ndarray | None) -> None:
+        if rows is None:
+            self.lengths.append(0)
+            return
+        assert rows.dtype == self.dtype and rows.shape[1:] == self.row, f"{rows.dtype}{rows.shape} in {self.file.name}"
+        self.lengths.append(len(rows))
+        self.file.write(np.ascontiguousarray(rows).data)
+
+    def close(self, slices: int) -> dict[str, Any]:
+        """Complete the header; the slices before the first clip that has rows are empty."""
+        lengths = [0] * (slices - len(self.lengths)) + self.lengths
+        self.file.seek(0)
+        self._header(sum(lengths))
+        self.file.close()
+        return {"dtype": self.dtype.str, "shape": [sum(lengths), *self.row], "lengths": lengths}
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    path = folder / "index.json"
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; run `dvc repro` to extract these features")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(_damaged(path, str(error))) from error
+
+
+def _open_array(path: Path, entry: dict[str, Any]) -> np.ndarray:
+    """The memory map, after its shape, dtype and the file's size were compared with the index."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(_damaged(path, str(error))) from error
+    if list(array.shape) != entry["shape"] or array.dtype.str != entry["dtype"]:
+        expected = f"{entry['dtype']} {entry['shape']}"
+        raise ValueError(_damaged(path, f"holds {array.dtype.str} {list(array.shape)}, the index says {expected}"))
+    header = array.offset if isinstance(array, np.memmap) else path.stat().st_size - array.nbytes
+    if path.stat().st_size != header + array.nbytes:
+        raise ValueError(_damaged(path, f"is {path.stat().st_size} bytes, expected {header + array.nbytes}"))
+    return array
+
+
+def _damaged(path: Path, reason: str) -> str:
+    return f"{path}: {reason}; delete {path.parent} and run `dvc repro`"
