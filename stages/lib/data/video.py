@@ -1,0 +1,73 @@
+"""Frames of a clip from the cache, augmented in training, and features computed from them beforehand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torchvision.transforms.functional as VF
+from torch import Tensor
+
+from stages.lib.compute import generator
+from stages.lib.features.store import FeatureStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameAugmentParams:
+    """Each change hits a clip with its own probability and then all of its frames alike."""
+
+    blur: float  # probability of a Gaussian blur, kernel 3, 5 or 7
+    darken: float  # probability of darkening by a factor of 0.2 to 0.6
+    noise: float  # probability of Gaussian noise, standard deviation 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("blur", "darken", "noise"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}; a probability lies in 0 to 1")
+
+    @property
+    def active(self) -> bool:
+        return max(self.blur, self.darken, self.noise) > 0
+
+
+class FrameSource:
+    """Frames of a clip, RGB in [0, 1], [N, 3, H, W]."""
+
+    def __init__(self, store: FeatureStore, augment: FrameAugmentParams | None = None, seed: int = 0):
+        self.store, self.augment, self.seed = store, augment, seed
+
+    def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
+        """-> frames [N, 3, H, W], real frames (0 with one black frame where the clip has no picture)."""
+        frames = self.store.get(clip, "frames")
+        if not len(frames):
+            return torch.zeros(1, 3, *frames.shape[1:3]), 0
+        pixels = torch.from_numpy(frames.astype(np.float32)).permute(0, 3, 1, 2).contiguous() / 255.0
+        if epoch is not None and self.augment is not None:
+            pixels = augment_frames(pixels, self.augment, clip, epoch, self.seed)
+        return pixels, len(frames)
+
+
+class TensorSource:
+    """Features computed beforehand, such as the output of a frozen encoder."""
+
+    def __init__(self, features: Mapping[str, tuple[Tensor, int]]):
+        self.features = features
+
+    def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
+        """-> features [T, ...], real steps."""
+        return self.features[clip]
+
+
+def augment_frames(frames: Tensor, params: FrameAugmentParams, clip: str, epoch: int, seed: int) -> Tensor:
+    """frames [N, 3, H, W] in [0, 1] -> the same shape and range."""
+    if not params.active:
+        return frames
+    rng = generator(seed, "frames", epoch, clip)
+    blur, darken, noise = rng.random(3)
+    if blur < params.blur:
+        frames = VF.gaussian_blur(frames, [int(rng.choice([3, 5, 7]))] * 2)
+    if darken < params.darken:
+        frames = frames * rng.uniform(0.2, 0.6)
+    if noise < params.noise:
+        frames = frames + 0.02 * torch.from_numpy(rng.standard_normal(frames.shape, dtype=np.float32))
+    return frames.clamp(0.0, 1.0)

@@ -1,0 +1,80 @@
+"""Small parts that several models share.
+
+Shape letters, here and in every model file: B clips, T audio steps, N video frames, Q queries, K keys,
+D features, C classes, E embedding. Masks are [B, T], True = real.
+"""
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import StochasticDepth
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """x [B, T, D], mask [B, T] -> [B, D], the mean over real steps (0 where a row has none)."""
+    weight = mask.unsqueeze(-1).to(x.dtype)
+    # Zero padded values instead of multiplying them by 0: padding may hold anything, NaN included.
+    total = x.masked_fill(~mask.unsqueeze(-1), 0.0).sum(1)
+    return total / weight.sum(1).clamp(min=1.0)
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std with statistics of the training rows, kept as buffers so that they travel with the weights."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("std", torch.ones(size))
+
+    @torch.no_grad()
+    def fit(self, rows: Tensor) -> None:
+        """rows [R, D]: the training rows; a constant feature keeps std 1 and so becomes 0."""
+        rows = rows.double()
+        std, mean = torch.std_mean(rows, dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 1e-8, std, torch.ones_like(std)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., D] -> [..., D]."""
+        return (x - self.mean) / self.std
+
+    def invert(self, z: Tensor) -> Tensor:
+        """[..., D] -> [..., D], back to the original units."""
+        return z * self.std + self.mean
+
+
+class ModalityDropout(nn.Module):
+    """Zeroes the audio or the video embedding of a training clip, never both at once."""
+
+    def __init__(self, audio: float, video: float):
+        super().__init__()
+        self.audio, self.video = audio, video
+
+    def forward(self, audio: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
+        """audio [B, D], video [B, D] -> the same shapes."""
+        if not self.training:
+            return audio, video
+        # One draw decides both, from disjoint intervals: that is what excludes losing both.
+        draw = torch.rand(len(audio), 1, device=audio.device)
+        drop_audio = draw < self.audio
+        drop_video = (draw >= self.audio) & (draw < self.audio + self.video)
+        return audio.masked_fill(drop_audio, 0.0), video.masked_fill(drop_video, 0.0)
+
+
+class CrossAttention(nn.Module):
+    """Queries of one modality attend to the steps of another: LayerNorm(q + StochasticDepth(MHA(q, k, k)))."""
+
+    def __init__(self, dim: int, heads: int, dropout: float, stochastic_depth: float = 0.0):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True)
+        self.drop_branch = StochasticDepth(stochastic_depth, mode="row")
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, query: Tensor, keys: Tensor, key_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """query [B, Q, D], keys [B, K, D], key_mask [B, K] -> [B, Q, D], weights [B, heads, Q, K]."""
+        attended, weights = self.attention(
+            query, keys, keys, key_padding_mask=~key_mask, need_weights=True, average_attn_weights=False
+        )
+        return self.norm(query + self.drop_branch(attended)), weights

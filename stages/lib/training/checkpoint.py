@@ -1,0 +1,85 @@
+"""Checkpoints: weights as safetensors beside a JSON of the arguments that rebuild the model.
+
+The same weights give the same bytes, and nothing in a checkpoint is executed when it is read.
+"""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+def save(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
+    """Write model.safetensors and model.json into folder.
+
+    Args:
+        config: what a stage needs to build the model again and to say where its weights came from.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in sorted(model.state_dict().items())}
+    save_file(state, folder / "model.safetensors")
+    (folder / "model.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The config and weights that `save` wrote.
+
+    Raises:
+        ValueError: a file is missing or damaged.
+    """
+    try:
+        config = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder / 'model.json'}: {error}; run the stage that makes it (dvc repro)") from error
+    return config, read_weights(folder / "model.safetensors")
+
+
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """Weights of a .safetensors file, or of a .pt holding a state dict or {"model": state dict}.
+
+    Raises:
+        ValueError: the file is missing, damaged, or holds anything but tensors.
+    """
+    remedy = "give a .safetensors file, or a .pt with a state dict or {'model': state dict}"
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)  # never runs a pickle's code
+    except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{file}: not a readable checkpoint ({str(error).splitlines()[0]}); {remedy}") from error
+    state = state.get("model", state) if isinstance(state, Mapping) else state
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{file}: holds something else than named tensors; {remedy}")
+    return dict(state)
+
+
+def warm_start(model: nn.Module, state: Mapping[str, Tensor], source: str) -> dict[str, list[str]]:
+    """Copy the weights of state into model, name by name.
+
+    Args:
+        source: the checkpoint's path, for messages.
+
+    Returns:
+        {"taken", "missing", "unused"}: names copied, names of model that state lacks (they keep their
+        initial values), names of state that model lacks.
+
+    Raises:
+        ValueError: a shared name differs in shape, or no name is shared.
+    """
+    own = model.state_dict()
+    for name in own.keys() & state.keys():
+        if own[name].shape != state[name].shape:
+            raise ValueError(
+                f"{source}: '{name}' has shape {list(state[name].shape)}, the model needs {list(own[name].shape)}; "
+                "it was trained with other params (classes, encoder or speech.model): re-run the stage that made it"
+            )
+    taken = sorted(own.keys() & state.keys())
+    if not taken:
+        raise ValueError(f"{source}: shares no weight name with the model; is it a checkpoint of another encoder?")
+    model.load_state_dict({name: state[name] for name in taken}, strict=False)
+    return {"taken": taken, "missing": sorted(own.keys() - set(taken)), "unused": sorted(state.keys() - set(taken))}

@@ -1,0 +1,53 @@
+"""Which weights move, and what "training mode" means when some do not."""
+
+from collections.abc import Iterable, Mapping
+
+from torch import nn
+
+
+def train_only(model: nn.Module, parameters: Iterable[nn.Parameter]) -> None:
+    """These parameters of model receive gradients, no others."""
+    model.requires_grad_(False)
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+
+
+def train_mode(model: nn.Module) -> None:
+    """model.train(), except that fully frozen modules stay in evaluation mode.
+
+    Otherwise dropout would make a frozen encoder noisy and batch normalisation would move its statistics
+    although its weights stand still.
+    """
+    model.train()
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            module.eval()
+
+
+def count(module: nn.Module) -> dict[str, int]:
+    """{"total", "trainable"}: numbers of parameters."""
+    parameters = list(module.parameters())
+    return {
+        "total": sum(p.numel() for p in parameters),
+        "trainable": sum(p.numel() for p in parameters if p.requires_grad),
+    }
+
+
+def summarize(model: nn.Module, parts: Mapping[str, nn.Module | None], rest: str, cached: int = 0) -> dict:
+    """What `--summary` prints: parameters in all and by part.
+
+    Args:
+        parts: disjoint submodules; None where the model has no such part.
+        rest: name for what belongs to none of them.
+        cached: parameters of frozen WavLM layers that belong to the model but whose output comes from the
+            feature cache.
+    """
+    whole = count(model)
+    named = {name: count(part) for name, part in parts.items() if part is not None}
+    others = {key: whole[key] - sum(part[key] for part in named.values()) for key in whole}
+    if others["total"]:
+        named[rest] = others
+    if cached:
+        named["wavlm_below_boundary"] = {"total": cached, "trainable": 0}
+    return {"total": whole["total"] + cached, "trainable": whole["trainable"], "parts": named}

@@ -1,0 +1,35 @@
+"""Training objectives."""
+
+import torch
+from torch import Tensor
+
+
+def ccc(prediction: Tensor, target: Tensor) -> Tensor:
+    """Concordance correlation coefficient (Lin 1989) of each column, differentiable; [R, K], [R, K] -> [K].
+
+    2 cov / (var_p + var_t + (mean_p - mean_t)^2) with population moments, in float64: the difference of two
+    nearly equal moments loses most digits in float32. Two equal constants give 0, not NaN.
+    """
+    prediction, target = prediction.double(), target.double()
+    mean_p, mean_t = prediction.mean(0), target.mean(0)
+    covariance = ((prediction - mean_p) * (target - mean_t)).mean(0)
+    spread = prediction.var(0, correction=0) + target.var(0, correction=0) + (mean_p - mean_t).square()
+    return 2 * covariance / spread.clamp(min=1e-12)
+
+
+def va_loss(prediction: Tensor, target: Tensor, *, valence: float, arousal: float, mse: float) -> Tensor:
+    """1 - (w_V CCC_V + w_A CCC_A) + mse * (MSE_V + MSE_A) over the rows of a batch.
+
+    Args:
+        prediction, target: [B, 2], valence and arousal; a NaN target leaves that value out.
+        valence, arousal: weights of the two CCCs, 1/2 each in the usual loss.
+        mse: weight of the two mean squared errors.
+    """
+    weights, loss = (valence, arousal), prediction.new_ones((), dtype=torch.float64)
+    for k, weight in enumerate(weights):
+        known = ~target[:, k].isnan()
+        if not known.any():
+            continue
+        p, t = prediction[known, k : k + 1], target[known, k : k + 1]
+        loss = loss - weight * ccc(p, t).squeeze() + mse * (p.double() - t.double()).square().mean()
+    return loss

@@ -1,0 +1,132 @@
+"""Stage pretrain_audio: the audio model on the emotion corpus.
+
+A mel encoder trains whole. WavLM trains in two phases from the cached state that enters its last layers:
+first the classifier alone, then those layers too with a lower learning rate.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from stages.lib import cli, params, runtime
+from stages.lib.compute import ComputeParams
+from stages.lib.data.audio import AudioAugmentParams
+from stages.lib.data.dataset import Batch
+from stages.lib.models.audio import MelEncoder
+from stages.lib.models.wavlm import SpeechParams
+from stages.lib.outputs import whole_folder
+from stages.lib.training import checkpoint, emotion, freeze, loop
+from stages.lib.training.speech import (
+    AudioParams,
+    audio_arguments,
+    audio_source,
+    build_audio,
+    cached_parameters,
+    start,
+)
+
+OUT = Path("data/models/pretrain_audio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainAudioParams(loop.OptimParams):
+    """Section `pretrain_audio`."""
+
+    head_epochs: int  # classifier alone; mel encoders skip this phase
+    epochs: int  # all that may train
+    encoder_lr: float  # wavlm's open layers
+    label_smoothing: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What this stage reads from params.yaml."""
+
+    seed: int
+    compute: ComputeParams
+    speech: SpeechParams
+    audio: AudioParams
+    pretrain: PretrainAudioParams
+    augment: AudioAugmentParams
+
+
+def configure(file: Path) -> Config:
+    """Read and check this stage's params."""
+    return Config(
+        seed=params.read(file, "seed", int),
+        compute=params.read(file, "compute", ComputeParams),
+        speech=params.read(file, "speech", SpeechParams),
+        audio=params.read(file, "audio", AudioParams),
+        pretrain=params.read(file, "pretrain_audio", PretrainAudioParams),
+        augment=params.read(file, "augment.audio", AudioAugmentParams),
+    )
+
+
+def phases(model: torch.nn.Module, p: PretrainAudioParams) -> list[loop.Phase]:
+    """Which weights learn when, and how fast."""
+    head, encoder = list(model.classifier.parameters()), model.encoder_parameters()
+    whole = isinstance(model, MelEncoder) or not encoder
+
+    def train_head() -> list[dict]:
+        freeze.train_only(model, head)
+        return [{"params": head, "lr": p.lr}]
+
+    def train_all() -> list[dict]:
+        freeze.train_only(model, head + encoder)
+        groups = [{"params": head, "lr": p.lr}, {"params": encoder, "lr": p.lr if whole else p.encoder_lr}]
+        return [group for group in groups if group["params"]]
+
+    if whole:
+        return [loop.Phase(name="train", epochs=p.epochs, prepare=train_all)]
+    return [
+        loop.Phase(name="head", epochs=p.head_epochs, prepare=train_head),
+        loop.Phase(name="finetune", epochs=p.epochs, prepare=train_all),
+    ]
+
+
+def summary(config: Config, classes: int = 8) -> dict:
+    """Parameter counts as they stand in the last phase."""
+    model = build_audio(classes, audio_arguments(config.audio, config.speech))
+    phases(model, config.pretrain)[-1].prepare()
+    cached = cached_parameters(model, config.speech)
+    return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.add_argument("--summary", action="store_true", help="print parameter counts as JSON and stop")
+    arguments = parser.parse_args()
+    config = configure(arguments.params)
+    if arguments.summary:
+        print(json.dumps(summary(config), indent=2))
+        return
+    p, seed = config.pretrain, config.seed
+    device = runtime.setup(seed, config.compute)
+
+    data = emotion.EmotionData()
+    clean = audio_source("emotion", config.audio, config.speech)
+    training = data.dataset("train", audio_source("emotion", config.audio, config.speech, config.augment, seed), None)
+    held_out = {split: data.dataset(split, clean, None) for split in ("val", "test")}
+
+    built = audio_arguments(config.audio, config.speech)
+    model = build_audio(len(data.classes), built)
+    start(model, config.speech, (clean(clip, None) for clip in data.ids("train")))
+    model.to(device)
+
+    def logits(batch: Batch) -> torch.Tensor:
+        return model(batch.audio, batch.audio_mask)
+
+    history = emotion.train(
+        model, logits, training, held_out["val"], phases(model, p), p, p.label_smoothing, seed, device, "audio"
+    )
+    with whole_folder(OUT) as folder:
+        checkpoint.save(folder, model, {"classes": data.classes, "audio": built})
+        loop.write_history(history, folder / "history.csv")
+        table = emotion.predict(model, logits, data.classes, held_out, p.batch_size, device)
+        emotion.write_table(table, folder / "predictions.csv")
+
+
+if __name__ == "__main__":
+    cli.run(main)
