@@ -1,0 +1,150 @@
+"""Score the models on their test clips: metrics/{emotion,affect}.json and the tables and pictures in plots/.
+
+The only stage that reads test rows. Nothing here changes a model.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.lib import cli, params
+from stages.lib.compute import seed_for
+from stages.lib.data import tables
+from stages.lib.features.store import FeatureStore
+from stages.lib.outputs import whole_folder
+from stages.lib.plots import attention, curves, folds, matrix, plane, shares
+from stages.lib.scoring import metrics, report, results
+from stages.lib.scoring.results import TARGETS, Affect, Emotion
+
+METRICS, PLOTS, FEATURES = Path("metrics"), Path("plots"), Path("data/features")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateParams:
+    """Section `evaluate`."""
+
+    draws: int  # of the bootstrap behind each interval
+    clips: int  # test clips and test turns in the attention pictures, from best to worst
+    turns: int  # test turns with an arrow in the valence-arousal plane
+
+    def __post_init__(self) -> None:
+        if self.draws < 100:
+            raise ValueError(f"draws is {self.draws}; give 100 or more: the bounds are the outer 2.5 % of the draws")
+        if not 1 <= self.clips <= 9:
+            raise ValueError(f"clips is {self.clips}; give 1 to 9")
+        if self.turns < 1:
+            raise ValueError(f"turns is {self.turns}; give 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What this stage reads from params.yaml."""
+
+    seed: int
+    evaluate: EvaluateParams
+
+
+def configure(file: Path) -> Config:
+    """Read and check this stage's params."""
+    return Config(seed=params.read(file, "seed", int), evaluate=params.read(file, "evaluate", EvaluateParams))
+
+
+def main() -> None:
+    config = configure(cli.parser(__doc__).parse_args().params)
+    emotion, affect = results.read_emotion(), results.read_affect()
+    tables.write_text(
+        METRICS / "emotion.json", report.text(report.emotion(emotion, config.evaluate.draws, config.seed))
+    )
+    tables.write_text(METRICS / "affect.json", report.text(report.affect(affect, config.evaluate.draws, config.seed)))
+    with whole_folder(PLOTS) as folder:
+        curves.save(folder, results.histories(affect.facts.folds))
+        plot_emotion(folder, emotion, config)
+        plot_affect(folder, affect, config)
+
+
+def plot_emotion(folder: Path, emotion: Emotion, config: Config) -> None:
+    """Confusion matrix, gates, and attention in some clips."""
+    test, classes = emotion.fusion, emotion.facts.classes
+    score = metrics.uar(*(pd.Categorical(test[name], classes).codes for name in ("label", "predicted")))
+    matrix.save(folder, test, classes, f"{len(test)} test clips, UAR {score:.3f}{_synthetic(emotion)}")
+    shares.save_gates(folder, emotion.gates, classes)
+
+    rows = test.set_index("id")
+    own = pd.Series({clip: row[f"p_{row['label']}"] for clip, row in rows.iterrows()})
+    shown = []
+    for clip, rank in attention.choose(1 - own, config.evaluate.clips).items():
+        row = rows.loc[clip]
+        predicted = f"{row['predicted']} ({row['p_' + row['predicted']]:.0%})"
+        weights = results.attention(results.MODELS / "fusion", clip)
+        shown.append(_shown("emotion", clip, rank, row["label"], predicted, weights, frames=True))
+    attention.save_emotion(folder, shown)
+
+
+def plot_affect(folder: Path, affect: Affect, config: Config) -> None:
+    """CCC per fold, the valence-arousal plane, branch weights, and attention over speech in some turns."""
+    draws, note = config.evaluate.draws, _synthetic(affect)
+    folds.save(folder, fold_scores(affect, draws, config.seed), f"95 % intervals over dialogues{note}")
+
+    turns = affect.turns.dropna(subset=list(TARGETS)).set_index("id", drop=False)
+    rng = np.random.default_rng(seed_for(config.seed, "turns"))
+    drawn = sorted(rng.choice(len(turns), min(len(turns), config.evaluate.turns), replace=False))
+    arrows = turns.iloc[drawn]
+    plane.save(folder, turns, arrows, affect.facts.scale, f"{len(arrows)} of {len(turns)} test turns{note}")
+    shares.save_branches(folder, affect.branches, list(arrows["id"]), affect.facts.folds)
+
+    error = np.hypot(*(turns[f"{target}_predicted"] - turns[target] for target in TARGETS))
+    shown = []
+    for turn, rank in attention.choose(error, config.evaluate.clips).items():
+        row = turns.loc[turn]
+        label, predicted = (f"V {row[f'valence{of}']:.2f}, A {row[f'arousal{of}']:.2f}" for of in ("", "_predicted"))
+        weights = results.attention(results.fold_folder(row["fold"]), turn)
+        shown.append(_shown("affect", turn, rank, label, predicted, weights, frames=False))
+    attention.save_affect(folder, shown)
+
+
+def fold_scores(affect: Affect, draws: int, seed: int) -> pd.DataFrame:
+    """CCC with its interval per fold and over all: fold, target, ccc, low, high."""
+    rows = []
+    groups = [(str(fold), turns) for fold, turns in affect.turns.groupby("fold")] + [(folds.POOLED, affect.turns)]
+    for name, turns in groups:
+        for target in TARGETS:
+            pair = report.labelled(turns, target)
+            # Pooled, the seed of metrics/affect.json: both state the same interval.
+            own = seed_for(seed, "bootstrap", target, *([] if name == folds.POOLED else [name]))
+            low, high = report.ccc_interval(pair, draws, own)
+            ccc = metrics.ccc(pair["truth"], pair["prediction"])
+            rows.append({"fold": name, "target": target, "ccc": ccc, "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def _shown(
+    role: str, clip: str, rank: str, label: str, predicted: str, weights: dict[str, np.ndarray], *, frames: bool
+) -> attention.Shown:
+    """A chosen clip with its sound and, if asked for, its picture."""
+    sound = FeatureStore(FEATURES / "mel" / role)
+    heard = sound.get(clip, "length")
+    pictures, times = np.zeros((0, 1, 1, 3), np.uint8), np.zeros(0)
+    if frames:
+        seen = FeatureStore(FEATURES / "frames" / role)
+        pictures, times = seen.get(clip, "frames"), seen.get(clip, "times")
+    return attention.Shown(
+        id=clip,
+        rank=rank,
+        label=label,
+        predicted=predicted,
+        attention=weights,
+        frames=pictures,
+        frame_times=times,
+        mel=sound.get(clip, "mel")[: int(heard[0]) if len(heard) else 0],
+        hop=sound.facts["hop_seconds"],
+    )
+
+
+def _synthetic(of: Emotion | Affect) -> str:
+    return " (synthetic sample)" if of.facts.synthetic else ""
+
+
+if __name__ == "__main__":
+    cli.run(main)

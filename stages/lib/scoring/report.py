@@ -1,0 +1,153 @@
+"""metrics/*.json: flat, stable keys, rounded; NaN becomes null."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.lib.compute import seed_for
+from stages.lib.scoring import intervals, metrics, reported
+from stages.lib.scoring.results import TARGETS, Affect, Emotion
+
+DECIMALS = 6
+HEADLINES = {"accuracy": metrics.accuracy, "uar": metrics.uar, "macro_f1": metrics.macro_f1}
+AGREEMENT = {"ccc": metrics.ccc, "pearson": reported.pearson, "rmse": reported.rmse}
+
+
+def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
+    """Scores of the fusion model on the test clips, beside the unimodal models and what needs no model.
+
+    <score>_low and _high bound 95 % of a bootstrap over speakers. `majority` is the accuracy of always
+    answering the most frequent class of the training clips, `chance` the UAR of any blind guess.
+    """
+    classes = results.facts.classes
+    truth, prediction = _indices(results.fusion, classes)
+    shares = results.fusion[[f"p_{name}" for name in classes]].to_numpy()
+    bounds = intervals.bootstrap(
+        HEADLINES,
+        truth,
+        prediction,
+        results.fusion["speaker"].to_numpy(str),
+        draws=draws,
+        seed=seed_for(seed, "bootstrap", "emotion"),
+    )
+    test: dict[str, float] = {}
+    for name, score in HEADLINES.items():
+        test |= {name: score(truth, prediction), f"{name}_low": bounds[name].low, f"{name}_high": bounds[name].high}
+    test["weighted_f1"] = reported.weighted_f1(truth, prediction)
+    test["calibration_error"] = reported.calibration_error(truth, shares)
+    unimodal = {}
+    for name, table in (("audio", results.audio), ("video", results.video)):
+        unimodal[name] = {score: f(*_indices(table, classes)) for score, f in HEADLINES.items()}
+    trained = pd.Categorical(results.known["label"][results.known["split"] == "train"], classes).codes
+    majority = np.bincount(trained, minlength=len(classes)).argmax()
+    return {
+        "test": test,
+        **unimodal,
+        "majority": metrics.accuracy(truth, np.full(len(truth), majority)),
+        "chance": 1 / len(np.unique(truth)),
+        "recall": dict(zip(classes, metrics.recalls(truth, prediction, len(classes)).tolist(), strict=True)),
+        "clips": len(truth),
+        "speakers": results.fusion["speaker"].nunique(),
+        "synthetic": results.facts.synthetic,
+        "speaker_overlap": results.facts.speaker_overlap,
+        "seed": seed,
+    }
+
+
+def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
+    """Scores of valence and arousal: over all test turns together, mean and sd over folds, and each fold.
+
+    ccc_*_low and _high bound 95 % of a bootstrap over dialogues. `baseline` answers the mean of its
+    fold's training turns. A turn that lacks a label does not count for it; `turns` have both.
+    """
+    pooled: dict[str, Any] = {}
+    for target in TARGETS:
+        pair = labelled(results.turns, target)
+        low, high = ccc_interval(pair, draws, seed_for(seed, "bootstrap", target))
+        for name, score in AGREEMENT.items():
+            pooled[f"{name}_{target}"] = score(pair["truth"], pair["prediction"])
+            if name == "ccc":
+                pooled |= {f"ccc_{target}_low": low, f"ccc_{target}_high": high}
+    folds = [_fold(turns) for _, turns in results.turns.groupby("fold")]
+    scores = [f"{name}_{target}" for name in ("ccc", "rmse") for target in TARGETS]
+    means = results.turns.assign(**_training_means(results))
+    baseline = {}
+    for name in ("ccc", "rmse"):
+        for target in TARGETS:
+            pair = labelled(means, target)
+            baseline[f"{name}_{target}"] = AGREEMENT[name](pair["truth"], pair["prediction"])
+    unlabelled = results.turns[list(TARGETS)].isna().any(axis=1)
+    return {
+        **pooled,
+        "mean": {name: float(np.mean([fold[name] for fold in folds])) for name in scores},
+        "sd": {
+            name: float(np.std([fold[name] for fold in folds], ddof=1)) if len(folds) > 1 else math.nan
+            for name in scores
+        },
+        **{f"fold_{fold}": values for fold, values in zip(results.facts.folds, folds, strict=True)},
+        "baseline": baseline,
+        "turns": int((~unlabelled).sum()),
+        "unlabelled": int(unlabelled.sum()),
+        "dialogues": results.turns["dialogue"].nunique(),
+        "speakers": results.turns["speaker"].nunique(),
+        "synthetic": results.facts.synthetic,
+        "speaker_overlap": results.facts.speaker_overlap,
+        "seed": seed,
+    }
+
+
+def labelled(turns: pd.DataFrame, target: str) -> pd.DataFrame:
+    """truth, prediction and dialogue of the turns that have a label for target."""
+    known = turns[turns[target].notna()]
+    return pd.DataFrame(
+        {"truth": known[target], "prediction": known[f"{target}_predicted"], "dialogue": known["dialogue"]}
+    )
+
+
+def ccc_interval(pair: pd.DataFrame, draws: int, seed: int) -> intervals.Interval:
+    """Bootstrap over dialogues of the CCC of what `labelled` returns."""
+    columns = (pair[name].to_numpy() for name in ("truth", "prediction"))
+    dialogues = pair["dialogue"].to_numpy(str)
+    return intervals.bootstrap({"ccc": metrics.ccc}, *columns, dialogues, draws=draws, seed=seed)["ccc"]
+
+
+def text(scores: dict[str, Any]) -> str:
+    """JSON in the order of the keys, floats rounded, NaN as null."""
+    return json.dumps(_plain(scores), indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, float):
+        return round(value, DECIMALS) if math.isfinite(value) else None
+    return value
+
+
+def _indices(table: pd.DataFrame, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Class indices of truth and prediction."""
+    truth, prediction = (pd.Categorical(table[name], classes).codes.astype(int) for name in ("label", "predicted"))
+    return truth, prediction
+
+
+def _fold(turns: pd.DataFrame) -> dict[str, float | int]:
+    scores: dict[str, float | int] = {}
+    for name in ("ccc", "rmse"):
+        for target in TARGETS:
+            pair = labelled(turns, target)
+            scores[f"{name}_{target}"] = AGREEMENT[name](pair["truth"], pair["prediction"])
+    return scores | {"turns": int(turns[list(TARGETS)].notna().all(axis=1).sum())}
+
+
+def _training_means(results: Affect) -> dict[str, pd.Series]:
+    """<target>_predicted of every test turn: the mean label of the folds that are neither test nor validation."""
+    folds, means = results.facts.folds, {}
+    for i, fold in enumerate(folds):
+        held_out = {str(fold), str(folds[(i + 1) % len(folds)])}
+        means[fold] = results.known.loc[~results.known["split"].isin(held_out), list(TARGETS)].mean()
+    return {
+        f"{t}_predicted": results.turns["fold"].map({fold: mean[t] for fold, mean in means.items()}) for t in TARGETS
+    }

@@ -1,0 +1,44 @@
+"""Scores that are reported and select nothing: pure functions of truth and prediction, NaN where undefined."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stages.lib.scoring.metrics import aligned, confusion, f1s
+
+
+def weighted_f1(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Mean of F1 over the classes, weighted by how often each occurs in truth."""
+    support = confusion(truth, prediction).sum(1)
+    return float(np.nansum(f1s(truth, prediction) * support) / support.sum()) if support.any() else float("nan")
+
+
+def calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017): sum over bins of |accuracy - mean confidence| * rows / all rows.
+
+    Args:
+        truth: class indices [R].
+        probabilities: [R, C]; confidence is the largest of a row, the prediction its class.
+        bins: of equal width over [0, 1], each without its upper end (the last with it).
+    """
+    truth, probabilities = aligned(truth, probabilities)
+    if not len(truth):
+        return float("nan")
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == truth
+    which = np.clip(np.searchsorted(np.linspace(0, 1, bins + 1), confidence, side="right") - 1, 0, bins - 1)
+    gaps = np.bincount(which, right.astype(float) - confidence, minlength=bins)  # rows * (accuracy - confidence)
+    return float(np.abs(gaps).sum() / len(truth))
+
+
+def pearson(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """cov(t, p) / (sd(t) sd(p)); NaN if either is constant."""
+    t, p = (values.astype(np.float64) for values in aligned(truth, prediction))
+    # Compared, not computed: the variance of equal values need not come out as exactly 0.
+    if not len(t) or (t == t[0]).all() or (p == p[0]).all():
+        return float("nan")
+    return float(np.mean((t - t.mean()) * (p - p.mean())) / (t.std() * p.std()))
+
+
+def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Root of the mean squared error, in the units of truth."""
+    t, p = (values.astype(np.float64) for values in aligned(truth, prediction))
+    return float(np.sqrt(np.mean((t - p) ** 2))) if len(t) else float("nan")
