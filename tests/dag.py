@@ -60,7 +60,10 @@ def code_deps(block: StageCode) -> list[str]:
 
 
 def params_read(block: StageCode, cell: str, file: Path = ROOT / "params.yaml") -> list[str]:
-    """Keys that the stage's configure reads, without `compute`, which no result depends on."""
+    """Keys that the stage's configure reads and that a result may depend on.
+
+    Not `compute`, and not where a corpus lies: extraction depends on what the files hold, by the hashes in clips.csv.
+    """
     keys: list[str] = []
     read = params.read
 
@@ -71,7 +74,8 @@ def params_read(block: StageCode, cell: str, file: Path = ROOT / "params.yaml") 
     stage = importlib.import_module(block.modules[0])
     with mock.patch.object(params, "read", recording):
         stage.configure(file, *block.cells[cell])
-    return sorted(set(keys) - {"compute"})
+    roots = {f"corpora.{role}.root" for role in ROLES}
+    return sorted(set(keys) - {"compute"} - roots)
 
 
 def write() -> Iterator[str]:

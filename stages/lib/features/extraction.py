@@ -5,7 +5,6 @@ name is made of what it was computed from: extractor and params, their source co
 finished once is therefore not redone, and one finished under other conditions is not found.
 """
 
-import ast
 import hashlib
 import os
 import shutil
@@ -21,10 +20,10 @@ import numpy as np
 from stages.lib.compute import ComputeParams, parallel, progress
 from stages.lib.data.clips import ClipMedia
 from stages.lib.features import store
+from stages.lib.source_code import source_digest
 
 PROBE = 5  # clips after which the time for the rest is estimated
 WORKERS_PAY = 20.0  # seconds of work left; each worker imports torch and loads the model anew
-CODE = Path(__file__).resolve().parents[3]  # the folder that holds the package `stages`
 
 
 class Extractor(Protocol):
@@ -146,10 +145,8 @@ def _finished(
 
 def _key(extractor: Extractor) -> str:
     """Changes with the extractor's params and with the source code that it is made of."""
-    digest = hashlib.blake2b(repr(extractor).encode(), digest_size=16)
-    for path in sources(type(extractor).__module__):
-        digest.update(path.relative_to(CODE).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
+    parts = [repr(extractor), source_digest(type(extractor).__module__)]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def _fingerprint(clip: ClipMedia, modality: str) -> str:
@@ -158,20 +155,3 @@ def _fingerprint(clip: ClipMedia, modality: str) -> str:
     if modality == "video":
         parts += [clip.video_start, clip.video_end, clip.video_crop]
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
-
-
-def sources(module: str) -> list[Path]:
-    """Source files of a module and of all of the project's modules that it imports, sorted."""
-    found: set[Path] = set()
-    queue = [module]
-    while queue:
-        path = CODE / (queue.pop().replace(".", "/") + ".py")
-        if path in found or not path.is_file():
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stages"):
-                queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                queue += [alias.name for alias in node.names if alias.name.startswith("stages")]
-    return sorted(found)

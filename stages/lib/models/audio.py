@@ -36,11 +36,16 @@ class MelEncoder(nn.Module):
         raise NotImplementedError  # each encoder's own
 
     def _map(self, audio: Tensor) -> Tensor:
-        return self.feature_map(self.normalize(audio).transpose(1, 2).unsqueeze(1))
+        image = self.normalize(audio).transpose(1, 2).unsqueeze(1)
+        # A clip without sound, by itself, is one step long: too short for the poolings.
+        return self.feature_map(nn.functional.pad(image, (0, max(0, 4 - image.shape[-1]))))
 
     def encode(self, audio: Tensor, mask: Tensor) -> Tensor:
-        """audio [B, T, M], mask [B, T] -> [B, dim]. The silence after a short clip is part of the input."""
-        return self.pool(self._map(audio))
+        """audio [B, T, M], mask [B, T] -> [B, dim], 0 for a clip without sound.
+
+        The silence after a short clip is part of the input.
+        """
+        return self.pool(self._map(audio)).masked_fill(~mask.any(1, keepdim=True), 0.0)
 
     def encode_sequence(self, audio: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """audio [B, T, M], mask [B, T] -> [B, T', channels], mask [B, T'] (mean over frequency)."""

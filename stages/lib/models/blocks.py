@@ -73,8 +73,15 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, query: Tensor, keys: Tensor, key_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """query [B, Q, D], keys [B, K, D], key_mask [B, K] -> [B, Q, D], weights [B, heads, Q, K]."""
+        """query [B, Q, D], keys [B, K, D], key_mask [B, K] -> [B, Q, D], weights [B, heads, Q, K].
+
+        Without any real key (the clip lacks that modality) the query passes on and the weights are 0.
+        """
+        absent = ~key_mask.any(1).view(-1, 1, 1)
+        keys = keys.masked_fill(~key_mask.unsqueeze(-1), 0.0)  # padding may hold anything, and 0 * NaN is NaN
+        ignored = ~key_mask & ~absent.squeeze(-1)  # ignoring every key would be 0/0 in the softmax
         attended, weights = self.attention(
-            query, keys, keys, key_padding_mask=~key_mask, need_weights=True, average_attn_weights=False
+            query, keys, keys, key_padding_mask=ignored, need_weights=True, average_attn_weights=False
         )
+        attended, weights = attended.masked_fill(absent, 0.0), weights.masked_fill(absent.unsqueeze(-1), 0.0)
         return self.norm(query + self.drop_branch(attended)), weights

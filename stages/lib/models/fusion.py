@@ -57,7 +57,8 @@ class AudioOnly(Fusion):
 
     def forward(self, audio: Tensor, audio_mask: Tensor, video: Tensor, video_mask: Tensor) -> FusionOutput:
         """audio [B, T, D], audio_mask [B, T]; video is ignored."""
-        return FusionOutput(logits=self.audio(audio, audio_mask), embedding=self.audio.encode(audio, audio_mask))
+        embedding = self.audio.encode(audio, audio_mask)
+        return FusionOutput(logits=self.audio.classifier(embedding), embedding=embedding)
 
 
 class VideoOnly(Fusion):

@@ -145,7 +145,8 @@ class VAModel(nn.Module):
         """speech [B, T, D], speech_mask [B, T], prosody [B, P], speaker [B, S], fused [B, E] -> VAOutput."""
         parts, attention, embedded = {}, None, None
         if self.prosody is not None:
-            embedded = self.prosody(self.standardize_prosody(prosody))
+            # Some functionals (normalised deviations) have outliers of 15 deviations that would drown the rest.
+            embedded = self.prosody(self.standardize_prosody(prosody).clamp(-5.0, 5.0))
             parts["prosody"] = self.project_prosody(embedded)
         if self.attention is not None:
             modulated = speech if self.film is None else self.film(speech, speaker)

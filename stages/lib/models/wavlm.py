@@ -154,9 +154,9 @@ class TopLayers(nn.Module):
         """boundary [B, T, H], mask [B, T] -> last hidden state [B, T, H]; padded frames hold no meaning."""
         if not self.layers:
             return boundary
+        hidden, position_bias = boundary.masked_fill(~mask.unsqueeze(-1), 0.0), None  # padding may hold anything
         # An utterance without any frame (no sound at all) would give 0/0 in the softmax.
         mask = mask | ~mask.any(1, keepdim=True)
-        hidden, position_bias = boundary, None
         if self.relative_position is not None:
             position_bias = self._position_bias(boundary.shape[1]).repeat(len(boundary), 1, 1)
         with warnings.catch_warnings():

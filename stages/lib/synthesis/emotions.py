@@ -121,16 +121,9 @@ def _stray_units(rng: np.random.Generator) -> np.ndarray:
 
 
 def _prosody(departure: np.ndarray) -> Prosody:
-    *free, tremor, breath = map(float, departure)
-    return Prosody(
-        pitch=free[0],
-        pitch_range=free[1],
-        rate=free[2],
-        level=free[3],
-        tilt=free[4],
-        tremor=max(0.0, tremor),
-        breath=max(0.0, breath),
-    )
+    """[7] in the order of Prosody's fields; tremor and breath only add."""
+    values = dict(zip(Prosody.__dataclass_fields__, departure.tolist(), strict=True))
+    return Prosody(**{**values, "tremor": max(0.0, values["tremor"]), "breath": max(0.0, values["breath"])})
 
 
 # Standard deviations of the (valence, arousal) that a modality shows around the turn's own, on the -1..1 scale.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.lib.compute import seed_for
-from stages.lib.synthesis import annotation, camera, dialogue, emotions, media, voice
+from stages.lib.synthesis import annotation, camera, dialogue, emotions, head, media, voice
 from stages.lib.synthesis.dialogue import Turn
 
 SAMPLE_RATE = 16_000  # Hz
@@ -50,7 +50,7 @@ class Person:
     """A speaker of a session, the same in all its dialogues."""
 
     voice: voice.Voice
-    looks: camera.Looks
+    looks: head.Looks
 
 
 def dialogue_names(session: int, dialogues: int) -> list[str]:
@@ -92,7 +92,7 @@ def _draw_person(session: int, letter: str, seed: int) -> Person:
     female = letter == "F"
     return Person(
         voice=voice.draw_voice(rng, female=female, index=session + 2),
-        looks=camera.head.draw_looks(rng, female=female),
+        looks=head.draw_looks(rng, female=female),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from stages.lib.compute import seed_for
-from stages.lib.synthesis import camera, emotions, media, voice
+from stages.lib.synthesis import camera, emotions, head, media, voice
 
 SAMPLE_RATE = 48_000  # Hz
 STATEMENTS = ("Kids are talking by the door", "Dogs are sitting by the door")
@@ -78,7 +78,7 @@ def write_actor(actor: int, *, root: Path, params: RavdessParams, seed: int) -> 
     female = actor % 2 == 0
     rng = np.random.default_rng(seed_for(seed, "ravdess", actor))
     speaker = voice.draw_voice(rng, female=female, index=(actor - 1) // 2)
-    looks = camera.head.draw_looks(rng, female=female)
+    looks = head.draw_looks(rng, female=female)
     facial_expressiveness = rng.uniform(0.85, 1.15)
     trials = list(list_trials(actor, params))
     for trial in trials:
@@ -113,7 +113,7 @@ def _speak_trial(trial: Trial, speaker: voice.Voice, clip_seed: int) -> np.ndarr
 
 def _film_trial(
     trial: Trial,
-    looks: camera.Looks,
+    looks: head.Looks,
     expressiveness: float,
     waveform: np.ndarray,
     params: RavdessParams,

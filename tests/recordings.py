@@ -1,0 +1,75 @@
+"""A small manifest with recordings for the tests of feature extraction; the caller is in the project folder."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import yaml
+
+from stages.lib.data import clips
+
+SECTIONS = {
+    "seed": 0,
+    "compute": {"device": "cpu", "threads": 1, "workers": 1},
+    "corpora": {role: {"name": "ravdess", "root": "corpus"} for role in ("emotion", "affect")},
+    "views": {"emotion": [20, 5], "affect": [], "seed": 0},
+    "speech": {"model": "tiny", "unfreeze_layers": 2},
+    "features": {
+        "wavlm": {"max_seconds": 20.0, "dtype": "float32"},
+        "mel": {"seconds": 3.0, "n_fft": 400, "hop": 160, "mels": 64, "top_db": 80.0, "dtype": "float32"},
+        "frames": {"count": 4, "size": 32, "face": True, "margin": 0.1},
+        "prosody": {"set": "free"},
+        "speaker": {"model": "statistics", "source": None},
+    },
+}
+
+
+def write_params(changes: dict | None = None) -> Path:
+    """params.yaml in the current folder; changes maps dotted keys to values."""
+    sections = yaml.safe_load(yaml.safe_dump(SECTIONS))
+    for key, value in (changes or {}).items():
+        *above, last = key.split(".")
+        section = sections
+        for name in above:
+            section = section[name]
+        section[last] = value
+    path = Path("params.yaml")
+    path.write_text(yaml.safe_dump(sections), encoding="utf-8")
+    return path
+
+
+def voice(seconds: float, f0: float, seed: int, rate: int = 16000) -> np.ndarray:
+    """A gliding harmonic tone with a little noise."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    phase = 2 * np.pi * np.cumsum(f0 * (1 + 0.1 * np.sin(2 * np.pi * time))) / rate
+    tones = sum(np.sin(k * phase) / k for k in range(1, 15))
+    return 0.1 * tones * (1 + 0.5 * np.sin(6 * np.pi * time)) + 0.002 * rng.standard_normal(len(time))
+
+
+def write_manifest(waveforms: dict[str, np.ndarray | None], films: dict[str, Path] | None = None) -> None:
+    """corpus/<id>.wav and data/manifest/<role>/clips.csv of both roles; None = a clip without sound."""
+    corpus, films = Path("corpus"), films or {}
+    corpus.mkdir(exist_ok=True)
+    rows = []
+    for clip, waveform in waveforms.items():
+        if waveform is not None:
+            soundfile.write(corpus / f"{clip}.wav", waveform, 16000, subtype="FLOAT")
+        digest = None if waveform is None else hashlib.blake2b(np.asarray(waveform).tobytes()).hexdigest()[:32]
+        film = films.get(clip)
+        rows.append(
+            clips.ClipMedia(
+                id=clip,
+                audio=None if waveform is None else f"{clip}.wav",
+                video=film and film.name,
+                video_start=None,
+                video_end=None,
+                video_crop=None,
+                duration=1.0 if waveform is None else len(waveform) / 16000,
+                audio_hash=digest,
+                video_hash=film and hashlib.blake2b(film.read_bytes()).hexdigest()[:32],
+            )
+        )
+    for role in ("emotion", "affect"):
+        clips.write(role, rows)

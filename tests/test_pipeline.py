@@ -1,0 +1,140 @@
+"""The whole chain on a very small sample: with DVC, without it, twice, and with one param changed."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dag import ROOT
+
+pytestmark = pytest.mark.slow
+
+SMALL = {
+    "sample.ravdess.actors": [1, 2, 3, 17, 21, 22],
+    "sample.iemocap.dialogues": 1,
+    "sample.iemocap.turns": 6,
+    "views.emotion": [10],
+    "augment.audio.views": {"clean": 1, "10dB": 1},
+    "features.frames.count": 2,
+    "features.frames.size": 32,
+    "pretrain_audio.head_epochs": 1,
+    "pretrain_audio.epochs": 1,
+    "pretrain_video.epochs": 1,
+    "fusion.head_epochs": 1,
+    "fusion.epochs": 1,
+    "va.epochs": 2,
+    "evaluate.draws": 100,
+}
+
+# Every stage in one process, in the order of the chain, as `python -m stages.NAME` would run it.
+CHAIN = """
+import importlib, sys
+for name in "sample manifest features pretrain_audio pretrain_video fusion va evaluate".split():
+    sys.argv = [name, "--params", "params.yaml"]
+    importlib.import_module(f"stages.{name}").main()
+"""
+
+
+def small_params(workers: int) -> str:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for key, value in (SMALL | {"compute.workers": workers}).items():
+        *path, last = key.split(".")
+        section = content
+        for name in path:
+            section = section[name]
+        assert last in section
+        section[last] = value
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def run(folder: Path, *command: str, **environment: str) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    identity = {f"GIT_{role}_{what}": "test@test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": path} | identity | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file that stages leave in folder, by relative path."""
+    roots = ("data/sample", "data/manifest", "data/features", "data/models", "metrics", "plots")
+    files = [file for root in roots for file in (folder / root).rglob("*") if file.is_file()]
+    return {
+        file.relative_to(folder).as_posix(): hashlib.blake2b(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+        if file.name != ".gitignore"
+    }
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory) -> Path:
+    """A clone in which `dvc repro` has run with two workers."""
+    folder = tmp_path_factory.mktemp("pipeline") / "clone"
+    files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    for name in files:
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/")) and not name.endswith("dvc.lock"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "params.yaml").write_text(small_params(workers=2))
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "add", ".")
+    run(folder, "git", "commit", "-q", "-m", "small")
+    run(folder, "dvc", "repro")
+    return folder
+
+
+def test_repro_leaves_nothing_to_do(reproduced):
+    assert "up to date" in run(reproduced, "dvc", "status")
+    assert "Data and pipelines are up to date" in run(reproduced, "dvc", "repro")
+    assert not (reproduced / "data/work").exists() or not list((reproduced / "data/work").rglob("*.*"))
+
+
+def test_two_folders_same_bytes(reproduced, tmp_path):
+    """Without DVC, in another folder, in one process instead of several: the same bytes of every out."""
+    (tmp_path / "params.yaml").write_text(small_params(workers=1))
+    shutil.copytree(reproduced / "data/Noise", tmp_path / "data/Noise")
+    run(tmp_path, sys.executable, "-c", CHAIN, PYTHONPATH=str(ROOT))
+    first, second = digests(reproduced), digests(tmp_path)
+    assert len(first) > 50
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_dag_shows_the_chain(reproduced):
+    lines = run(reproduced, "dvc", "dag", "--dot")
+    for a, b in [
+        ("sample/dvc.yaml:sample@ravdess", "manifest"),
+        ("manifest", "features_wavlm@emotion"),
+        ("features_wavlm@emotion", "pretrain_audio"),
+        ("features_frames@emotion", "pretrain_video"),
+        ("pretrain_audio", "fusion"),
+        ("pretrain_video", "fusion"),
+        ("fusion", "va"),
+        ("features_prosody@affect", "va"),
+        ("va", "evaluate"),
+    ]:
+        assert f'"{a}" -> "{b}"' in lines
+
+
+def test_ablation_runs_only_what_is_downstream(reproduced):
+    """Another fusion mode re-runs fusion, va and evaluate; metrics and plots compare with the baseline."""
+    run(reproduced, "git", "add", ".")
+    run(reproduced, "git", "commit", "-q", "-m", "baseline")
+    log = run(reproduced, "dvc", "exp", "run", "-S", "fusion.mode=concat", "-S", "xattn.heads=2", "-n", "ablation")
+    ran = [line.split("'")[1] for line in log.splitlines() if line.startswith("Running stage")]
+    assert ran == ["fusion", "va", "evaluate"]
+    assert "test.macro_f1" in run(reproduced, "dvc", "metrics", "diff")
+    assert "ablation" in run(reproduced, "dvc", "exp", "show", "--csv")
+    run(reproduced, "dvc", "plots", "diff", "HEAD", "workspace", "-o", "compared")
+    assert "plots" in (reproduced / "compared/index.html").read_text(encoding="utf-8")

@@ -1,0 +1,86 @@
+"""Small models and clips that the tests of models and training share."""
+
+from pathlib import Path
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from stages.lib.data.dataset import Batch, collate
+from stages.lib.models.fusion import Fusion, build_fusion
+
+REPO = Path(__file__).resolve().parents[1]
+CLASSES = 4
+TINY = {"encoder": "wavlm", "model": "tiny", "unfreeze_layers": 2}
+STATE_DIM = 128  # hidden size of tiny
+ENCODERS = {"wavlm": TINY, "cnn": {"encoder": "cnn"}, "plain18": {"encoder": "plain18"}}
+ENCODERS["resnet18"] = {"encoder": "resnet18"}
+MODES = ("audio", "video", "late", "concat", "gated", "xattn_concat", "xattn_gated")
+
+
+def params_with(folder: Path, changes: dict[str, object]) -> Path:
+    """A copy of the project's params.yaml with values changed by dotted key."""
+    content = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        *sections, name = key.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        assert name in place, key
+        place[name] = value
+    file = folder / "params.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+def fusion(mode: str, encoder: str = "wavlm", **options: object) -> Fusion:
+    """A fusion model in eval mode whose zero-initialised weights are not zero, so that all of it matters."""
+    name, _, head = mode.partition("_")
+    if head:
+        options = {"d_model": 32, "heads": 2, "head": head} | options
+    audio, video = None if name == "video" else ENCODERS[encoder], None if name == "audio" else {}
+    return wake(build_fusion(name, CLASSES, audio, video, options)).eval()
+
+
+def wake(model: nn.Module) -> nn.Module:
+    """Give every parameter that starts at zero small random values."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.3)
+    return model
+
+
+def clip(seed: int, steps: int | None, frames: int | None, encoder: str = "wavlm") -> tuple:
+    """What ClipDataset gives for a clip; None: without that modality, as the sources hand it over."""
+    generator = torch.Generator().manual_seed(seed)
+    audio_dim = STATE_DIM if encoder == "wavlm" else 64
+    audio, video = torch.zeros(1, audio_dim), torch.zeros(1, 3, 32, 32)
+    if steps:
+        audio = torch.randn(steps, audio_dim, generator=generator)
+    if frames:
+        video = torch.rand(frames, 3, 32, 32, generator=generator)
+    return f"clip{seed}", (audio, steps or 0), (video, frames or 0), torch.tensor(seed % CLASSES)
+
+
+def separable(clips: int) -> Batch:
+    """A batch whose class shows in both modalities, with noise of a clip's own; the last clips are shorter."""
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(CLASSES, STATE_DIM, generator=generator)
+    pictures = torch.rand(CLASSES, 3, 32, 32, generator=generator)
+    items = []
+    for i in range(clips):
+        steps, label = 6 - i // 4, i % CLASSES
+        audio = states[label] + 0.5 * torch.randn(steps, STATE_DIM, generator=generator)
+        video = 0.8 * pictures[label] + 0.2 * torch.rand(2, 3, 32, 32, generator=generator)
+        items.append((f"clip{i}", (audio, steps), (video, 2), torch.tensor(label)))
+    return collate(items)
+
+
+def garbage(x: Tensor, mask: Tensor, value: float, extra: int) -> tuple[Tensor, Tensor]:
+    """x [B, T, ...] with `extra` more padded steps and `value` in all of its padding."""
+    more = x.new_zeros(len(x), extra, *x.shape[2:])
+    mask = torch.cat([mask, torch.zeros(len(x), extra, dtype=torch.bool)], 1)
+    padded = torch.cat([x, more], 1)
+    padded[~mask] = value
+    return padded, mask
