@@ -66,6 +66,9 @@ class FusionParams(loop.OptimParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("audio_lr", "video_lr"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; give a number above 0")
         if not 0 <= self.video_blocks <= BLOCKS:
             raise ValueError(f"video_blocks is {self.video_blocks}; give 0 to {BLOCKS} ({BLOCKS} opens the stem too)")
         _probabilities(self, "dropout", "audio_dropout", "video_dropout", "label_smoothing")

@@ -39,6 +39,17 @@ class PretrainAudioParams(loop.OptimParams):
     encoder_lr: float  # wavlm's open layers
     label_smoothing: float
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.head_epochs < 0:
+            raise ValueError(f"head_epochs is {self.head_epochs}; give 0 or more")
+        if self.epochs < 1:
+            raise ValueError(f"epochs is {self.epochs}; give 1 or more")
+        if self.encoder_lr <= 0:
+            raise ValueError(f"encoder_lr is {self.encoder_lr}; give a number above 0")
+        if not 0.0 <= self.label_smoothing <= 1.0:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}; it lies in 0 to 1")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -80,10 +91,10 @@ def phases(model: torch.nn.Module, p: PretrainAudioParams) -> list[loop.Phase]:
 
     if whole:
         return [loop.Phase(name="train", epochs=p.epochs, prepare=train_all)]
-    return [
-        loop.Phase(name="head", epochs=p.head_epochs, prepare=train_head),
-        loop.Phase(name="finetune", epochs=p.epochs, prepare=train_all),
-    ]
+    finetune = loop.Phase(name="finetune", epochs=p.epochs, prepare=train_all)
+    if not p.head_epochs:
+        return [finetune]
+    return [loop.Phase(name="head", epochs=p.head_epochs, prepare=train_head), finetune]
 
 
 def summary(config: Config, classes: int = 8) -> dict:

@@ -26,6 +26,13 @@ class PretrainVideoParams(loop.OptimParams):
     epochs: int
     label_smoothing: float
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs < 1:
+            raise ValueError(f"epochs is {self.epochs}; give 1 or more")
+        if not 0.0 <= self.label_smoothing <= 1.0:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}; it lies in 0 to 1")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -1,6 +1,6 @@
 """Stage sample: make the embedded sample corpus, synthetic media in the layouts of RAVDESS and IEMOCAP.
 
-Reads params `seed`, `sample.ravdess`, `sample.iemocap` (of the corpora asked for), `compute`.
+Reads params `sample.seed`, `sample.ravdess`, `sample.iemocap` (of the corpora asked for), `compute`.
 Writes data/sample/ravdess/ and data/sample/iemocap/, each whole or not at all.
 """
 
@@ -43,7 +43,7 @@ def configure(file: Path, names: list[str]) -> Config:
     if "iemocap" in names:
         corpora["iemocap"] = params.read(file, "sample.iemocap", iemocap.IemocapParams)
     return Config(
-        seed=params.read(file, "seed", int),
+        seed=params.read(file, "sample.seed", int),
         corpora=corpora,
         compute=params.read(file, "compute", ComputeParams),
     )

@@ -82,6 +82,17 @@ def test_summary_of_the_va_model(tmp_path):
     assert sum(part["total"] for part in counts["parts"].values()) == counts["total"] == counts["trainable"]
 
 
+@pytest.mark.parametrize("head", ["concat", "gated"])
+def test_mode_names_that_fix_the_head(tmp_path, head):
+    def architecture(mode, head):
+        file = params_with(tmp_path, {"fusion.mode": mode, "xattn.head": head})
+        return fusion_stage.architecture(fusion_stage.configure(file), CLASSES)
+
+    other = "gated" if head == "concat" else "concat"
+    assert architecture(f"xattn_{head}", other) == architecture(f"xattn_{head}", head) == architecture("xattn", head)
+    assert architecture("xattn", head)["options"]["head"] == head
+
+
 CASES = [(mode, "wavlm") for mode in MODES] + [
     (mode, encoder) for encoder in ("cnn", "plain18", "resnet18") for mode in ("late", "gated", "xattn_gated")
 ]
@@ -139,6 +150,7 @@ def test_late_is_the_mean_of_the_softmaxes():
     mean = (heard + seen) / 2
     torch.testing.assert_close(output.probabilities.double(), mean, rtol=1e-5, atol=1e-7)
     torch.testing.assert_close(output.probabilities.sum(-1), torch.ones(4))
+    torch.testing.assert_close(output.logits.exp().sum(-1), torch.ones(4))  # log-probabilities already
     by_hand = -sum(math.log(mean[i, label].item()) for i, label in enumerate(batch.target.tolist())) / 4
     assert F.cross_entropy(output.logits, batch.target).item() == pytest.approx(by_hand, abs=1e-5)
 

@@ -19,12 +19,17 @@ def sources(module: str) -> list[Path]:
         if path in found or not path.is_file():
             continue
         found.add(path)
+        found |= {init for init in (folder / "__init__.py" for folder in path.parents) if _has_code(init)}
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stages"):
                 queue += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             elif isinstance(node, ast.Import):
                 queue += [alias.name for alias in node.names if alias.name.startswith("stages")]
     return sorted(found)
+
+
+def _has_code(package_file: Path) -> bool:
+    return package_file.is_relative_to(ROOT / "stages") and package_file.is_file() and package_file.stat().st_size > 0
 
 
 def source_digest(module: str) -> str:

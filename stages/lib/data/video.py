@@ -16,18 +16,18 @@ from stages.lib.features.store import FeatureStore
 class FrameAugmentParams:
     """Each change hits a clip with its own probability and then all of its frames alike."""
 
+    draw: int | None  # frames of a clip seen in one epoch, drawn anew each time; null = all
+    flip: float  # probability of mirroring left and right
     blur: float  # probability of a Gaussian blur, kernel 3, 5 or 7
     darken: float  # probability of darkening by a factor of 0.2 to 0.6
     noise: float  # probability of Gaussian noise, standard deviation 0.02
 
     def __post_init__(self) -> None:
-        for name in ("blur", "darken", "noise"):
+        if self.draw is not None and self.draw < 1:
+            raise ValueError(f"draw is {self.draw}; give 1 or more, or null for all frames")
+        for name in ("flip", "blur", "darken", "noise"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; a probability lies in 0 to 1")
-
-    @property
-    def active(self) -> bool:
-        return max(self.blur, self.darken, self.noise) > 0
 
 
 class FrameSource:
@@ -44,7 +44,7 @@ class FrameSource:
         pixels = torch.from_numpy(frames.astype(np.float32)).permute(0, 3, 1, 2).contiguous() / 255.0
         if epoch is not None and self.augment is not None:
             pixels = augment_frames(pixels, self.augment, clip, epoch, self.seed)
-        return pixels, len(frames)
+        return pixels, len(pixels)
 
 
 class TensorSource:
@@ -59,11 +59,13 @@ class TensorSource:
 
 
 def augment_frames(frames: Tensor, params: FrameAugmentParams, clip: str, epoch: int, seed: int) -> Tensor:
-    """frames [N, 3, H, W] in [0, 1] -> the same shape and range."""
-    if not params.active:
-        return frames
+    """frames [N, 3, H, W] in [0, 1] -> [draw or N, 3, H, W] in [0, 1], still in time order."""
     rng = generator(seed, "frames", epoch, clip)
-    blur, darken, noise = rng.random(3)
+    flip, blur, darken, noise = rng.random(4)
+    if params.draw is not None and params.draw < len(frames):
+        frames = frames[torch.from_numpy(np.sort(rng.choice(len(frames), params.draw, replace=False)))]
+    if flip < params.flip:
+        frames = frames.flip(-1)
     if blur < params.blur:
         frames = VF.gaussian_blur(frames, [int(rng.choice([3, 5, 7]))] * 2)
     if darken < params.darken:
