@@ -20,9 +20,9 @@ from stages.lib.synthesis import dialogue, engine, ravdess
 
 REPO = Path(__file__).parents[1]
 PARAMS = """
-seed: 3
 compute: {{device: cpu, threads: 1, workers: {workers}}}
 sample:
+  seed: 3
   ravdess: {{actors: [1, 2], repetitions: 1, trials: balanced, width: 192, height: 144, fps: 10.0}}
   iemocap: {{dialogues: 1, turns: 4, width: 320, height: 240, fps: 10.0}}
 """
