@@ -4,7 +4,6 @@ Two phases: first the fusion and the classifiers over frozen encoders, then also
 encoders, each with a learning rate of its own. What stays frozen in the video encoder is computed once.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import save_file
 
 from stages.lib import cli, params, runtime
 from stages.lib.compute import ComputeParams
+from stages.lib.data import tables
 from stages.lib.data.audio import AudioAugmentParams
 from stages.lib.data.dataset import Batch, ClipDataset
 from stages.lib.data.video import FrameSource
@@ -180,20 +180,21 @@ def export(
     device: torch.device,
 ) -> None:
     """predictions.csv and gates.csv of validation and test clips, attention.safetensors of test clips."""
-    tables, gates, attention = [], [], {}
+    predicted, gates, attention = [], [], {}
     model.eval()
     with torch.inference_mode():
         for split, dataset in held_out.items():
             results = [(batch, model(*batch.inputs)) for batch in emotion.batches(dataset, batch_size, device)]
             logits = torch.cat([output.logits.cpu() for _, output in results])
-            tables.append(emotion.prediction_table(classes, split, dataset, logits))
+            predicted.append(emotion.prediction_table(classes, split, dataset, logits))
             for batch, output in results:
                 if output.gate is not None:
                     gates += [(clip, split, share) for clip, share in zip(batch.ids, output.gate.tolist(), strict=True)]
                 if output.video_to_audio is not None and split == "test":
                     attention |= attention_maps(batch, output, hop, frames)
-    emotion.write_table(pd.concat(tables), folder / "predictions.csv")
-    emotion.write_table(pd.DataFrame(gates, columns=["id", "split", "gate"]), folder / "gates.csv")
+    tables.write_results(folder / "predictions.csv", pd.concat(predicted).sort_values("id"))
+    shares = pd.DataFrame(gates, columns=["id", "split", "gate"])
+    tables.write_results(folder / "gates.csv", shares.sort_values("id"))
     save_file(dict(sorted(attention.items())), folder / "attention.safetensors")
 
 
@@ -211,13 +212,7 @@ def attention_maps(batch: Batch, output: FusionOutput, hop: float, frames: Featu
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
-    parser.add_argument("--summary", action="store_true", help="print parameter counts as JSON and stop")
-    arguments = parser.parse_args()
-    config = configure(arguments.params)
-    if arguments.summary:
-        print(json.dumps(summary(config), indent=2))
-        return
+    config = cli.configured(__doc__, configure, summary)
     p, seed = config.fusion, config.seed
     device = runtime.setup(seed, config.compute)
 
@@ -244,7 +239,7 @@ def main() -> None:
     history = emotion.train(model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, p.mode)
     with whole_folder(OUT) as folder:
         checkpoint.save(folder, model, {"classes": data.classes, "architecture": built, "warm_start": taken})
-        loop.write_history(history, folder / "history.csv")
+        tables.write_results(folder / "history.csv", history)
         hop = clean.store.facts["hop_seconds"]
         export(folder, model, data.classes, held_out, hop, store, p.batch_size, device)
 

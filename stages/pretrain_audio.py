@@ -4,7 +4,6 @@ A mel encoder trains whole. WavLM trains in two phases from the cached state tha
 first the classifier alone, then those layers too with a lower learning rate.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 
 from stages.lib import cli, params, runtime
 from stages.lib.compute import ComputeParams
+from stages.lib.data import tables
 from stages.lib.data.audio import AudioAugmentParams
 from stages.lib.data.dataset import Batch
 from stages.lib.models.audio import MelEncoder
@@ -106,13 +106,7 @@ def summary(config: Config, classes: int = 8) -> dict:
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
-    parser.add_argument("--summary", action="store_true", help="print parameter counts as JSON and stop")
-    arguments = parser.parse_args()
-    config = configure(arguments.params)
-    if arguments.summary:
-        print(json.dumps(summary(config), indent=2))
-        return
+    config = cli.configured(__doc__, configure, summary)
     p, seed = config.pretrain, config.seed
     device = runtime.setup(seed, config.compute)
 
@@ -134,9 +128,9 @@ def main() -> None:
     )
     with whole_folder(OUT) as folder:
         checkpoint.save(folder, model, {"classes": data.classes, "audio": built})
-        loop.write_history(history, folder / "history.csv")
+        tables.write_results(folder / "history.csv", history)
         table = emotion.predict(model, logits, data.classes, held_out, p.batch_size, device)
-        emotion.write_table(table, folder / "predictions.csv")
+        tables.write_results(folder / "predictions.csv", table.sort_values("id"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Stage pretrain_video: ResNet-18 over the frames of the emotion corpus."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import torch
 
 from stages.lib import cli, params, runtime
 from stages.lib.compute import ComputeParams
+from stages.lib.data import tables
 from stages.lib.data.dataset import Batch
 from stages.lib.data.video import FrameAugmentParams, FrameSource
 from stages.lib.features.store import FeatureStore
@@ -54,20 +54,14 @@ def configure(file: Path) -> Config:
     )
 
 
-def summary(classes: int = 8) -> dict:
+def summary(config: Config, classes: int = 8) -> dict:
     """Parameter counts."""
     model = VideoResNet18(classes)
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder")
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
-    parser.add_argument("--summary", action="store_true", help="print parameter counts as JSON and stop")
-    arguments = parser.parse_args()
-    config = configure(arguments.params)
-    if arguments.summary:
-        print(json.dumps(summary(), indent=2))
-        return
+    config = cli.configured(__doc__, configure, summary)
     p, seed = config.pretrain, config.seed
     device = runtime.setup(seed, config.compute)
 
@@ -93,9 +87,9 @@ def main() -> None:
     )
     with whole_folder(OUT) as folder:
         checkpoint.save(folder, model, {"classes": data.classes, "video": {}})
-        loop.write_history(history, folder / "history.csv")
+        tables.write_results(folder / "history.csv", history)
         table = emotion.predict(model, logits, data.classes, held_out, p.batch_size, device)
-        emotion.write_table(table, folder / "predictions.csv")
+        tables.write_results(folder / "predictions.csv", table.sort_values("id"))
 
 
 if __name__ == "__main__":

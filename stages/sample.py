@@ -4,13 +4,13 @@ Reads params `sample.seed`, `sample.ravdess`, `sample.iemocap` (of the corpora a
 Writes data/sample/ravdess/ and data/sample/iemocap/, each whole or not at all.
 """
 
-import shutil
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from stages.lib import cli, params
 from stages.lib.compute import ComputeParams, parallel
+from stages.lib.outputs import whole_folder
 from stages.lib.synthesis import iemocap, ravdess
 
 DATA = Path("data/sample")
@@ -65,16 +65,6 @@ WRITERS = {"ravdess": write_ravdess, "iemocap": write_iemocap}
 LAYOUTS = {"ravdess": "RAVDESS (speech)", "iemocap": "IEMOCAP"}
 
 
-def replace_folder(built: Path, final: Path) -> None:
-    """Put a finished folder in the place of an older one; what is at `final` is whole at any moment."""
-    old = final.with_name(final.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        final.replace(old)
-    built.replace(final)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("corpus", nargs="*", metavar="CORPUS", help=f"{' or '.join(CORPORA)} (default: both)")
@@ -83,14 +73,11 @@ def main() -> None:
         parser.error(f"unknown corpus {', '.join(unknown)}; choose from {', '.join(CORPORA)}")
     config = configure(arguments.params, arguments.corpus or list(CORPORA))
     for name, sizes in config.corpora.items():
-        partial_root = DATA / f"{name}.partial"
-        shutil.rmtree(partial_root, ignore_errors=True)  # of a run that was killed
-        partial_root.mkdir(parents=True)
-        clips = WRITERS[name](partial_root, sizes, config)
-        listing = "\n".join(f"{key}: {value}" for key, value in asdict(sizes).items())
-        notice = NOTICE.format(layout=LAYOUTS[name], seed=config.seed, sizes=listing)
-        (partial_root / "SYNTHETIC.txt").write_text(notice, encoding="utf-8")
-        replace_folder(partial_root, DATA / name)
+        with whole_folder(DATA / name) as root:
+            clips = WRITERS[name](root, sizes, config)
+            listing = "\n".join(f"{key}: {value}" for key, value in asdict(sizes).items())
+            notice = NOTICE.format(layout=LAYOUTS[name], seed=config.seed, sizes=listing)
+            (root / "SYNTHETIC.txt").write_text(notice, encoding="utf-8")
         size = sum(path.stat().st_size for path in (DATA / name).rglob("*") if path.is_file())
         print(f"{DATA / name}: {clips} clips, {size / 1e6:.1f} MB")
 

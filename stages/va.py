@@ -10,7 +10,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +19,7 @@ from safetensors.torch import save_file
 
 from stages.lib import cli, params, runtime
 from stages.lib.compute import ComputeParams, parallel, seed_for
-from stages.lib.data import labels
+from stages.lib.data import labels, tables
 from stages.lib.data.dataset import evaluation_batches, training_batches
 from stages.lib.data.turns import TurnBatch, TurnDataset, collate_turns
 from stages.lib.features.store import FeatureStore
@@ -157,7 +156,7 @@ def train_fold(fold: Fold) -> int:
     history = loop.fit(model, phases, epochs, loss, validate, p, device, f"fold {fold.test}")
     with whole_folder(fold.out) as folder:
         checkpoint.save(folder, model, {"architecture": arguments, "test_fold": fold.test, "validation_fold": fold.val})
-        loop.write_history(history, folder / "history.csv")
+        tables.write_results(folder / "history.csv", history)
         held_out = {name: sets[name] for name in ("val", "test")}
         export(folder, model, held_out, store.facts["hop_seconds"], p.batch_size, device)
     return fold.test
@@ -211,9 +210,11 @@ def export(
                         attention[f"{clip}/prosody_to_speech"] = weights[mask].contiguous()
                         attention[f"{clip}/times"] = (torch.arange(int(mask.sum())) + 0.5) * hop
     names = [*TARGETS, *(f"{target}_predicted" for target in TARGETS)]
-    _write(pd.DataFrame(predicted, columns=["id", "split", *names]), folder / "predictions.csv")
+    table = pd.DataFrame(predicted, columns=["id", "split", *names])
+    tables.write_results(folder / "predictions.csv", table.sort_values("id"))
     names = [f"{target}_{side}" for target in TARGETS for side in ("own", "rest")]
-    _write(pd.DataFrame(branches, columns=["id", *names]), folder / "branches.csv")
+    table = pd.DataFrame(branches, columns=["id", *names])
+    tables.write_results(folder / "branches.csv", table.sort_values("id"))
     save_file(dict(sorted(attention.items())), folder / "attention.safetensors")
 
 
@@ -231,13 +232,7 @@ def plan(config: Config, folds: list[int], turns: Path, work: Path) -> list[Fold
 
 
 def main() -> None:
-    parser = cli.parser(__doc__)
-    parser.add_argument("--summary", action="store_true", help="print parameter counts as JSON and stop")
-    arguments = parser.parse_args()
-    config = configure(arguments.params)
-    if arguments.summary:
-        print(json.dumps(summary(config), indent=2))
-        return
+    config = cli.configured(__doc__, configure, summary)
     device = runtime.setup(config.seed, config.compute)
     table = labels.read("affect")
     if table[list(TARGETS)].isna().all().any():
@@ -255,7 +250,7 @@ def main() -> None:
     folds = plan(config, labels.read_facts("affect").folds, turns, work)
     finished = sum(fold.out.is_dir() for fold in folds)
     print(f"va: {len(folds)} folds" + (f", {finished} finished before" if finished else ""))
-    for _ in parallel(partial(train_fold), folds, config.compute, "folds"):
+    for _ in parallel(train_fold, folds, config.compute, "folds"):
         pass
     with whole_folder(OUT) as folder:
         for fold in folds:
@@ -284,10 +279,6 @@ def summary(config: Config) -> dict:
 
 def _targets(rows: pd.DataFrame) -> torch.Tensor:
     return torch.tensor(rows[list(TARGETS)].to_numpy(), dtype=torch.float32)
-
-
-def _write(table: pd.DataFrame, file: Path) -> None:
-    table.sort_values("id").to_csv(file, index=False, float_format="%.6f", lineterminator="\n")
 
 
 if __name__ == "__main__":

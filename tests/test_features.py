@@ -228,7 +228,7 @@ def test_xvector_and_ecapa(tmp_path, monkeypatch):
     np.testing.assert_allclose(rows[0], direct / direct.norm(), atol=1e-6)
 
     monkeypatch.setitem(sys.modules, "speechbrain.inference.speaker", None)  # as if not installed
-    with pytest.raises(ValueError, match=r"needs the optional package speechbrain; install it"):
+    with pytest.raises(ValueError, match=r"needs the optional package speechbrain; run with"):
         extract("speaker", {"a": voice(1, 120, 0)}, {"features.speaker.model": "ecapa"})
     with pytest.raises(ValueError, match=r"features\.speaker\.source is 'x', but the statistics"):
         write_params({"features.speaker.source": "x"}) and speaker.configure(Path("params.yaml"), "emotion")

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from torchmetrics import ConcordanceCorrCoef
 
+from stages.lib.data import tables
 from stages.lib.training import losses
-from stages.lib.training.loop import MIN_LR, OptimParams, Phase, fit, train_epoch, write_history
+from stages.lib.training.loop import MIN_LR, OptimParams, Phase, fit, train_epoch
 
 CPU = torch.device("cpu")
 
@@ -166,7 +167,7 @@ def test_constant_learning_rate_and_history_file(tmp_path):
     history = fit(model, plan, lambda _: [torch.ones(1, 1)], lambda x: model(x).square().sum(),
                   lambda: {"score": math.nan, "loss": 1 / 3}, optim(), CPU, "test")  # fmt: skip
     assert history.learning_rate.tolist() == [0.02] * 3
-    write_history(history, tmp_path / "history.csv")
+    tables.write_results(tmp_path / "history.csv", history)
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines[0] == "phase,epoch,train_loss,val_loss,val_score,learning_rate"
     assert len(lines) == 4 and lines[3].startswith("train,3,") and lines[3].endswith(",0.333333,,0.020000")

@@ -3,8 +3,10 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,30 @@ def test_two_folders_same_bytes(reproduced, tmp_path):
     assert len(first) > 50
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_killed_va_resumes(reproduced, tmp_path):
+    """SIGKILL after some folds: they are not trained again, and the bytes equal the undisturbed run's."""
+    for name in ("params.yaml", "data/manifest", "data/features", "data/models/fusion"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(reproduced / name)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "stages.va"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "data/work/va").glob("*/fold_*")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = {fold.name: fold.stat().st_mtime_ns for fold in (tmp_path / "data/work/va").glob("*/fold_*")}
+    assert not (tmp_path / "data/models/va").exists()
+    assert 1 <= len(finished) < 5
+    assert f"{len(finished)} finished before" in run(tmp_path, *command, PYTHONPATH=str(ROOT))
+    folds = tmp_path / "data/models/va"
+    assert {name: (folds / name).stat().st_mtime_ns for name in finished} == finished
+    for file in sorted((reproduced / "data/models/va").rglob("*.*")):
+        assert file.read_bytes() == (folds / file.relative_to(reproduced / "data/models/va")).read_bytes(), file
 
 
 def test_dag_shows_the_chain(reproduced):

@@ -54,7 +54,7 @@ def digests(root: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("two_workers")
-    for leftover in ("ravdess.partial/Actor_09/half.wav", "ravdess/Actor_08/stale.wav"):
+    for leftover in (".ravdess.partial/Actor_09/half.wav", "ravdess/Actor_08/stale.wav"):
         path = folder / "data/sample" / leftover
         path.parent.mkdir(parents=True)
         path.write_bytes(b"from an earlier run")

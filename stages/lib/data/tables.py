@@ -19,6 +19,11 @@ def write_csv(file: Path, table: pd.DataFrame) -> None:
     write_text(file, table.to_csv(index=False, lineterminator="\n"))
 
 
+def write_results(file: Path, table: pd.DataFrame) -> None:
+    """As write_csv, with floats to six decimals: what a model computed."""
+    write_text(file, table.to_csv(index=False, lineterminator="\n", float_format="%.6f"))
+
+
 def read_csv(file: Path, columns: tuple[str, ...], numbers: tuple[str, ...], remedy: str) -> pd.DataFrame:
     """Read a table that write_csv wrote.
 

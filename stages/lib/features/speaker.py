@@ -129,12 +129,12 @@ def _ecapa(source: str, device: str) -> Any:
         from speechbrain.inference.speaker import EncoderClassifier
     except ImportError as error:
         raise ValueError(
-            "features.speaker.model is ecapa, which needs the optional package speechbrain; install it "
-            "(uv pip install speechbrain) or choose statistics or xvector"
+            "features.speaker.model is ecapa, which needs the optional package speechbrain; run with "
+            "`uv run --with speechbrain dvc repro`, or choose statistics or xvector"
         ) from error
     try:
         return EncoderClassifier.from_hparams(source, run_opts={"device": str(runtime.device(device))})
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError) as error:  # KeyError: a folder with other hyperparams
         raise _unavailable("ecapa", source) from error
 
 

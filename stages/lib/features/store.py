@@ -7,12 +7,13 @@ A clip's rows of one view are one slice [T, ...]; T may be 0 (the clip lacks wha
 """
 
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from stages.lib.outputs import whole_folder
 
 CLEAN = "clean"  # the view without added noise, always the first
 
@@ -96,9 +97,14 @@ def write(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | Non
         clips: (id, rows of every view) sorted by id; None for a clip without this modality. All clips
             have the same arrays, dtypes and row shapes.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a killed run
-    partial.mkdir(parents=True)
+    with whole_folder(folder) as partial:
+        index = {"facts": facts, "views": views} | _write_rows(partial, views, clips)
+        lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}" for key, value in index.items())
+        (partial / "index.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def _write_rows(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | None]]) -> dict[str, Any]:
+    """The array files; returns what the index says of them."""
     ids, missing, writers = [], [], {}
     for clip, rows in clips:
         assert not ids or ids[-1] < clip, f"clips are not sorted by id: {ids[-1]} before {clip}"
@@ -106,21 +112,12 @@ def write(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | Non
         if rows is None:
             missing.append(clip)
         elif not writers:
-            writers = {name: _ArrayWriter(partial / f"{name}.npy", array) for name, array in rows[views[0]].items()}
+            writers = {name: _ArrayWriter(folder / f"{name}.npy", array) for name, array in rows[views[0]].items()}
         for name, writer in writers.items():
             for view in views:
                 writer.append(None if rows is None else rows[view][name])
-    index = {
-        "facts": facts,
-        "views": views,
-        "missing": missing,
-        "ids": ids,
-        "arrays": {name: writer.close(len(ids) * len(views)) for name, writer in writers.items()},
-    }
-    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}" for key, value in index.items())
-    (partial / "index.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    arrays = {name: writer.close(len(ids) * len(views)) for name, writer in writers.items()}
+    return {"missing": missing, "ids": ids, "arrays": arrays}
 
 
 class _ArrayWriter:

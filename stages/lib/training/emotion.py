@@ -1,7 +1,6 @@
 """What the stages that train a categorical model share: labelled clips, objective, validation, predictions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -110,8 +109,3 @@ def predict(
             scores = torch.cat([logits(batch).cpu() for batch in batches(dataset, batch_size, device)])
             tables.append(prediction_table(classes, split, dataset, scores))
     return pd.concat(tables)
-
-
-def write_table(table: pd.DataFrame, file: Path) -> None:
-    """A CSV of a training stage: sorted by id, six decimals."""
-    table.sort_values("id").to_csv(file, index=False, float_format="%.6f", lineterminator="\n")

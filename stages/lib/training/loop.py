@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -151,11 +150,6 @@ def train_epoch(
         optimizer.step()
         optimizer.zero_grad()
     return sum(losses) / len(losses)
-
-
-def write_history(history: pd.DataFrame, file: Path) -> None:
-    """history.csv as every stage leaves it."""
-    history.to_csv(file, index=False, float_format="%.6f", lineterminator="\n")
 
 
 def _schedule(optimizer: torch.optim.Optimizer, epochs: int, cosine: bool) -> torch.optim.lr_scheduler.LRScheduler:
