@@ -1,6 +1,5 @@
 """The manifest stage on small corpora: files, splits, refusals, and what must not change a byte."""
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -16,9 +15,8 @@ import yaml
 from stages import manifest
 from stages.lib import params
 from stages.lib.compute import ComputeParams
-from stages.lib.corpora.clip import Clip
 from stages.lib.corpora.registry import CORPORA
-from stages.lib.data import clips, disjoint, labels, probe, splits
+from stages.lib.data import clips, labels, probe, splits
 
 ACTORS = (1, 2, 17, 21)
 FILES = ("clips.csv", "labels.csv", "rejected.csv", "corpus.json")
@@ -185,36 +183,6 @@ def test_any_corpus_plays_the_emotion_role(tmp_path):
     assert classes == sorted(emotions) and len(label_of) == 10
 
 
-def emotion_params(**changes) -> splits.EmotionParams:
-    made = {"classes": 8, "split": "actor", "actors": splits.Actors(val=[2], test=[3]), "ratios": [0.7, 0.15, 0.15]}
-    return splits.EmotionParams(**made | changes)
-
-
-def clip_list(counts: dict[str, int], speakers: int = 4) -> list[Clip]:
-    return [
-        Clip(id=f"{emotion}{i:04}", speaker=f"Actor_{i % speakers + 1:02}", gender=None, emotion=emotion)
-        for emotion, count in counts.items()
-        for i in range(count)
-    ]
-
-
-def test_stratified_counts_by_hand():
-    # 192: cuts at 134.4 and 163.2; 96: at 67.2 and 81.6; 10: at 7 and 8.5, which rounds up
-    listed = clip_list({"angry": 192, "neutral": 96, "few": 10})
-    part_of = splits.assign("emotion", listed, emotion_params(split="stratified"), seed=3)
-    counts = pd.Series({(clip.emotion, clip.id): part_of[clip.id] for clip in listed}).groupby(level=0).value_counts()
-    assert counts.to_dict() == {
-        **{("angry", "train"): 134, ("angry", "val"): 29, ("angry", "test"): 29},
-        **{("neutral", "train"): 67, ("neutral", "val"): 15, ("neutral", "test"): 14},
-        **{("few", "train"): 7, ("few", "val"): 2, ("few", "test"): 1},
-    }
-    assert part_of == splits.assign("emotion", listed[::-1], emotion_params(split="stratified"), seed=3)
-    assert part_of != splits.assign("emotion", listed, emotion_params(split="stratified"), seed=4)
-    assert part_of["angry0000"] in splits.PARTS
-    by_position = [part_of[f"angry{i:04}"] for i in range(192)]
-    assert by_position != sorted(by_position, key=splits.PARTS.index)  # at random, not the first 134
-
-
 def test_stratified_is_declared(project, monkeypatch, capsys):
     run(monkeypatch, manifest__emotion__split="stratified", manifest__emotion__ratios=[0.5, 0.25, 0.25])
     facts = labels.read_facts("emotion")
@@ -257,31 +225,6 @@ def test_refusals_before_any_media_is_opened(project, monkeypatch, changes, mess
     assert not clips.FOLDER.exists()
 
 
-def test_a_number_that_fits_two_speakers_is_refused():
-    listed = [
-        Clip(id=str(i), speaker=speaker, gender=None, emotion="e") for i, speaker in enumerate(("A_02", "B_2", "A_03"))
-    ]
-    with pytest.raises(ValueError, match="2 fits A_02, B_2; write the full name"):
-        splits.assign("emotion", listed, emotion_params(), seed=0)
-
-
-def test_folds_do_not_share_speakers():
-    def fold(speakers: list[tuple[str, int | None]]) -> dict[str, str]:
-        listed = [
-            Clip(id=str(i), speaker=speaker, gender=None, emotion="e", session=session)
-            for i, (speaker, session) in enumerate(speakers)
-        ]
-        return splits.assign("affect", listed, splits.AffectParams(split="sessions"), seed=0)
-
-    assert fold([("a", 1), ("b", 2), ("c", 3), ("a", 1)]) == {"0": "1", "1": "2", "2": "3", "3": "1"}
-    with pytest.raises(ValueError, match="puts speaker a into 1 and 3"):
-        fold([("a", 1), ("b", 2), ("a", 3)])
-    with pytest.raises(ValueError, match="gives folds 1, 2; testing, validating and training take three"):
-        fold([("a", 1), ("b", 2)])
-    with pytest.raises(ValueError, match="is sessions, but the corpus has none"):
-        fold([("a", 1), ("b", None)])
-
-
 def test_one_recording_in_both_roles_is_refused(project, monkeypatch):
     stolen = project / "data/iemocap/Session2/sentences/wav/Ses02F_impro01/Ses02F_impro01_F001.wav"
     shutil.copy(project / "data/ravdess/Actor_01/03-01-03-01-01-01-01.wav", stolen)
@@ -289,13 +232,6 @@ def test_one_recording_in_both_roles_is_refused(project, monkeypatch):
         ValueError, match=r"01-03-01-01-01-01 \(emotion\) and Ses02F_impro01_F001 \(affect\) are the sa"
     ):
         run(monkeypatch)
-
-
-def test_speakers_of_different_corpora_may_have_the_same_name():
-    one = [Clip(id="a", speaker="01", gender=None, emotion="e")]
-    disjoint.between_roles({"emotion": "x", "affect": "y"}, {"emotion": one, "affect": one})
-    with pytest.raises(ValueError, match="share speakers 01"):
-        disjoint.between_roles({"emotion": "x", "affect": "x"}, {"emotion": one, "affect": one})
 
 
 def damage(root: Path) -> dict[str, str]:
@@ -396,70 +332,6 @@ def test_lost_lines_count(project, monkeypatch):
         run(monkeypatch, manifest__max_rejected=0.08)
     run(monkeypatch, manifest__max_rejected=0.09)
     assert labels.read_facts("affect").clips == 22
-
-
-def test_readers_name_what_is_wrong(tmp_path):
-    for read in (clips.read, labels.read, labels.read_facts):
-        with pytest.raises(ValueError, match=r"emotion/(clips|labels|corpus)\.\w+: no such file; run `dvc repro manif"):
-            read("emotion", tmp_path)
-    (tmp_path / "emotion").mkdir()
-    file = tmp_path / "emotion/clips.csv"
-    file.write_text("id,path\n1,a\n")
-    with pytest.raises(ValueError, match=r"clips\.csv: columns are id, path, expected id, audio"):
-        clips.read("emotion", tmp_path)
-    file.write_text(",".join(clips.COLUMNS) + "\n1,a.wav,,,,,long,h,\n")
-    with pytest.raises(ValueError, match=r"clips\.csv column duration: .*long"):
-        clips.read("emotion", tmp_path)
-    (tmp_path / "emotion/corpus.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"corpus\.json: not of the expected form"):
-        labels.read_facts("emotion", tmp_path)
-
-
-def test_readers_return_what_was_written(tmp_path):
-    media = clips.ClipMedia(
-        id="0012",
-        audio='a, "b".wav',
-        video=None,
-        video_start=None,
-        video_end=1 / 3,
-        video_crop=(0.0, 0.2542, 0.5, 0.75),
-        duration=2.0,
-        audio_hash="00e1",
-        video_hash=None,
-    )
-    earlier = dataclasses.replace(media, id="0011", video_end=None, video_crop=None)
-    clips.write("affect", [media, earlier], tmp_path)
-    assert clips.read("affect", tmp_path) == [earlier, media]
-
-    facts = labels.CorpusFacts(
-        corpus="x",
-        role="affect",
-        synthetic=False,
-        classes=["NA"],
-        scale=None,
-        split="sessions",
-        speaker_overlap=False,
-        clips=1,
-        speakers=1,
-        rejected=0,
-        folds=[1],
-    )
-    row = {
-        "id": "0012",
-        "speaker": "01",
-        "label": "NA",
-        "text": "None, né",
-        "valence": 0.1 + 0.2,
-        "turn": 3,
-        "split": "1",
-    }
-    labels.write("affect", [row, {**row, "id": "0011", "turn": None, "text": None}], facts, tmp_path)
-    table = labels.read("affect", tmp_path)
-    assert table.id.tolist() == ["0011", "0012"]
-    assert table.text.tolist() == [None, "None, né"] and table.label.tolist() == ["NA", "NA"]
-    assert table.valence[1] == 0.1 + 0.2 and pd.isna(table.arousal[1])
-    assert table.turn[1] == 3 and pd.isna(table.turn[0]) and table.speaker[1] == "01"
-    assert labels.read_facts("affect", tmp_path) == facts
 
 
 def test_each_corpus_has_its_options_in_params():
