@@ -59,7 +59,7 @@ def main() -> None:
     )
     tables.write_text(METRICS / "affect.json", report.text(report.affect(affect, config.evaluate.draws, config.seed)))
     with whole_folder(PLOTS) as folder:
-        curves.save(folder, results.histories(affect.facts.folds))
+        curves.save(folder, results.histories(emotion.facts.folds, affect.facts.folds))
         plot_emotion(folder, emotion, config)
         plot_affect(folder, affect, config)
 
@@ -67,18 +67,22 @@ def main() -> None:
 def plot_emotion(folder: Path, emotion: Emotion, config: Config) -> None:
     """Confusion matrix, gates, and attention in some clips."""
     test, classes = emotion.fusion, emotion.facts.classes
-    score = metrics.uar(*(pd.Categorical(test[name], classes).codes for name in ("label", "predicted")))
+    score = metrics.uar(*report.indices(test, classes))
     matrix.save(folder, test, classes, f"{len(test)} test clips, UAR {score:.3f}{_synthetic(emotion)}")
     shares.save_gates(folder, emotion.gates, classes)
 
     rows = test.set_index("id")
     own = pd.Series({clip: row[f"p_{row['label']}"] for clip, row in rows.iterrows()})
+    exports = {
+        clip: maps
+        for folder in results.stage_folders("fusion", emotion.facts.folds).values()
+        for clip, maps in results.attention(folder).items()
+    }
     shown = []
     for clip, rank in attention.choose(1 - own, config.evaluate.clips).items():
         row = rows.loc[clip]
         predicted = f"{row['predicted']} ({row['p_' + row['predicted']]:.0%})"
-        weights = results.attention(results.MODELS / "fusion", clip)
-        shown.append(_shown("emotion", clip, rank, row["label"], predicted, weights, frames=True))
+        shown.append(_shown("emotion", clip, rank, row["label"], predicted, exports.get(clip, {}), frames=True))
     attention.save_emotion(folder, shown)
 
 
@@ -95,12 +99,16 @@ def plot_affect(folder: Path, affect: Affect, config: Config) -> None:
     shares.save_branches(folder, affect.branches, list(arrows["id"]), affect.facts.folds)
 
     error = np.hypot(*(turns[f"{target}_predicted"] - turns[target] for target in TARGETS))
+    exports = {
+        turn: maps
+        for folder in results.stage_folders("va", affect.facts.folds).values()
+        for turn, maps in results.attention(folder).items()
+    }
     shown = []
     for turn, rank in attention.choose(error, config.evaluate.clips).items():
         row = turns.loc[turn]
         label, predicted = (f"V {row[f'valence{of}']:.2f}, A {row[f'arousal{of}']:.2f}" for of in ("", "_predicted"))
-        weights = results.attention(results.fold_folder(row["fold"]), turn)
-        shown.append(_shown("affect", turn, rank, label, predicted, weights, frames=False))
+        shown.append(_shown("affect", turn, rank, label, predicted, exports.get(turn, {}), frames=False))
     attention.save_affect(folder, shown)
 
 

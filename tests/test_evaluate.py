@@ -276,8 +276,8 @@ def test_results_that_do_not_fit_are_refused(copy, monkeypatch, file, change, me
         path.unlink()
     monkeypatch.chdir(copy)
     with pytest.raises(ValueError, match=message):
-        results.read_emotion(), results.read_affect(), results.histories([1, 2, 3])
-        results.attention(results.MODELS / "fusion", "c1")
+        results.read_emotion(), results.read_affect(), results.histories([], [1, 2, 3])
+        results.attention(results.MODELS / "fusion")
 
 
 @pytest.mark.parametrize(
