@@ -95,15 +95,16 @@ def check_same_rows(first: Judged, second: Judged) -> None:
 
 
 def mean_scores(setting: Sequence[Judged]) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation (n - 1; NaN for one seed) over seeds of each headline."""
-    scores = pd.DataFrame([judged.headlines() for judged in setting])
+    """Mean and standard deviation (n - 1; NaN for one seed) over seeds of each headline that all seeds have."""
+    scores = pd.DataFrame([judged.headlines() for judged in setting]).dropna(axis=1)
     return {name: (float(scores[name].mean()), float(scores[name].std(ddof=1))) for name in scores}
 
 
 def draw(setting: Sequence[Judged], draws: int, seed: int) -> dict[str, np.ndarray]:
     """Each headline of each bootstrap draw [draws], mean over seeds. The same clips are drawn for every setting."""
     parts = {}
-    for part, first in setting[0].sums.items():
+    for part in (part for part in setting[0].sums if all(part in judged.sums for judged in setting)):
+        first = setting[0].sums[part]
         times = intervals.times_drawn(len(first.values), draws, seed_for(seed, "bootstrap", part))
         parts[part] = intervals.resample([judged.sums[part] for judged in setting], times)
     return _named(parts)

@@ -37,6 +37,19 @@ def fetch(revision: str, folder: Path, stages: Sequence[str]) -> Path:
     return folder
 
 
+def read_text(revision: str, file: Path) -> str:
+    """A text file of a revision.
+
+    Raises:
+        ValueError: there is no such revision, or it has no such file.
+    """
+    files = _files(revision)
+    try:
+        return files.read_text(file.as_posix(), encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{revision} has no {file}; name a revision of this project") from error
+
+
 def _files(revision: str) -> "DVCFileSystem":
     """The files of a revision, git's and DVC's."""
     from dvc.api import DVCFileSystem
