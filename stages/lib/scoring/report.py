@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stages.lib.compute import seed_for
+from stages.lib.data.labels import CorpusFacts
 from stages.lib.scoring import intervals, metrics, reported, sums
 from stages.lib.scoring.results import TARGETS, Affect, Emotion
 
@@ -88,6 +89,27 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
         "speaker_overlap": results.facts.speaker_overlap,
         "seed": seed,
     }
+
+
+def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[str, Any]:
+    """What there is to learn from, by role: clips, speakers, rejects, clips by split or fold and by class.
+
+    Args:
+        corpora: role -> corpus.json and labels.csv.
+    """
+    found: dict[str, Any] = {}
+    for role, (facts, known) in corpora.items():
+        parts = [f"fold_{fold}" for fold in facts.folds] or ["train", "val", "test"]
+        counts = known["split"].value_counts()
+        found[role] = {
+            "clips": facts.clips,
+            "speakers": facts.speakers,
+            "rejected": facts.rejected,
+            "synthetic": facts.synthetic,
+            "split": {part: int(counts.get(part.removeprefix("fold_"), 0)) for part in parts},
+            "class": {name: int((known["label"] == name).sum()) for name in facts.classes},
+        }
+    return found
 
 
 def labelled(turns: pd.DataFrame, target: str) -> pd.DataFrame:

@@ -104,6 +104,11 @@ def read_manifest(role: str, root: Path = Path()) -> tuple[CorpusFacts, pd.DataF
     return labels.read_facts(role, root / MANIFEST), labels.read(role, root / MANIFEST)
 
 
+def read_rejected(role: str, root: Path = Path()) -> pd.DataFrame:
+    """rejected.csv of a role: path, reason."""
+    return tables.read_csv(root / MANIFEST / role / "rejected.csv", ("path", "reason"), (), REMEDY)
+
+
 def classified(stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
     """Test rows of a categorical model, over all folds: the columns of Emotion.fusion, sorted by id.
 
