@@ -1,4 +1,4 @@
-"""Score the models on their test clips: metrics/{emotion,affect}.json and the tables and pictures in plots/.
+"""Score the models on their test clips: metrics/*.json, the tables and pictures in plots/, plots/report.html.
 
 The only stage that reads test rows. Nothing here changes a model.
 """
@@ -14,11 +14,15 @@ from stages.lib.compute import seed_for
 from stages.lib.data import tables
 from stages.lib.features.store import FeatureStore
 from stages.lib.outputs import whole_folder
-from stages.lib.plots import attention, curves, folds, matrix, plane, shares
-from stages.lib.scoring import metrics, report, results
+from stages.lib.plots import attention, calibration, curves, folds, matrix, overview, plane, shares
+from stages.lib.plots import pooled as attention_of_all
+from stages.lib.scoring import metrics, report, reported, results
 from stages.lib.scoring.results import TARGETS, Affect, Emotion
 
 METRICS, PLOTS, FEATURES = Path("metrics"), Path("plots"), Path("data/features")
+# All that a model depends on: changing any of it re-runs this stage anyway, for a stage before it re-runs.
+SHOWN = ("manifest", "views", "speech", "features", "audio", "augment", "pretrain_audio", "pretrain_video")
+SHOWN += ("xattn", "fusion", "va")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,46 +48,65 @@ class Config:
 
     seed: int
     evaluate: EvaluateParams
+    shown: dict[str, dict]  # sections that the report prints
 
 
 def configure(file: Path) -> Config:
     """Read and check this stage's params."""
-    return Config(seed=params.read(file, "seed", int), evaluate=params.read(file, "evaluate", EvaluateParams))
+    return Config(
+        seed=params.read(file, "seed", int),
+        evaluate=params.read(file, "evaluate", EvaluateParams),
+        shown={name: params.read(file, name, dict) for name in SHOWN},
+    )
 
 
 def main() -> None:
     config = configure(cli.parser(__doc__).parse_args().params)
     emotion, affect = results.read_emotion(), results.read_affect()
-    tables.write_text(
-        METRICS / "emotion.json", report.text(report.emotion(emotion, config.evaluate.draws, config.seed))
-    )
-    tables.write_text(METRICS / "affect.json", report.text(report.affect(affect, config.evaluate.draws, config.seed)))
+    draws, seed = config.evaluate.draws, config.seed
+    scores = {
+        "emotion": report.emotion(emotion, draws, seed),
+        "affect": report.affect(affect, draws, seed),
+        "manifest": report.manifest({role.facts.role: (role.facts, role.known) for role in (emotion, affect)}),
+    }
+    for name, values in scores.items():
+        tables.write_text(METRICS / f"{name}.json", report.text(values))
     with whole_folder(PLOTS) as folder:
-        curves.save(folder, results.histories(affect.facts.folds))
-        plot_emotion(folder, emotion, config)
-        plot_affect(folder, affect, config)
+        curves.save(folder, results.histories(emotion.facts.folds, affect.facts.folds))
+        pooled = [plot_emotion(folder, emotion, config), plot_affect(folder, affect, config)]
+        attention_of_all.save(folder, pd.concat(pooled, ignore_index=True))
+        rejects = {role: results.read_rejected(role) for role in ("emotion", "affect")}
+        overview.write(folder, scores, rejects, {"seed": config.seed} | config.shown)
 
 
-def plot_emotion(folder: Path, emotion: Emotion, config: Config) -> None:
-    """Confusion matrix, gates, and attention in some clips."""
-    test, classes = emotion.fusion, emotion.facts.classes
-    score = metrics.uar(*(pd.Categorical(test[name], classes).codes for name in ("label", "predicted")))
-    matrix.save(folder, test, classes, f"{len(test)} test clips, UAR {score:.3f}{_synthetic(emotion)}")
+def plot_emotion(folder: Path, emotion: Emotion, config: Config) -> pd.DataFrame:
+    """Confusion matrix, calibration, gates, and attention in some clips; returns the pooled attention of all."""
+    test, classes, note = emotion.fusion, emotion.facts.classes, _synthetic(emotion)
+    truth, prediction = report.indices(test, classes)
+    matrix.save(folder, test, classes, f"{len(test)} test clips, UAR {metrics.uar(truth, prediction):.3f}{note}")
     shares.save_gates(folder, emotion.gates, classes)
+    probabilities = test[[f"p_{name}" for name in classes]].to_numpy()
+    error = reported.calibration_error(truth, probabilities)
+    title = f"{len(test)} test clips, expected calibration error {error:.3f}{note}"
+    calibration.save(folder, reported.reliability(truth, probabilities), title)
 
+    exports = _exports("fusion", emotion.facts.folds)
     rows = test.set_index("id")
     own = pd.Series({clip: row[f"p_{row['label']}"] for clip, row in rows.iterrows()})
     shown = []
-    for clip, rank in attention.choose(1 - own, config.evaluate.clips).items():
+    for clip, rank in attention.choose(1 - own, config.evaluate.clips, config.seed).items():
         row = rows.loc[clip]
         predicted = f"{row['predicted']} ({row['p_' + row['predicted']]:.0%})"
-        weights = results.attention(results.MODELS / "fusion", clip)
-        shown.append(_shown("emotion", clip, rank, row["label"], predicted, weights, frames=True))
+        shown.append(_shown("emotion", clip, rank, row["label"], predicted, exports.get(clip, {}), frames=True))
     attention.save_emotion(folder, shown)
+    return attention_of_all.pool(exports, rows["label"], classes)
 
 
-def plot_affect(folder: Path, affect: Affect, config: Config) -> None:
-    """CCC per fold, the valence-arousal plane, branch weights, and attention over speech in some turns."""
+def plot_affect(folder: Path, affect: Affect, config: Config) -> pd.DataFrame:
+    """CCC per fold, the valence-arousal plane, branch weights, and attention over speech in some turns.
+
+    Returns the pooled attention of all test turns.
+    """
     draws, note = config.evaluate.draws, _synthetic(affect)
     folds.save(folder, fold_scores(affect, draws, config.seed), f"95 % intervals over dialogues{note}")
 
@@ -94,14 +117,23 @@ def plot_affect(folder: Path, affect: Affect, config: Config) -> None:
     plane.save(folder, turns, arrows, affect.facts.scale, f"{len(arrows)} of {len(turns)} test turns{note}")
     shares.save_branches(folder, affect.branches, list(arrows["id"]), affect.facts.folds)
 
+    exports = _exports("va", affect.facts.folds)
     error = np.hypot(*(turns[f"{target}_predicted"] - turns[target] for target in TARGETS))
     shown = []
-    for turn, rank in attention.choose(error, config.evaluate.clips).items():
+    for turn, rank in attention.choose(error, config.evaluate.clips, config.seed).items():
         row = turns.loc[turn]
         label, predicted = (f"V {row[f'valence{of}']:.2f}, A {row[f'arousal{of}']:.2f}" for of in ("", "_predicted"))
-        weights = results.attention(results.fold_folder(row["fold"]), turn)
-        shown.append(_shown("affect", turn, rank, label, predicted, weights, frames=False))
+        shown.append(_shown("affect", turn, rank, label, predicted, exports.get(turn, {}), frames=False))
     attention.save_affect(folder, shown)
+    return attention_of_all.pool(exports, affect.turns.set_index("id")["label"], affect.facts.classes)
+
+
+def _exports(stage: str, folds: list[int]) -> dict[str, dict[str, np.ndarray]]:
+    """Attention of all test clips of a stage: clip -> name -> array."""
+    found = {}
+    for folder in results.stage_folders(stage, folds).values():
+        found |= results.attention(folder)
+    return found
 
 
 def fold_scores(affect: Affect, draws: int, seed: int) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.lib.compute import seed_for
 from stages.lib.plots import canvas
 
 Array = NDArray[np.floating]
@@ -48,13 +49,15 @@ class Shown:
         return [self.frame_times, *(self.attention[name] for name in self.attention if name.endswith("times"))]
 
 
-def choose(error: pd.Series, count: int) -> dict[str, str]:
+def choose(error: pd.Series, count: int, seed: int) -> dict[str, str]:
     """Clip ids evenly spaced from the lowest to the highest error: id -> rank.
 
     Args:
-        error: by clip id; equal errors are ordered by id.
+        error: by clip id.
+        seed: decides between equal errors, by clip id: neither their order nor other clips change the choice.
     """
-    order = error.sort_index().sort_values(kind="stable").index
+    ties = {clip: seed_for(seed, "choose", clip) for clip in error.index}
+    order = sorted(error.index, key=lambda clip: (error[clip], ties[clip]))
     places = np.linspace(0, len(order) - 1, min(count, len(order)))
     names = {0.0: "best", 0.5: "median", 1.0: "worst"}
     shares = [round(place / max(len(order) - 1, 1), 3) for place in places]

@@ -21,7 +21,7 @@ def save_gates(folder: Path, gates: pd.DataFrame, classes: list[str]) -> None:
     with canvas.picture(folder / "gates.png", 2.2 + 0.75 * len(classes), 3.6) as figure:
         axis = figure.subplots()
         groups = [gates["gate"][gates["label"] == name].to_numpy(float) for name in classes]
-        _strips(axis, groups, [canvas.BLUE] * len(groups), NO_GATE)
+        strips(axis, groups, [canvas.BLUE] * len(groups), NO_GATE)
         axis.set_xticks(range(len(classes)), classes)
         axis.set_ylabel("gate: share of audio")
         axis.set_title("How much of each test clip's embedding is sound (bar: mean of the emotion)")
@@ -43,7 +43,7 @@ def save_branches(folder: Path, branches: pd.DataFrame, shown: list[str], folds:
         colours = dict(zip(OWN, canvas.COLOURS, strict=False))
         groups = [(fold, target) for fold in folds for target in OWN]
         weights = [rows["weight"][(rows["fold"] == f) & (rows["target"] == t)].to_numpy(float) for f, t in groups]
-        _strips(axis, weights, [colours[target] for _, target in groups], NO_BRANCHES)
+        strips(axis, weights, [colours[target] for _, target in groups], NO_BRANCHES)
         axis.set_xticks(np.arange(len(folds)) * 2 + 0.5, [f"fold {fold}" for fold in folds])
         for target, own in OWN.items():
             axis.scatter([], [], color=colours[target], label=f"{target}: {own}")
@@ -52,7 +52,7 @@ def save_branches(folder: Path, branches: pd.DataFrame, shown: list[str], folds:
         axis.set_title("Each target weighs its own branch against the rest (bar: mean of the test turns)")
 
 
-def _strips(axis, groups: list[np.ndarray], colours: list[str], note: str) -> None:
+def strips(axis, groups: list[np.ndarray], colours: list[str], note: str) -> None:
     """Every value as a dot beside the others of its group, with the mean as a bar."""
     for k, (values, colour) in enumerate(zip(groups, colours, strict=True)):
         if len(values):

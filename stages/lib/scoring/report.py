@@ -2,55 +2,53 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stages.lib.compute import seed_for
-from stages.lib.scoring import intervals, metrics, reported
+from stages.lib.data.labels import CorpusFacts
+from stages.lib.scoring import intervals, metrics, reported, sums
 from stages.lib.scoring.results import TARGETS, Affect, Emotion
 
 DECIMALS = 6
-HEADLINES = {"accuracy": metrics.accuracy, "uar": metrics.uar, "macro_f1": metrics.macro_f1}
+SCORES = {"accuracy": metrics.accuracy, "uar": metrics.uar, "macro_f1": metrics.macro_f1}
 AGREEMENT = {"ccc": metrics.ccc, "pearson": reported.pearson, "rmse": reported.rmse}
+HEADLINES = (*SCORES, *(f"ccc_{target}" for target in TARGETS))
 
 
 def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
     """Scores of the fusion model on the test clips, beside the unimodal models and what needs no model.
 
     <score>_low and _high bound 95 % of a bootstrap over speakers. `majority` is the accuracy of always
-    answering the most frequent class of the training clips, `chance` the UAR of any blind guess.
+    answering the most frequent class of the training clips, `chance` the UAR of any blind guess. Where
+    the corpus has folds, `test` is over all of them together, followed by mean and sd over folds and each fold.
     """
-    classes = results.facts.classes
-    truth, prediction = _indices(results.fusion, classes)
-    shares = results.fusion[[f"p_{name}" for name in classes]].to_numpy()
+    classes, fusion = results.facts.classes, results.fusion
+    truth, prediction = indices(fusion, classes)
+    shares = fusion[[f"p_{name}" for name in classes]].to_numpy()
     bounds = intervals.bootstrap(
-        HEADLINES,
-        truth,
-        prediction,
-        results.fusion["speaker"].to_numpy(str),
-        draws=draws,
-        seed=seed_for(seed, "bootstrap", "emotion"),
+        emotion_sums(fusion, classes), draws=draws, seed=seed_for(seed, "bootstrap", "emotion")
     )
     test: dict[str, float] = {}
-    for name, score in HEADLINES.items():
+    for name, score in SCORES.items():
         test |= {name: score(truth, prediction), f"{name}_low": bounds[name].low, f"{name}_high": bounds[name].high}
     test["weighted_f1"] = reported.weighted_f1(truth, prediction)
     test["calibration_error"] = reported.calibration_error(truth, shares)
-    unimodal = {}
-    for name, table in (("audio", results.audio), ("video", results.video)):
-        unimodal[name] = {score: f(*_indices(table, classes)) for score, f in HEADLINES.items()}
-    trained = pd.Categorical(results.known["label"][results.known["split"] == "train"], classes).codes
-    majority = np.bincount(trained, minlength=len(classes)).argmax()
+    parts = {f"fold_{fold}": fusion[fusion["fold"] == str(fold)] for fold in results.facts.folds}
+    folds = {name: _scores(rows, classes) | {"clips": len(rows)} for name, rows in parts.items()}
     return {
         "test": test,
-        **unimodal,
-        "majority": metrics.accuracy(truth, np.full(len(truth), majority)),
+        "audio": _scores(results.audio, classes),
+        "video": _scores(results.video, classes),
+        **(_over_folds(folds, tuple(SCORES)) if folds else {}),
+        "majority": metrics.accuracy(*indices(fusion.assign(predicted=fusion["majority"]), classes)),
         "chance": 1 / len(np.unique(truth)),
         "recall": dict(zip(classes, metrics.recalls(truth, prediction, len(classes)).tolist(), strict=True)),
         "clips": len(truth),
-        "speakers": results.fusion["speaker"].nunique(),
+        "speakers": fusion["speaker"].nunique(),
         "synthetic": results.facts.synthetic,
         "speaker_overlap": results.facts.speaker_overlap,
         "seed": seed,
@@ -71,8 +69,7 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
             pooled[f"{name}_{target}"] = score(pair["truth"], pair["prediction"])
             if name == "ccc":
                 pooled |= {f"ccc_{target}_low": low, f"ccc_{target}_high": high}
-    folds = [_fold(turns) for _, turns in results.turns.groupby("fold")]
-    scores = [f"{name}_{target}" for name in ("ccc", "rmse") for target in TARGETS]
+    folds = {f"fold_{fold}": _agreement(turns) for fold, turns in results.turns.groupby("fold")}
     means = results.turns.assign(**_training_means(results))
     baseline = {}
     for name in ("ccc", "rmse"):
@@ -82,12 +79,7 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
     unlabelled = results.turns[list(TARGETS)].isna().any(axis=1)
     return {
         **pooled,
-        "mean": {name: float(np.mean([fold[name] for fold in folds])) for name in scores},
-        "sd": {
-            name: float(np.std([fold[name] for fold in folds], ddof=1)) if len(folds) > 1 else math.nan
-            for name in scores
-        },
-        **{f"fold_{fold}": values for fold, values in zip(results.facts.folds, folds, strict=True)},
+        **_over_folds(folds, tuple(f"{name}_{target}" for name in AGREEMENT for target in TARGETS)),
         "baseline": baseline,
         "turns": int((~unlabelled).sum()),
         "unlabelled": int(unlabelled.sum()),
@@ -97,6 +89,27 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
         "speaker_overlap": results.facts.speaker_overlap,
         "seed": seed,
     }
+
+
+def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[str, Any]:
+    """What there is to learn from, by role: clips, speakers, rejects, clips by split or fold and by class.
+
+    Args:
+        corpora: role -> corpus.json and labels.csv.
+    """
+    found: dict[str, Any] = {}
+    for role, (facts, known) in corpora.items():
+        parts = [f"fold_{fold}" for fold in facts.folds] or ["train", "val", "test"]
+        counts = known["split"].value_counts()
+        found[role] = {
+            "clips": facts.clips,
+            "speakers": facts.speakers,
+            "rejected": facts.rejected,
+            "synthetic": facts.synthetic,
+            "split": {part: int(counts.get(part.removeprefix("fold_"), 0)) for part in parts},
+            "class": {name: int((known["label"] == name).sum()) for name in facts.classes},
+        }
+    return found
 
 
 def labelled(turns: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -109,9 +122,17 @@ def labelled(turns: pd.DataFrame, target: str) -> pd.DataFrame:
 
 def ccc_interval(pair: pd.DataFrame, draws: int, seed: int) -> intervals.Interval:
     """Bootstrap over dialogues of the CCC of what `labelled` returns."""
-    columns = (pair[name].to_numpy() for name in ("truth", "prediction"))
-    dialogues = pair["dialogue"].to_numpy(str)
-    return intervals.bootstrap({"ccc": metrics.ccc}, *columns, dialogues, draws=draws, seed=seed)["ccc"]
+    return intervals.bootstrap(affect_sums(pair), draws=draws, seed=seed)["ccc"]
+
+
+def emotion_sums(table: pd.DataFrame, classes: list[str]) -> sums.Sums:
+    """Test rows of a categorical model, added up per speaker."""
+    return sums.classified(*indices(table, classes), table["speaker"].to_numpy(str), len(classes))
+
+
+def affect_sums(pair: pd.DataFrame) -> sums.Sums:
+    """What `labelled` returns, added up per dialogue."""
+    return sums.agreement(*(pair[name].to_numpy() for name in ("truth", "prediction")), pair["dialogue"].to_numpy(str))
 
 
 def text(scores: dict[str, Any]) -> str:
@@ -127,19 +148,33 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _indices(table: pd.DataFrame, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def indices(table: pd.DataFrame, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Class indices of truth and prediction."""
     truth, prediction = (pd.Categorical(table[name], classes).codes.astype(int) for name in ("label", "predicted"))
     return truth, prediction
 
 
-def _fold(turns: pd.DataFrame) -> dict[str, float | int]:
+def _scores(table: pd.DataFrame, classes: list[str]) -> dict[str, float]:
+    return {name: score(*indices(table, classes)) for name, score in SCORES.items()}
+
+
+def _agreement(turns: pd.DataFrame) -> dict[str, float | int]:
     scores: dict[str, float | int] = {}
-    for name in ("ccc", "rmse"):
+    for name, score in AGREEMENT.items():
         for target in TARGETS:
             pair = labelled(turns, target)
-            scores[f"{name}_{target}"] = AGREEMENT[name](pair["truth"], pair["prediction"])
+            scores[f"{name}_{target}"] = score(pair["truth"], pair["prediction"])
     return scores | {"turns": int(turns[list(TARGETS)].notna().all(axis=1).sum())}
+
+
+def _over_folds(folds: Mapping[str, Mapping[str, float]], names: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """mean and sd (n - 1) of the named scores over folds, then the folds themselves."""
+    columns = {name: [fold[name] for fold in folds.values()] for name in names}
+    return {
+        "mean": {name: float(np.mean(values)) for name, values in columns.items()},
+        "sd": {name: float(np.std(values, ddof=1)) if len(folds) > 1 else math.nan for name, values in columns.items()},
+        **{fold: dict(values) for fold, values in folds.items()},
+    }
 
 
 def _training_means(results: Affect) -> dict[str, pd.Series]:

@@ -1,6 +1,7 @@
 """Scores that are reported and select nothing: pure functions of truth and prediction, NaN where undefined."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from stages.lib.scoring.metrics import aligned, confusion, f1s
@@ -15,18 +16,33 @@ def weighted_f1(truth: ArrayLike, prediction: ArrayLike) -> float:
 def calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
     """Expected calibration error (Guo et al. 2017): sum over bins of |accuracy - mean confidence| * rows / all rows.
 
+    Args: as for reliability.
+    """
+    table = reliability(truth, probabilities, bins)
+    gaps = (table["accuracy"] - table["confidence"]).abs() * table["clips"]
+    return float(gaps.sum() / table["clips"].sum()) if len(table) else float("nan")
+
+
+def reliability(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> pd.DataFrame:
+    """Accuracy by confidence: low, high (ends of a bin), confidence (mean), accuracy, clips; no empty bins.
+
     Args:
         truth: class indices [R].
         probabilities: [R, C]; confidence is the largest of a row, the prediction its class.
         bins: of equal width over [0, 1], each without its upper end (the last with it).
     """
     truth, probabilities = aligned(truth, probabilities)
+    columns = ["low", "high", "confidence", "accuracy", "clips"]
     if not len(truth):
-        return float("nan")
+        return pd.DataFrame(columns=columns)
+    edges = np.linspace(0, 1, bins + 1)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == truth
-    which = np.clip(np.searchsorted(np.linspace(0, 1, bins + 1), confidence, side="right") - 1, 0, bins - 1)
-    gaps = np.bincount(which, right.astype(float) - confidence, minlength=bins)  # rows * (accuracy - confidence)
-    return float(np.abs(gaps).sum() / len(truth))
+    which = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
+    clips = np.bincount(which, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        means = [np.bincount(which, values, minlength=bins) / clips for values in (confidence, right.astype(float))]
+    table = pd.DataFrame(dict(zip(columns, (edges[:-1], edges[1:], *means, clips), strict=True)))
+    return table[clips > 0].reset_index(drop=True)
 
 
 def pearson(truth: ArrayLike, prediction: ArrayLike) -> float:

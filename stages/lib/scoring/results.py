@@ -1,7 +1,7 @@
 """What the training stages left for evaluation, read back and compared with the labels.
 
 Every test clip must be there once, with the label that the manifest gives it now: a score over other
-rows than those of the labels is refused.
+rows than those of the labels is refused. `root` is the folder of a project's state, by default this one.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.lib.data import labels, tables
+from stages.lib.data import clips, labels, tables
 from stages.lib.data.labels import CorpusFacts
 
-MODELS = Path("data/models")
+MODELS, MANIFEST = Path("data/models"), clips.FOLDER
+EMOTION_STAGES = ("pretrain_audio", "pretrain_video", "fusion")
 REMEDY = "run `dvc repro`"
 TARGETS = ("valence", "arousal")
 HISTORY = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
@@ -26,10 +27,10 @@ class Emotion:
 
     facts: CorpusFacts
     known: pd.DataFrame  # labels.csv, all splits
-    fusion: pd.DataFrame  # id, label, predicted, p_<class> ..., speaker, emotion
+    fusion: pd.DataFrame  # fold ("" = no folds), id, label, predicted, p_<class> ..., speaker, emotion, majority
     audio: pd.DataFrame
     video: pd.DataFrame
-    gates: pd.DataFrame  # id, gate: share of audio, emotion; no rows where the mode has no gate
+    gates: pd.DataFrame  # id, gate: share of audio, label; no rows where the mode has no gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,104 +43,148 @@ class Affect:
     branches: pd.DataFrame  # fold, id and BRANCHES; no rows where the model has no branches
 
 
-def read_emotion() -> Emotion:
+def stage_folders(stage: str, folds: list[int], root: Path = Path()) -> dict[str, Path]:
+    """Where a stage left its models: fold -> folder; the one key is "" where its corpus has no folds.
+
+    Args:
+        folds: of the stage's corpus (corpus.json); a model is named by the fold that it is tested on.
+    """
+    home = root / MODELS / stage
+    return {str(fold): home / f"fold_{fold}" for fold in folds} if folds else {"": home}
+
+
+def read_emotion(root: Path = Path()) -> Emotion:
     """Predictions of pretrain_audio, pretrain_video and fusion.
 
     Raises:
         ValueError: a file is missing or does not fit labels.csv; names the file and the clips.
     """
-    facts, known = labels.read_facts("emotion"), labels.read("emotion")
-    tests = {stage: _classified(stage, facts, known) for stage in ("fusion", "pretrain_audio", "pretrain_video")}
-    file = MODELS / "fusion" / "gates.csv"
-    gates = tables.read_csv(file, ("id", "split", "gate"), ("gate",), REMEDY).query("split == 'test'")
-    if len(gates):
-        gates = _joined(file, gates, known[known.split == "test"])
+    facts, known = read_manifest("emotion", root)
+    gates = []
+    for fold, folder in stage_folders("fusion", facts.folds, root).items():
+        file = folder / "gates.csv"
+        table = tables.read_csv(file, ("id", "split", "gate"), ("gate",), REMEDY).query("split == 'test'")
+        if len(table):
+            gates.append(_joined(file, table, _test_rows(known, fold)))
     return Emotion(
         facts=facts,
         known=known,
-        fusion=tests["fusion"],
-        audio=tests["pretrain_audio"],
-        video=tests["pretrain_video"],
-        gates=gates,
+        fusion=classified("fusion", facts, known, root),
+        audio=classified("pretrain_audio", facts, known, root),
+        video=classified("pretrain_video", facts, known, root),
+        gates=pd.concat(gates, ignore_index=True) if gates else pd.DataFrame(columns=["id", "gate", "label"]),
     )
 
 
-def read_affect() -> Affect:
+def read_affect(root: Path = Path()) -> Affect:
     """Predictions of every fold of va for its test turns.
 
     Raises:
         ValueError: as for read_emotion.
     """
-    facts, known = labels.read_facts("affect"), labels.read("affect")
-    turns, branches = [], []
-    for fold in facts.folds:
-        test = known[known.split == str(fold)]
-        file = fold_folder(fold) / "predictions.csv"
-        predicted = tuple(f"{target}_predicted" for target in TARGETS)
-        columns = ("id", "split", *TARGETS, *predicted)
-        table = tables.read_csv(file, columns, columns[2:], REMEDY).query("split == 'test'")
-        table = _joined(file, table, test)
-        _check_finite(file, table, predicted)
-        for target in TARGETS:
-            _check_same(file, table, target, ~np.isclose(table[target], table[f"{target}_known"], equal_nan=True))
-        turns.append(table.assign(fold=fold))
-        file = fold_folder(fold) / "branches.csv"
+    facts, known = read_manifest("affect", root)
+    branches = []
+    for fold, folder in stage_folders("va", facts.folds, root).items():
+        file = folder / "branches.csv"
         table = tables.read_csv(file, ("id", *BRANCHES), BRANCHES, REMEDY)
         if len(table):
-            branches.append(_joined(file, table, test).assign(fold=fold))
-    empty = pd.DataFrame(columns=["fold", "id", *BRANCHES])
+            branches.append(_joined(file, table, _test_rows(known, fold)).assign(fold=int(fold)))
     return Affect(
         facts=facts,
         known=known,
-        turns=pd.concat(turns, ignore_index=True),
-        branches=pd.concat(branches, ignore_index=True) if branches else empty,
+        turns=rated(facts, known, root),
+        branches=pd.concat(branches, ignore_index=True)
+        if branches
+        else pd.DataFrame(columns=["fold", "id", *BRANCHES]),
     )
 
 
-def fold_folder(fold: int) -> Path:
-    """Where va left the model tested on this fold."""
-    return MODELS / "va" / f"fold_{fold}"
+def read_manifest(role: str, root: Path = Path()) -> tuple[CorpusFacts, pd.DataFrame]:
+    """corpus.json and labels.csv of a role."""
+    return labels.read_facts(role, root / MANIFEST), labels.read(role, root / MANIFEST)
 
 
-def histories(folds: list[int]) -> pd.DataFrame:
-    """Training histories of all stages: stage, fold (empty where the stage has none) and HISTORY."""
-    runs = [(stage, "", MODELS / stage) for stage in ("pretrain_audio", "pretrain_video", "fusion")]
-    runs += [("va", str(fold), fold_folder(fold)) for fold in folds]
+def read_rejected(role: str, root: Path = Path()) -> pd.DataFrame:
+    """rejected.csv of a role: path, reason."""
+    return tables.read_csv(root / MANIFEST / role / "rejected.csv", ("path", "reason"), (), REMEDY)
+
+
+def classified(stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
+    """Test rows of a categorical model, over all folds: the columns of Emotion.fusion, sorted by id.
+
+    `majority` is the most frequent class of the clips that the row's model was trained on.
+
+    Raises:
+        ValueError: as for read_emotion.
+    """
+    shares, parts = tuple(f"p_{name}" for name in facts.classes), []
+    for fold, folder in stage_folders(stage, facts.folds, root).items():
+        file = folder / "predictions.csv"
+        table = tables.read_csv(file, ("id", "split", "label", "predicted", *shares), shares, REMEDY)
+        trained = known[~known["id"].isin(table["id"])]
+        table = _joined(file, table.query("split == 'test'"), _test_rows(known, fold))
+        _check_same(file, table, "label", table["label"] != table["label_known"])
+        _check_finite(file, table, shares)
+        unknown = sorted(set(table["predicted"]) - set(facts.classes))
+        if unknown:
+            raise ValueError(f"{file}: predicted {unknown[0]!r} is not one of {', '.join(facts.classes)}; {REMEDY}")
+        counts = pd.Categorical(trained["label"], facts.classes).value_counts()
+        parts.append(table.assign(fold=fold, majority=facts.classes[int(np.argmax(counts.to_numpy()))]))
+    return pd.concat(parts).sort_values("id", ignore_index=True)
+
+
+def rated(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
+    """Test turns of va over all folds: the columns of Affect.turns, sorted by fold, then id.
+
+    Raises:
+        ValueError: as for read_emotion.
+    """
+    predicted, turns = tuple(f"{target}_predicted" for target in TARGETS), []
+    columns = ("id", "split", *TARGETS, *predicted)
+    for fold, folder in stage_folders("va", facts.folds, root).items():
+        file = folder / "predictions.csv"
+        table = tables.read_csv(file, columns, columns[2:], REMEDY).query("split == 'test'")
+        table = _joined(file, table, _test_rows(known, fold))
+        _check_finite(file, table, predicted)
+        for target in TARGETS:
+            _check_same(file, table, target, ~np.isclose(table[target], table[f"{target}_known"], equal_nan=True))
+        turns.append(table.assign(fold=int(fold)))
+    return pd.concat(turns, ignore_index=True)
+
+
+def histories(emotion_folds: list[int], affect_folds: list[int]) -> pd.DataFrame:
+    """Training histories of all stages: stage, fold ("" where the stage has none) and HISTORY."""
     parts = []
-    for stage, fold, folder in runs:
-        history = tables.read_csv(folder / "history.csv", HISTORY, HISTORY[1:], REMEDY)
-        parts.append(history.assign(stage=stage, fold=fold))
+    for stage, folds in [*((stage, emotion_folds) for stage in EMOTION_STAGES), ("va", affect_folds)]:
+        for fold, folder in stage_folders(stage, folds).items():
+            history = tables.read_csv(folder / "history.csv", HISTORY, HISTORY[1:], REMEDY)
+            parts.append(history.assign(stage=stage, fold=fold))
     return pd.concat(parts, ignore_index=True)
 
 
-def attention(folder: Path, clip: str) -> dict[str, np.ndarray]:
-    """Attention exports of one clip: name (such as video_to_audio) -> array; empty where there are none.
+def attention(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Attention exports of a model's test clips: clip id -> name (such as video_to_audio) -> array.
 
     Raises:
         ValueError: attention.safetensors is missing or damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
 
     file = folder / "attention.safetensors"
+    exports: dict[str, dict[str, np.ndarray]] = {}
     try:
-        with safe_open(file, framework="numpy") as tensors:
-            names = [name for name in tensors.keys() if name.startswith(f"{clip}/")]  # noqa: SIM118 (no iterator)
-            return {name.removeprefix(f"{clip}/"): tensors.get_tensor(name) for name in names}
+        for key, value in load_file(file).items():
+            clip, _, name = key.rpartition("/")
+            exports.setdefault(clip, {})[name] = value
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{file}: cannot be read ({error}); {REMEDY}") from error
+    return exports
 
 
-def _classified(stage: str, facts: CorpusFacts, known: pd.DataFrame) -> pd.DataFrame:
-    file = MODELS / stage / "predictions.csv"
-    shares = tuple(f"p_{name}" for name in facts.classes)
-    table = tables.read_csv(file, ("id", "split", "label", "predicted", *shares), shares, REMEDY)
-    table = _joined(file, table.query("split == 'test'"), known[known.split == "test"])
-    _check_same(file, table, "label", table["label"] != table["label_known"])
-    _check_finite(file, table, shares)
-    unknown = sorted(set(table["predicted"]) - set(facts.classes))
-    if unknown:
-        raise ValueError(f"{file}: predicted {unknown[0]!r} is not one of {', '.join(facts.classes)}; {REMEDY}")
-    return table
+def _test_rows(known: pd.DataFrame, fold: str) -> pd.DataFrame:
+    """Rows of labels.csv that a fold's model is tested on ("" = no folds)."""
+    return known[known["split"] == (fold or "test")]
 
 
 def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
@@ -148,9 +193,9 @@ def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame
         raise ValueError(f"{file}: {table['id'][table['id'].duplicated()].iloc[0]} is there twice; {REMEDY}")
     lacking, foreign = sorted(set(test["id"]) - set(table["id"])), sorted(set(table["id"]) - set(test["id"]))
     if lacking or foreign:
-        clips = ", ".join((lacking + foreign)[:3])
+        some = ", ".join((lacking + foreign)[:3])
         raise ValueError(
-            f"{file}: not the test rows of labels.csv: {len(lacking)} missing, {len(foreign)} unknown ({clips}, ...); "
+            f"{file}: not the test rows of labels.csv: {len(lacking)} missing, {len(foreign)} unknown ({some}, ...); "
             f"the split changed since this model was trained; {REMEDY}"
         )
     return table.merge(test, on="id", suffixes=("", "_known")).sort_values("id", ignore_index=True)

@@ -1,0 +1,191 @@
+"""The ablation table: settings found, seeds averaged, intervals and p from the saved predictions, failures listed."""
+
+import math
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import toy_stage
+import yaml
+from toy_project import PARAMS, make, run
+
+from stages import ablations
+from stages.lib.scoring import intervals, metrics, paired, report
+
+
+def train(folder: Path, mode: str, seed: int, **changes: dict) -> Path:
+    """What a run of the toy chain leaves."""
+    folder.mkdir(parents=True)
+    params = yaml.safe_load(PARAMS) | {"seed": seed} | changes
+    params["fusion"] = {"mode": mode}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        toy_stage.main()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    for mode in ("concat", "gated"):
+        for seed in (1, 2, 3):
+            train(root / f"{mode}{seed}", mode, seed, compute={"workers": seed})
+    return root
+
+
+@pytest.fixture
+def here(made, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(made, tmp_path / "runs")
+    monkeypatch.chdir(tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def table(monkeypatch, capsys, *arguments: str) -> pd.DataFrame:
+    call(monkeypatch, capsys, "--out", "table.csv", *arguments)
+    return pd.read_csv("table.csv", dtype={"seeds": str}).replace({np.nan: None})
+
+
+def call(monkeypatch, capsys, *arguments: str) -> str:
+    folders = [] if "--folders" in arguments else ["--folders", *sorted(p.name for p in Path().iterdir() if p.is_dir())]
+    monkeypatch.setattr("sys.argv", ["ablations", *folders, *arguments])
+    ablations.main()
+    return capsys.readouterr().out
+
+
+def accuracies(mode: str, stage: str = "fusion") -> list[float]:
+    found = []
+    for seed in (1, 2, 3):
+        rows = pd.read_csv(f"{mode}{seed}/data/models/{stage}/predictions.csv")
+        found.append(float((rows.label == rows.predicted).mean()))
+    return found
+
+
+def test_rows_are_settings_and_scores_are_means_over_seeds(here, monkeypatch, capsys):
+    rows = table(monkeypatch, capsys)
+    assert rows["model"].tolist() == ["pretrain_audio", "pretrain_video", "fusion", "fusion"]
+    assert rows["fusion.mode"].tolist() == [None, None, "concat", "gated"]  # found by itself; compute and seed are not
+    assert set(rows["seeds"]) == {"1 2 3"}
+    for i, (mode, stage) in enumerate(
+        [("concat", "pretrain_audio"), ("gated", "pretrain_video"), ("concat", "fusion")]
+    ):
+        by_hand = accuracies(mode, stage)
+        assert rows["accuracy"][i] == pytest.approx(np.mean(by_hand), abs=1e-6)
+        assert rows["accuracy_sd"][i] == pytest.approx(np.std(by_hand, ddof=1), abs=1e-6)
+        assert rows["accuracy_low"][i] < np.mean(by_hand) < rows["accuracy_high"][i]
+    turns = [
+        pd.concat([pd.read_csv(f"gated{seed}/data/models/va/fold_{fold}/predictions.csv") for fold in (1, 2, 3)])
+        for seed in (1, 2, 3)
+    ]
+    ccc = [metrics.ccc(t["valence"], t["valence_predicted"]) for t in turns]
+    assert rows["ccc_valence"][3] == pytest.approx(np.mean(ccc), abs=1e-6)
+    assert rows["ccc_valence"][0] is None  # a unimodal model has none
+
+
+def test_difference_from_the_baseline(here, monkeypatch, capsys):
+    rows = table(monkeypatch, capsys, "--baseline", "fusion.mode=concat").set_index(["model", "fusion.mode"])
+    gated, concat = rows.loc[("fusion", "gated")], rows.loc[("fusion", "concat")]
+    assert concat["accuracy_p"] is None  # the baseline itself
+    gain = np.mean(accuracies("gated")) - np.mean(accuracies("concat"))
+    assert gated["accuracy_difference"] == pytest.approx(gain, abs=1e-6)
+    assert gated["accuracy_p"] < 0.01 < 0.05 < gated["ccc_arousal_p"]
+    assert "p = " in call(monkeypatch, capsys, "--baseline", "fusion.mode=concat")
+    assert "p = " not in call(monkeypatch, capsys)
+
+
+def test_one_seed_gives_the_interval_of_evaluate_and_the_p_of_compare(here, monkeypatch, capsys):
+    rows = table(monkeypatch, capsys, "--folders", "concat1", "gated1", "--baseline", "fusion.mode=concat")
+    sides = [paired.read(Path(name), name, "fusion", affect=True) for name in ("concat1", "gated1")]
+    found = paired.differences(sides[:1], sides[1:], 2000, 0)
+    gated = rows.iloc[-1]
+    for name in report.HEADLINES:
+        assert (gated[name], gated[f"{name}_p"]) == pytest.approx((found[name].second, found[name].p), abs=1e-6)
+        assert gated[f"{name}_sd"] is None
+    draws = {"draws": 2000, "seed": report.seed_for(0, "bootstrap", "emotion")}
+    bounds = intervals.bootstrap(sides[1].sums["emotion"], **draws)["uar"]
+    assert (gated["uar_low"], gated["uar_high"]) == pytest.approx(bounds, abs=1e-6)
+
+
+def test_markdown(here, monkeypatch, capsys):
+    lines = call(monkeypatch, capsys, "--metric", "uar", "accuracy").splitlines()
+    assert lines[0] == "| model | fusion.mode | seeds | UAR | accuracy |"
+    assert {line.count("|") for line in lines[:6]} == {6}
+    assert re.fullmatch(r"\| fusion \| gated \| 3 \| 0\.\d{3} ± 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\] \| .* \|", lines[5])
+    assert "Synthetic sample" in lines[-1]
+
+
+def test_a_run_without_results_is_listed(here, monkeypatch, capsys):
+    (here / "gated2/data/models/fusion/predictions.csv").unlink()
+    text = call(monkeypatch, capsys)
+    assert "- gated2 (seed 2, fusion.mode=gated) is missing: gated2/data/models/fusion/predictions.csv: no such" in text
+    rows = table(monkeypatch, capsys)
+    assert rows["seeds"].tolist() == ["1 2 3", "1 2 3", "1 2 3", "1 3", "2"]
+    assert rows["fault"].iloc[-1].startswith("gated2: ")
+
+
+def test_runs_without_valence_and_arousal(here, monkeypatch, capsys):
+    shutil.rmtree(here / "gated2/data/models/va")
+    text = call(monkeypatch, capsys)
+    assert "no valence and arousal, for gated2 lacks data/models/va" in text
+    assert next(line for line in text.splitlines() if "| gated |" in line).endswith("| – | – |")  # noqa: RUF001
+
+
+def test_repeated_runs_count_once(here, monkeypatch, capsys):
+    train(here / "again", "gated", 1)
+    assert "again" not in call(monkeypatch, capsys)
+    file = here / "again/data/models/fusion/predictions.csv"
+    file.write_text(file.read_text().replace("c001,test,happy,happy", "c001,test,happy,sad"))
+    text = call(monkeypatch, capsys)
+    assert "seed 1: gated1 gave other predictions than again and is left out" in text
+
+
+def test_settings_of_several_params(here, monkeypatch, capsys):
+    train(here / "noisy", "gated", 1, va={"noise": 2})
+    rows = table(monkeypatch, capsys)
+    assert rows.columns[:3].tolist() == ["model", "fusion.mode", "va.noise"]
+    assert len(rows) == 5
+    with pytest.raises(
+        ValueError, match=r"gated1 and noisy are both model=fusion, fusion\.mode=gated but differ in va"
+    ):
+        call(monkeypatch, capsys, "--by", "fusion.mode")
+
+
+def test_other_test_rows_are_not_compared(here, monkeypatch, capsys):
+    train(here / "moved", "gated", 1, manifest={"shift": 1})
+    text = call(monkeypatch, capsys, "--baseline", "fusion.mode=gated", "manifest.shift=1")
+    assert "is not compared with the baseline: moved and concat1: label of c000 is happy in one and angry" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--baseline", "fusion.mode=late"], "baseline model=fusion, fusion.mode=late fits 0 settings, not one; there"),
+        (["--baseline", "concat"], "--baseline is concat; write it as"),
+        (["--out", "table.txt"], "ends in .md or .csv"),
+        (["--folders", "nowhere"], "nowhere/params.yaml: no such file"),
+    ],
+)
+def test_mistakes_are_named(here, monkeypatch, capsys, arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call(monkeypatch, capsys, *arguments)
+
+
+@pytest.mark.slow
+def test_the_queue_makes_the_grid(tmp_path, monkeypatch, capsys):
+    """The documented commands: queue a grid, run it, tabulate it. A failing mode is listed; files stay as they are."""
+    folder = make(tmp_path / "project")
+    grid = ["-S", "fusion.mode=concat,gated,broken", "-S", "seed=range(1,3)"]
+    run(folder, "dvc", "exp", "run", "--queue", *grid)
+    run(folder, "dvc", "exp", "run", "--run-all", check=False)  # fails, for one mode does
+    assert run(folder, "git", "status", "--porcelain") == ""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["ablations", "--baseline", "fusion.mode=concat", "--out", "table.csv"])
+    ablations.main()
+    rows = pd.read_csv("table.csv", dtype={"seeds": str})
+    assert rows["fusion.mode"].tolist()[2:] == ["concat", "gated", "broken", "broken"]
+    assert rows["seeds"].tolist() == ["1 2"] * 4 + ["1", "2"]
+    assert rows["accuracy_p"][3] < 0.01 and math.isnan(rows["accuracy_p"][2])
+    assert rows["fault"][4:].str.contains("failed; `dvc queue logs").all()

@@ -1,0 +1,137 @@
+"""compare on a small DVC project: two revisions read from the cache, judged on the same clips."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from toy_project import make, run
+
+from stages import compare
+from stages.lib.scoring import metrics, paired, revisions
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """main: xattn. Experiments: better (gated), noisy (va), other-rows (labels changed)."""
+    folder = make(tmp_path_factory.mktemp("compare") / "project")
+    for name, change in (
+        ("better", "fusion.mode=gated"),
+        ("noisy", "va.noise=3.0"),
+        ("relabelled", "manifest.shift=1"),
+    ):
+        run(folder, "dvc", "exp", "run", "-q", "-n", name, "-S", change)
+        run(folder, "git", "checkout", "-q", ".")
+    run(folder, "dvc", "checkout", "-q")
+    return folder
+
+
+@pytest.fixture
+def here(project, monkeypatch) -> Path:
+    monkeypatch.chdir(project)
+    return project
+
+
+def call(monkeypatch, capsys, *arguments: str) -> str:
+    monkeypatch.setattr("sys.argv", ["compare", *arguments, "--draws", "1000"])
+    compare.main()
+    return capsys.readouterr().out
+
+
+def test_a_better_experiment(here, monkeypatch, capsys):
+    found = json.loads(call(monkeypatch, capsys, "main", "better", "--json"))
+    accuracy = found["headlines"]["accuracy"]
+    table = pd.read_csv(here / "data/models/fusion/predictions.csv")  # the workspace is as main left it
+    assert accuracy["first"] == pytest.approx(
+        metrics.accuracy(*(pd.factorize(table[c], sort=True)[0] for c in ("label", "predicted")))
+    )
+    assert (
+        accuracy["difference"] == pytest.approx(accuracy["second"] - accuracy["first"], abs=1e-6)
+        and accuracy["difference"] > 0.1
+    )
+    assert 0 < accuracy["low"] < accuracy["difference"] < accuracy["high"] and accuracy["p"] < 0.01
+    assert found["headlines"]["ccc_valence"]["p"] > 0.05
+    assert (found["clips"], found["turns"], accuracy["clusters"]) == (200, 180, 20)
+    assert found["sentence"].startswith(
+        "Over 200 test clips of 20 speakers and 180 test turns of 30 dialogues, better is "
+    )
+    assert "better than main in accuracy" in found["sentence"] and "Synthetic" in found["sentence"]
+
+
+def test_direction_and_mirror(here, monkeypatch, capsys):
+    there = json.loads(call(monkeypatch, capsys, "main", "noisy", "--json"))
+    back = json.loads(call(monkeypatch, capsys, "noisy", "workspace", "--json"))  # workspace is main
+    for name in ("ccc_valence", "ccc_arousal"):
+        a, b = there["headlines"][name], back["headlines"][name]
+        assert a["difference"] < -0.2 and a["p"] < 0.01
+        assert (a["low"], a["high"], a["p"]) == pytest.approx((-b["high"], -b["low"], b["p"]))
+    assert there["headlines"]["uar"] | {"first": 0, "second": 0} == pytest.approx(
+        {"first": 0, "second": 0, "difference": 0, "low": 0, "high": 0, "p": 1, "clusters": 20}
+    )
+    assert "noisy is worse than main in CCC valence" in there["sentence"]
+
+
+def test_the_same_revision_cannot_be_told_apart(here, monkeypatch, capsys):
+    text = call(monkeypatch, capsys, "main", "HEAD")
+    assert "HEAD and main cannot be told apart" in text
+    assert text.count("[+0.000, +0.000]  1.000") == 5
+
+
+def test_models_of_one_revision(here, monkeypatch, capsys):
+    text = call(monkeypatch, capsys, "better", "better", "--model", "pretrain_audio", "fusion")
+    assert "fusion of better is better than pretrain_audio of better in accuracy" in text
+    assert "CCC" not in text
+
+
+def test_other_rows_are_refused(here, monkeypatch, capsys):
+    with pytest.raises(ValueError, match="main and relabelled: label of c000 is angry in one and happy in the other"):
+        call(monkeypatch, capsys, "main", "relabelled")
+
+
+def test_missing_rows_are_refused(here):
+    first = paired.read(Path(), "a", "fusion", affect=True)
+    second = paired.read(Path(), "b", "fusion", affect=True)
+    fewer = paired.Judged(**vars(second) | {"emotion": second.emotion[second.emotion["id"] != "c007"]})
+    with pytest.raises(ValueError, match=r"a and b were tested on different test clips: 1 are in one .* \(c007\)"):
+        paired.check_same_rows(first, fewer)
+    moved = second.affect.assign(valence=second.affect["valence"] + 1)
+    with pytest.raises(ValueError, match="valence of t000"):
+        paired.check_same_rows(first, paired.Judged(**vars(second) | {"affect": moved}))
+
+
+def test_nothing_is_checked_out(here, monkeypatch, capsys):
+    before = {file: file.stat().st_mtime_ns for file in (here / "data").rglob("*.csv")}
+    call(monkeypatch, capsys, "better", "noisy")
+    assert {file: file.stat().st_mtime_ns for file in (here / "data").rglob("*.csv")} == before
+    assert run(here, "git", "status", "--porcelain") == ""
+
+
+def test_unknown_revision(here, monkeypatch, capsys):
+    with pytest.raises(ValueError, match=r"beter is no branch, tag, commit or experiment; see .*`dvc exp list`"):
+        call(monkeypatch, capsys, "main", "beter")
+
+
+def test_cache_without_the_file(project, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, symlinks=True)
+    shutil.rmtree(copy / ".dvc/cache")
+    monkeypatch.chdir(copy)
+    with pytest.raises(ValueError, match=r"corpus.json of better is not in DVC's cache; bring it with `dvc fetch`"):
+        revisions.fetch("better", tmp_path / "out", ["fusion"])
+
+
+def test_revision_without_results(project, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, symlinks=True)
+    run(copy, "git", "rm", "-q", "dvc.lock")
+    run(copy, "git", "commit", "-q", "-m", "no results")
+    monkeypatch.chdir(copy)
+    with pytest.raises(ValueError, match=r"HEAD has no data/manifest/emotion/corpus\.json; run its chain"):
+        revisions.fetch("HEAD", tmp_path / "out", ["fusion"])
+
+
+def test_outside_a_dvc_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no DVC project"):
+        revisions.fetch("main", tmp_path / "out", ["fusion"])
