@@ -10,7 +10,7 @@ from stages.lib.corpora.clip import Reject, walk
 
 
 def read_text(file: Path) -> str:
-    """UTF-8 (with or without byte-order mark), otherwise Latin-1: older label files hold accented comments.
+    """UTF-8 (with or without byte-order mark), otherwise Windows-1252 or Latin-1, as older label files have it.
 
     Raises:
         ValueError: the file cannot be opened.
@@ -19,10 +19,12 @@ def read_text(file: Path) -> str:
         content = file.read_bytes()
     except OSError as error:
         raise ValueError(f"{file}: cannot be read ({error.strerror}); repair it or its permissions") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    return content.decode("latin-1")
 
 
 Rows = list[tuple[int, dict[str, str]]]  # row number as a spreadsheet shows it (header = 1), column -> stripped cell

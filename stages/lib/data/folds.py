@@ -10,7 +10,7 @@ def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) 
     """Clip id -> fold 1 to count as text.
 
     Speakers are dealt in the order of how many clips they have, in steps of a factor of two, and within a
-    step by name, each to the fold with the fewest of the same gender, then the fewest clips, then the lowest
+    step by gender and name, each to the fold with the fewest of the same gender, then the fewest clips, then the lowest
     number. By steps, because a single clip less (a damaged file) should not rearrange everybody.
 
     Args:
@@ -30,8 +30,9 @@ def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) 
         raise ValueError(f"{section}.folds is {count}, but there are {len(sizes)} {what}; lower it, or split otherwise")
     fold_of: dict[str, int] = {}
     same, weight = Counter(), Counter()
-    for group in sorted(sizes, key=lambda group: (-sizes[group].bit_length(), group)):
-        kind = tuple(sorted(genders[group]))
+    kinds = {group: tuple(sorted(found)) for group, found in genders.items()}
+    for group in sorted(sizes, key=lambda group: (-sizes[group].bit_length(), kinds[group], group)):
+        kind = kinds[group]
         fold = min(range(1, count + 1), key=lambda fold: (same[kind, fold], weight[fold], fold))
         fold_of[group] = fold
         same[kind, fold] += 1

@@ -26,16 +26,13 @@ class KnownMedia:
         code = source_digest("stages.lib.data.probe")[:12]
         self.file = folder / f"probed_{code}_av{version('av')}_soundfile{version('soundfile')}.jsonl"
         self._found: dict[tuple[str, str], tuple[list[int], Media]] = {}
-        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.is_file() else []
+        lines = self.file.read_bytes().splitlines() if self.file.is_file() else []
         for line in lines:
             try:
-                path, kind, state, media = json.loads(line)
-            except ValueError:  # the run that wrote it was killed here
+                path, kind, state, (digest, content, duration, fault) = json.loads(line)
+            except (ValueError, TypeError):  # the run that wrote it was killed here
                 continue
-            self._found[path, kind] = (
-                state,
-                Media(**dict(zip(("hash", "content", "duration", "fault"), media, strict=True))),
-            )
+            self._found[path, kind] = state, Media(hash=digest, content=content, duration=duration, fault=fault)
         self._states: dict[str, list[int]] = {}
         self._stream = None
         if len(lines) > 2 * len(self._found):
@@ -69,6 +66,7 @@ class KnownMedia:
                     other.unlink(missing_ok=True)
             # Appended line by line: what is found before a kill stays found.
             self._stream = self.file.open("a", encoding="utf-8", buffering=1)
+            self._stream.write("\n")  # ends a line that a killed run left
         self._stream.write(_line(path, kind, now, media))
 
     def _compact(self) -> None:
