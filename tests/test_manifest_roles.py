@@ -24,9 +24,10 @@ def run(monkeypatch, *arguments: str, **changes) -> None:
     manifest.main()
 
 
-def own(
-    root: Path, rows: list[str], header: str = "id,audio,video,emotion,valence,arousal,speaker,dialogue,start,end"
-) -> None:
+HEADER = "id,audio,video,emotion,valence,arousal,speaker,dialogue,start,end"
+
+
+def own(root: Path, rows: list[str], header: str = HEADER) -> None:
     """A table with a wav of its own for every row that names one."""
     root.mkdir(parents=True)
     (root / "clips.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")

@@ -13,8 +13,7 @@ from stages.lib.media import audio
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 POINTER_FAULT = "a git-lfs pointer, not the media itself; fetch the media with `git lfs pull` in the corpus"
-SMALL = 1 << 28  # bytes; below this, starting worker processes takes longer than reading
-FEW = 5000  # files; the same
+SMALL = 1 << 28  # bytes; below this, handing files to worker processes takes longer than reading them
 
 Unit = tuple[Path, str]  # file, "audio" or "video": a film may be both
 
@@ -43,7 +42,7 @@ def probe_all(files: Iterable[Unit], compute: ComputeParams, known: Known) -> di
     found = {unit: media for unit in units if (media := known.get(unit))}
     unknown = [unit for unit in units if unit not in found]
     size = sum(path.stat().st_size for path, _ in unknown if path.is_file())
-    if size < SMALL and len(unknown) < FEW:
+    if size < SMALL:
         compute = replace(compute, workers=1)
     if not unknown:
         return found
