@@ -106,7 +106,7 @@ def use_media(
         ValueError: more clips are damaged than manifest.max_rejected allows.
     """
     root = Path(config.corpora[role].root)
-    media, faults, damaged = attach.attach(root, drafted.clips, probed)
+    media, faults, damaged = attach.attach(root, drafted.clips, probed, uniform=drafted.uniform)
     rejects = sorted([*drafted.rejects, *faults], key=lambda reject: (reject.path, reject.reason))
     lost = sum(reject.lost for reject in drafted.rejects)
     share = (damaged + lost) / (len(drafted.clips) + lost)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from corpus_trees import by_id, reasons, touch
+from corpus_trees import by_id, touch
 
 from stages.lib.corpora import csv
 from stages.lib.data import splits
@@ -55,20 +55,6 @@ def test_a_film_of_many_rows_is_cut(tmp_path):
     assert [(clip.video_start, clip.video_end, clip.start) for clip in clips] == [(1.0, 2.5, 1.0), (2.5, 3.0, 2.5)]
     with pytest.raises(ValueError, match=r"row 3: video is that of row 2 too; set manifest\.csv\.cut_video: true"):
         csv.list_clips(tmp_path, SCALED)
-
-
-def test_missing_media_cost_no_other_row(tmp_path):
-    rows = "id,audio,video,speaker\na,a.wav,a.mp4,S\nb,b.wav,b.mp4,S\nc,c.wav,,S\nd,d.wav,d.mp4,T\n"
-    write(tmp_path, rows, "a.mp4", "b.wav", "b.mp4")
-    clips, rejects = csv.list_clips(tmp_path, SCALED)
-    assert [(clip.id, clip.audio, clip.video) for clip in clips] == [("a", None, "a.mp4"), ("b", "b.wav", "b.mp4")]
-    assert reasons(rejects) == {
-        "a.wav": "missing: picture only",
-        "c.wav": "missing: c is lost",
-        "d.mp4": "missing: d is lost",
-        "d.wav": "missing: d is lost",
-    }
-    assert sum(reject.lost for reject in rejects) == 2  # two rows, three files
 
 
 @pytest.mark.parametrize(

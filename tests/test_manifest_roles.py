@@ -98,6 +98,24 @@ def test_given_parts_may_share_speakers_and_say_so(project, monkeypatch, capsys)
     assert "manifest.emotion.split is given: speakers are in several splits" in capsys.readouterr().out
 
 
+def test_a_table_may_mix_kinds_of_media(project, monkeypatch):  # noqa: F811
+    rows = [f"{i},{i}.wav,,happy,,,S{i},,,,{part}" for i, part in enumerate(("train", "val", "test", "train"))]
+    rows[0] = rows[0].replace(",,happy", ",film.mp4,happy")
+    own(project / "data/own", rows, f"{HEADER},split")
+    trees.film(project / "data/own/film.mp4", 1)
+    run(monkeypatch, corpora__emotion=OWN, manifest__emotion__split="given", manifest__max_rejected=0.0)
+    assert [(clip.audio, clip.video) for clip in clips.read("emotion")][:2] == [("0.wav", "film.mp4"), ("1.wav", None)]
+    (project / "data/own/0.wav").unlink()
+    (project / "data/own/3.wav").unlink()
+    with pytest.raises(ValueError, match=r"2 of 4 clips of data/own are damaged .*2 x cannot be opened"):
+        run(monkeypatch, corpora__emotion=OWN, manifest__emotion__split="given", manifest__max_rejected=0.49)
+    run(monkeypatch, corpora__emotion=OWN, manifest__emotion__split="given", manifest__max_rejected=0.5)
+    assert [(clip.id, clip.audio) for clip in clips.read("emotion")] == [("0", None), ("1", "1.wav"), ("2", "2.wav")]
+    listed = pd.read_csv(clips.FOLDER / "emotion/rejected.csv")
+    assert listed.path.tolist() == ["0.wav", "3.wav"]
+    assert set(listed.reason) == {"cannot be opened: No such file or directory"}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -64,6 +64,7 @@ class Corpus:
     coarse: Mapping[str, str]  # category -> one of COARSE
     unlabelled: frozenset[str]  # categories that name no emotion, such as "no agreement"
     scale: tuple[float, float] | None  # lowest and highest answer for V, A and D; None = the corpus has none
+    uniform: bool  # True: a clip without the sound or picture that others have is damaged
     whole: Callable[[Any], Whole] | None  # params -> what to expect; None = it differs from release to release
 
     def scale_of(self, params: Any) -> tuple[float, float] | None:

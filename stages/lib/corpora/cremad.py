@@ -104,5 +104,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset(),
     scale=None,
+    uniform=True,
     whole=whole,
 )

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stages.lib.corpora.clip import Clip, Corpus, Reject, missing
-from stages.lib.corpora.files import in_order, number, read_rows
+from stages.lib.corpora.clip import Clip, Corpus, Reject
+from stages.lib.corpora.files import number, read_rows
 
 NUMBERS = ("valence", "arousal", "dominance", "start", "end")
 COLUMNS = (
@@ -50,10 +50,7 @@ class Params:
 
 
 def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
-    """The rows of the table.
-
-    Returns:
-        clips sorted by id; rejects: missing media (a row without any is lost).
+    """The rows of the table, as sorted clips; no rejects: a file that is not there is met when media are read.
 
     Raises:
         ValueError: the table is missing, or some of its cells are wrong; names the rows, counted with
@@ -86,7 +83,8 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
         listed = "\n  ".join(f"row {row}: {fault}" for row, fault in sorted(faults)[:SHOWN])
         more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise ValueError(f"{file}:\n  {listed}{more}")
-    return _with_media(root, [_clip(cells, params) for _, cells in full], _turns(full))
+    turns = _turns(full)
+    return sorted((_clip(cells, turns, params) for _, cells in full), key=lambda clip: clip.id), []
 
 
 def _cell_faults(cells: dict[str, str], params: Params) -> Iterator[str]:
@@ -154,7 +152,7 @@ def _turns(rows: list[tuple[int, dict[str, str]]]) -> dict[str, int]:
     return {clip_id: i for turns in dialogues.values() for i, (_, _, clip_id) in enumerate(sorted(turns))}
 
 
-def _clip(cells: dict[str, str], params: Params) -> Clip:
+def _clip(cells: dict[str, str], turns: dict[str, int], params: Params) -> Clip:
     values = {name: number(cells[name]) for name in NUMBERS}
     cut = params.cut_video and bool(cells["video"])
     return Clip(
@@ -162,30 +160,11 @@ def _clip(cells: dict[str, str], params: Params) -> Clip:
         **{name: cells[name] or None for name in ("audio", "video", "emotion", "gender", "dialogue", "text")},
         **values,
         speaker=cells["speaker"],
+        turn=turns.get(cells["id"]),
         part=cells["split"] or None,
         video_start=values["start"] if cut else None,
         video_end=values["end"] if cut else None,
     )
-
-
-def _with_media(root: Path, clips: list[Clip], turns: dict[str, int]) -> tuple[list[Clip], list[Reject]]:
-    """Clips with their turns, without the media that are not there."""
-    kept, rejects, absent = [], [], {"audio": [], "video": []}
-    there = {path: (root / path).is_file() for clip in clips for path in (clip.audio, clip.video) if path}
-    for clip in clips:
-        gone = {kind: path for kind in absent if (path := getattr(clip, kind)) and not there[path]}
-        if all(kind in gone or getattr(clip, kind) is None for kind in absent):
-            rejects += [
-                Reject(path, f"missing: {clip.id} is lost", lost=i == 0) for i, path in enumerate(gone.values())
-            ]
-            continue
-        for kind, path in gone.items():
-            absent[kind].append(path)
-        cut = {"video_start": None, "video_end": None} if "video" in gone else {}
-        kept.append(Clip(**vars(clip) | dict.fromkeys(gone) | cut | {"turn": turns.get(clip.id)}))
-    rejects += missing(sorted(set(absent["audio"])), 0, "", "picture only")
-    rejects += missing(sorted(set(absent["video"])), 0, "", "sound only")
-    return sorted(kept, key=lambda clip: clip.id), in_order(rejects)
 
 
 CORPUS = Corpus(
@@ -200,5 +179,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset(),
     scale=None,
+    uniform=False,
     whole=None,
 )

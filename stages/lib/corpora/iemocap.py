@@ -217,5 +217,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset({"xxx", "oth"}),
     scale=(1, 5),
+    uniform=True,
     whole=whole,
 )

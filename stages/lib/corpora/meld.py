@@ -134,5 +134,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset(),
     scale=None,
+    uniform=True,
     whole=whole,
 )

@@ -103,5 +103,6 @@ CORPUS = Corpus(
     coarse={"neutral": "neutral", "happy": "positive", "angry": "negative", "sad": "negative"},
     unlabelled=frozenset({"other", "no agreement"}),
     scale=(1, 5),
+    uniform=True,
     whole=whole,
 )

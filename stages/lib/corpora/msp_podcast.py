@@ -152,5 +152,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset({"other", "no agreement"}),
     scale=(1, 7),
+    uniform=True,
     whole=None,
 )

@@ -130,5 +130,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset(),
     scale=None,
+    uniform=True,
     whole=whole,
 )

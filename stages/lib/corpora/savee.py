@@ -83,5 +83,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset(),
     scale=None,
+    uniform=True,
     whole=whole,
 )

@@ -7,7 +7,9 @@ from stages.lib.data.clips import ClipMedia
 from stages.lib.data.probe import Media, Unit
 
 
-def attach(root: Path, clips: list[Clip], probed: dict[Unit, Media]) -> tuple[list[ClipMedia], list[Reject], int]:
+def attach(
+    root: Path, clips: list[Clip], probed: dict[Unit, Media], *, uniform: bool
+) -> tuple[list[ClipMedia], list[Reject], int]:
     """Clips joined with their media; files that cannot be used are taken away.
 
     A clip that loses one of its files lives on with the other. The same samples under a second name
@@ -15,10 +17,11 @@ def attach(root: Path, clips: list[Clip], probed: dict[Unit, Media]) -> tuple[li
 
     Args:
         probed: by root / path of the clip's files and their kind.
+        uniform: expect of each clip the kinds of media that others have; False: those that it names.
 
     Returns:
         the clips that have a file left; one reject a file not used; how many clips are damaged: lost,
-        or without the sound or picture that other clips of the corpus have.
+        or without the sound or picture expected.
     """
     kept, rejects, damaged = [], set(), 0
     first_with: dict[str, str] = {}
@@ -33,7 +36,8 @@ def attach(root: Path, clips: list[Clip], probed: dict[Unit, Media]) -> tuple[li
             if fault:
                 rejects.add(Reject(path, fault))
         media = _media(clip, None if faults["audio"] else audio, None if faults["video"] else video)
-        damaged += (bool(media and media.audio), bool(media and media.video)) != all_kinds
+        expected = all_kinds if uniform else (bool(clip.audio), bool(clip.video))
+        damaged += (bool(media and media.audio), bool(media and media.video)) != expected
         if media:
             kept.append(media)
     return kept, sorted(rejects, key=lambda reject: (reject.path, reject.reason)), damaged

@@ -19,6 +19,7 @@ class Draft:
     root: Path
     synthetic: bool  # made by a program: the root holds SYNTHETIC.txt
     scale: tuple[float, float] | None  # lowest and highest answer for V, A, D
+    uniform: bool  # a clip without the sound or picture that others have is damaged
     whole: Whole | None  # what a complete copy holds
     listed: list[Clip]  # all that the parser found
     clips: list[Clip]  # those of use in the role
@@ -75,6 +76,7 @@ def draft(
         root=Path(root),
         synthetic=(Path(root) / "SYNTHETIC.txt").is_file(),
         scale=scale,
+        uniform=corpus.uniform,
         whole=corpus.whole(options) if corpus.whole else None,
         listed=listed,
         clips=kept,
