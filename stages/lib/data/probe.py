@@ -10,6 +10,7 @@ import numpy as np
 
 from stages.lib.compute import ComputeParams, parallel
 from stages.lib.media import audio
+from stages.lib.media.video import decodes
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 POINTER_FAULT = "a git-lfs pointer, not the media itself; fetch the media with `git lfs pull` in the corpus"
@@ -53,7 +54,7 @@ def probe_all(files: Iterable[Unit], compute: ComputeParams, known: Known) -> di
 
 
 def probe(unit: Unit) -> Media:
-    """Hash one file and read its duration; sound is decoded, of video only the header is read."""
+    """Hash one file and read its duration; sound is decoded, of video the header and the first picture."""
     path, kind = unit
     try:
         with path.open("rb") as stream:
@@ -95,10 +96,13 @@ def _probe_video(path: Path, unread: Media) -> Media:
     import av
 
     try:
-        with av.open(f"file:{path}") as container:  # without `file:`, a colon in the name is taken for a protocol
+        # Without `file:`, a colon in the name is taken for a protocol; tags need not be valid UTF-8.
+        with av.open(f"file:{path}", metadata_errors="ignore") as container:
             if not container.streams.video:
                 return replace(unread, fault="no picture in it")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                return replace(unread, fault="cannot be read as video: unknown codec")
             if stream.duration:
                 seconds = float(stream.duration * stream.time_base)
             else:
@@ -108,6 +112,8 @@ def _probe_video(path: Path, unread: Media) -> Media:
         return replace(unread, fault=_one_line("cannot be read as video", error))
     if seconds <= 0 or not all(size):
         return replace(unread, fault=f"no picture in it: {seconds} s of {size[0]}x{size[1]}")
+    if not decodes(path):
+        return replace(unread, fault="cannot be read as video: its first picture does not decode")
     return replace(unread, duration=round(seconds, 6))
 
 

@@ -1,5 +1,6 @@
 """Recordings -> mono waveforms."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +17,15 @@ def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
         ValueError: the file does not decode, is empty, or holds NaN or infinite samples; names the file.
     """
     path = Path(path)
-    parts, rate = [], sample_rate
+    samples, rate = bytearray(), sample_rate  # grows in place: hours of sound are held once, not in parts and whole
     try:
         for channels, rate in decode(path):  # noqa: B007 (the same for every block)
-            parts.append(channels.mean(1, dtype=np.float32))  # at once: hours of many channels fill the memory
+            samples += channels.mean(1, dtype=np.float32).tobytes()
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{path}: cannot be read as sound ({error}); repair or remove the file") from error
-    if not parts:
+    waveform = np.frombuffer(samples, np.float32)
+    if not waveform.size:
         raise ValueError(f"{path}: holds no sound; repair or remove the file")
-    waveform = np.concatenate(parts)
     if not np.isfinite(waveform).all():
         raise ValueError(f"{path}: holds NaN or infinite samples; repair or remove the file")
     if rate != sample_rate:
@@ -56,10 +57,13 @@ def _ffmpeg(path: Path) -> Iterator[tuple[np.ndarray, int]]:
     import av
 
     try:
-        with av.open(f"file:{path}") as container:  # without `file:`, a colon in the name is taken for a protocol
+        # Without `file:`, a colon in the name is taken for a protocol; tags need not be valid UTF-8.
+        with av.open(f"file:{path}", metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise RuntimeError("no sound track")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise RuntimeError("unknown codec")
             planar = av.AudioResampler(format="fltp")  # the sample format alone; rate and channels stay
             for decoded in container.decode(stream):
                 for frame in planar.resample(decoded):
@@ -69,13 +73,25 @@ def _ffmpeg(path: Path) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """In stretches of a minute: an hour at once takes gigabytes."""
     # Imported here: recordings at the wanted rate need no torch, whose import takes seconds.
     import torch
     import torchaudio.functional as AF
 
+    common = math.gcd(rate, sample_rate)
+    before, after = rate // common, sample_rate // common  # so many samples in give so many out, exactly
+    steps = 60 * common
+    margin = 10  # steps on both sides that a stretch is computed with; the filter reaches less than 8
+    resampled = np.empty(-(-len(waveform) * after // before), np.float32)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # faster for one recording, and the last bit does not depend on the machine
     try:
-        return AF.resample(torch.from_numpy(waveform), rate, sample_rate).numpy()
+        for first in range(0, math.ceil(len(waveform) / before), steps):
+            start = max(0, first - margin)
+            stretch = waveform[start * before : (first + steps + margin) * before]
+            made = AF.resample(torch.from_numpy(stretch), rate, sample_rate).numpy()[(first - start) * after :]
+            place = resampled[first * after : (first + steps) * after]
+            place[:] = made[: len(place)]
     finally:
         torch.set_num_threads(threads)
+    return resampled
