@@ -100,6 +100,16 @@ def test_odd_sounds(tmp_path, samples, rate, fault):
     assert use(tmp_path / "a.wav", "audio") == fault
 
 
+def test_pictures_that_do_not_decode(tmp_path):
+    file = video(tmp_path / "a.avi", 1)
+    content = file.read_bytes()
+    pictures = content.split(b"\xff\xd8")[1:]  # each begins as a JPEG does
+    for picture in pictures:
+        content = content.replace(b"\xff\xd8" + picture[:200], bytes(len(picture[:200]) + 2))
+    file.write_bytes(content)
+    assert use(file, "video") == "cannot be read as video: its first picture does not decode"
+
+
 def test_odd_pictures(tmp_path):
     assert use(video(tmp_path / "one.mp4", 1, frames=1), "video") is None
     with av.open(str(tmp_path / "odd.avi"), "w") as container:
