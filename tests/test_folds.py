@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.lib.corpora.clip import Clip
@@ -80,6 +80,7 @@ def test_too_few_speakers_are_refused():
         splits.AffectParams(split="speakers", folds=2)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(
     count=st.integers(3, 8),
     speakers=st.lists(
