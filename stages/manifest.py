@@ -1,7 +1,8 @@
 """List both corpora: what is there, what it means, who trains and who tests.
 
 Reads the corpora where they lie (corpora.emotion, corpora.affect), checks and hashes every media file,
-and writes data/manifest/<role>/{clips.csv,labels.csv,rejected.csv,corpus.json}.
+and writes data/manifest/<role>/{clips.csv,labels.csv,rejected.csv,corpus.json}. Files that have not changed
+since an earlier run are not read again (data/work/manifest).
 """
 
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ import pandas as pd
 
 from stages.lib import cli, params
 from stages.lib.compute import ComputeParams
-from stages.lib.corpora import iemocap, ravdess
-from stages.lib.corpora.clip import Clip, Reject
-from stages.lib.corpora.registry import CORPORA
-from stages.lib.data import attach, clips, disjoint, labels, probe, splits, summary, tables
+from stages.lib.corpora import csv, iemocap, msp_podcast, ravdess
+from stages.lib.corpora.clip import Reject
+from stages.lib.data import attach, check, clips, disjoint, drafts, labels, probe, splits, summary, tables
+from stages.lib.data.known_media import KnownMedia
 
 ROLES = ("emotion", "affect")
 UNUSED = Path("tmp/manifest")  # where rejected.csv goes when the stage stops because of it
@@ -25,7 +26,7 @@ UNUSED = Path("tmp/manifest")  # where rejected.csv goes when the stage stops be
 class CorpusParams:
     """Section corpora.<role>."""
 
-    name: Literal["iemocap", "ravdess"]
+    name: Literal["cremad", "csv", "iemocap", "meld", "msp_improv", "msp_podcast", "ravdess", "savee"]
     root: str  # folder of the corpus, below the project or anywhere else
 
 
@@ -37,8 +38,10 @@ class ManifestParams:
     max_rejected: float  # largest share of damaged clips
     emotion: splits.EmotionParams
     affect: splits.AffectParams
-    ravdess: ravdess.Params  # options of each parser, under the corpus's name
+    ravdess: ravdess.Params  # options of a parser, under the corpus's name; the other parsers have none
     iemocap: iemocap.Params
+    msp_podcast: msp_podcast.Params
+    csv: csv.Params
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_rejected <= 1:
@@ -52,16 +55,6 @@ class Config:
     manifest: ManifestParams
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A role before any media file is opened."""
-
-    clips: list[Clip]
-    rejects: list[Reject]
-    label_of: dict[str, str]
-    classes: list[str]
-
-
 def configure(file: Path) -> Config:
     """Every param this stage reads."""
     return Config(
@@ -72,60 +65,40 @@ def configure(file: Path) -> Config:
 
 
 def main() -> None:
-    config = configure(cli.parser(__doc__).parse_args().params)
+    parser = cli.parser(__doc__)
+    parser.add_argument("--check", action="store_true", help="show what is there and how it would be split; seconds")
+    parser.add_argument("--template", action="store_true", help="print a small table for corpora.<role>.name: csv")
+    arguments = parser.parse_args()
+    if arguments.template:
+        print(csv.TEMPLATE, end="")
+        return
+    config = configure(arguments.params)
     # All that can be refused without opening media comes first: hashing a real corpus takes minutes.
-    drafts = {role: draft(role, config) for role in ROLES}
-    names = {role: config.corpora[role].name for role in ROLES}
-    disjoint.between_roles(names, {role: drafts[role].clips for role in ROLES})
-    probed = probe.probe_all(
-        [file for role in ROLES for file in media_files(role, config, drafts[role])], config.compute
+    drafted = {role: draft(role, config) for role in ROLES}
+    if arguments.check:
+        for role in ROLES:
+            print(check.report(drafted[role]))
+    disjoint.between_roles(
+        {role: config.corpora[role].name for role in ROLES}, {role: drafted[role].clips for role in ROLES}
     )
-    found = {role: use_media(role, config, drafts[role], probed) for role in ROLES}
+    if arguments.check:
+        return
+    files = [file for role in ROLES for file in drafted[role].media_files()]
+    probed = probe.probe_all(files, config.compute, KnownMedia())
+    found = {role: use_media(role, config, drafted[role], probed) for role in ROLES}
     disjoint.recordings({role: media for role, (media, _) in found.items()})
     for role in ROLES:
-        print(write(role, config, drafts[role], *found[role]))
+        print(write(role, config, drafted[role], *found[role]))
 
 
-def draft(role: str, config: Config) -> Draft:
-    """Clips of a role that carry what it needs, with their classes.
-
-    Raises:
-        ValueError: the corpus cannot play the role, or its split would be empty.
-    """
-    corpus, where = CORPORA[config.corpora[role].name], config.corpora[role]
-    if role == "affect" and corpus.scale is None:
-        raise ValueError(f"corpora.affect.name is {where.name}, which has no valence and arousal; use iemocap")
-    if not Path(where.root).is_dir():
-        raise ValueError(
-            f"corpora.{role}.root is {where.root}, which is no folder; name the one that holds {where.name}"
-        )
-    try:
-        listed, rejects = corpus.list_clips(Path(where.root), getattr(config.manifest, where.name))
-    except ValueError as error:
-        raise ValueError(f"corpora.{role}.root: {error}") from error
-    label_of, classes = splits.classify(listed, corpus, role, config.manifest.emotion.classes)
-    kept = []
-    for clip in listed:
-        if clip.id not in label_of:
-            rejects.append(Reject(clip.audio or clip.video, f"category names no emotion: {clip.emotion}"))
-        elif role == "affect" and (clip.valence is None or clip.arousal is None):
-            rejects.append(Reject(clip.audio or clip.video, f"no valence or arousal: {clip.id}"))
-        else:
-            kept.append(clip)
-    if not kept:
-        raise ValueError(f"corpora.{role}.root is {where.root}, where no usable clip of {where.name} was found")
-    splits.assign(role, kept, getattr(config.manifest, role), config.manifest.seed)
-    return Draft(clips=kept, rejects=rejects, label_of=label_of, classes=classes)
-
-
-def media_files(role: str, config: Config, drafted: Draft) -> list[tuple[Path, str]]:
-    root = Path(config.corpora[role].root)
-    sounds = [(root / clip.audio, "audio") for clip in drafted.clips if clip.audio]
-    return sounds + [(root / clip.video, "video") for clip in drafted.clips if clip.video]
+def draft(role: str, config: Config) -> drafts.Draft:
+    where, manifest = config.corpora[role], config.manifest
+    options, section = getattr(manifest, where.name, None), getattr(manifest, role)
+    return drafts.draft(role, where.name, where.root, options, section, manifest.emotion.classes, manifest.seed)
 
 
 def use_media(
-    role: str, config: Config, drafted: Draft, probed: dict[Path, probe.Media]
+    role: str, config: Config, drafted: drafts.Draft, probed: dict[probe.Unit, probe.Media]
 ) -> tuple[list[clips.ClipMedia], list[Reject]]:
     """Clips with a usable file, and all rejects, sorted.
 
@@ -133,7 +106,7 @@ def use_media(
         ValueError: more clips are damaged than manifest.max_rejected allows.
     """
     root = Path(config.corpora[role].root)
-    media, faults, damaged = attach.attach(root, drafted.clips, probed)
+    media, faults, damaged = attach.attach(root, drafted.clips, probed, uniform=drafted.uniform)
     rejects = sorted([*drafted.rejects, *faults], key=lambda reject: (reject.path, reject.reason))
     lost = sum(reject.lost for reject in drafted.rejects)
     share = (damaged + lost) / (len(drafted.clips) + lost)
@@ -153,26 +126,25 @@ def write_rejected(file: Path, rejects: list[Reject]) -> None:
     tables.write_csv(file, pd.DataFrame(rows, columns=["path", "reason"]))
 
 
-def write(role: str, config: Config, drafted: Draft, media: list[clips.ClipMedia], rejects: list[Reject]) -> str:
+def write(role: str, config: Config, drafted: drafts.Draft, media: list[clips.ClipMedia], rejects: list[Reject]) -> str:
     """Write the role's four files; returns a summary for the reader of the log."""
     where, section = config.corpora[role], getattr(config.manifest, role)
     usable = {clip.id for clip in media}
     kept = [clip for clip in drafted.clips if clip.id in usable]
     part_of = splits.assign(role, kept, section, config.manifest.seed)
-    rows = [vars(clip) | {"label": drafted.label_of[clip.id], "split": part_of[clip.id]} for clip in kept]
-    scale = CORPORA[where.name].scale
+    rows = [vars(clip) | {"label": drafted.label_of.get(clip.id), "split": part_of[clip.id]} for clip in kept]
     facts = labels.CorpusFacts(
         corpus=where.name,
         role=role,
-        synthetic=(Path(where.root) / "SYNTHETIC.txt").is_file(),
+        synthetic=drafted.synthetic,
         classes=drafted.classes,
-        scale={name: list(scale) for name in ("valence", "arousal", "dominance")} if scale else None,
+        scale={name: list(drafted.scale) for name in ("valence", "arousal", "dominance")} if drafted.scale else None,
         split=section.split,
-        speaker_overlap=section.split in splits.OVERLAPPING,
+        speaker_overlap=disjoint.overlap(kept, part_of),
         clips=len(kept),
         speakers=len({clip.speaker for clip in kept}),
         rejected=len(rejects),
-        folds=sorted({int(fold) for fold in part_of.values()}) if role == "affect" else [],
+        folds=splits.fold_numbers(part_of),
     )
     clips.write(role, media)
     labels.write(role, rows, facts)

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import soundfile
+
+from stages.lib.corpora.clip import Clip, Reject
 
 LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
@@ -82,3 +85,45 @@ def iemocap(root: Path, sessions: Iterable[int] = (1, 2, 3), emotions: tuple = (
         ]
         dialogue(root, name, lines)
     return root
+
+
+def film(file: Path, key: int, seconds: float = 0.5, sound: bool = True) -> Path:
+    """A picture of 32x32 at 10 a second and, unless left out, noise at 16 kHz, in one file (mp4, flv, avi)."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(key)
+    with av.open(str(file), "w") as container:
+        pictures = container.add_stream("flv" if file.suffix == ".flv" else "mpeg4", rate=10)
+        pictures.width = pictures.height = 32
+        pictures.pix_fmt = "yuv420p"
+        heard = container.add_stream("aac", rate=16000, layout="mono") if sound else None
+        for _ in range(round(seconds * 10)):
+            shade = np.full((32, 32, 3), key % 256, np.uint8)
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
+        container.mux(pictures.encode())
+        if heard:
+            samples = rng.uniform(-0.5, 0.5, (1, round(seconds * 16000))).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate = 16000
+            container.mux(heard.encode(frame))
+            container.mux(heard.encode())
+    return file
+
+
+def touch(root: Path, *names: str) -> None:
+    """Empty files."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def by_id(clips: list[Clip]) -> dict[str, Clip]:
+    """Clips by their ids, which must differ."""
+    assert len({clip.id for clip in clips}) == len(clips)
+    assert [clip.id for clip in clips] == sorted(clip.id for clip in clips)
+    return {clip.id: clip for clip in clips}
+
+
+def reasons(rejects: list[Reject]) -> dict[str, str]:
+    """Path -> reason; a path is there once."""
+    assert len({reject.path for reject in rejects}) == len(rejects)
+    return {reject.path: reject.reason for reject in rejects}

@@ -1,33 +1,18 @@
 """Parsers on trees with the irregularities of the published corpora."""
 
+import os
 from pathlib import Path
 
 import pytest
-from corpus_trees import dialogue, ravdess, ravdess_ids, turn_line, video, wav
+from corpus_trees import by_id, dialogue, ravdess, ravdess_ids, reasons, touch, turn_line, video, wav
 
 from stages.lib.corpora import iemocap
 from stages.lib.corpora import ravdess as ravdess_corpus
-from stages.lib.corpora.clip import COARSE, Clip, Reject
+from stages.lib.corpora.clip import COARSE
 from stages.lib.corpora.registry import CORPORA
 
 SPEECH = ravdess_corpus.Params(channels=["speech"])
 WHOLE = iemocap.Params(parts=["impro", "script"], wearer_side="left")
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def by_id(clips: list[Clip]) -> dict[str, Clip]:
-    assert len({clip.id for clip in clips}) == len(clips)
-    return {clip.id: clip for clip in clips}
-
-
-def reasons(rejects: list[Reject]) -> dict[str, str]:
-    assert len({reject.path for reject in rejects}) == len(rejects)
-    return {reject.path: reject.reason for reject in rejects}
 
 
 def test_every_corpus_is_complete():
@@ -121,6 +106,49 @@ def test_ravdess_keeps_a_clip_with_one_half(tmp_path):
     clips, rejects = ravdess_corpus.list_clips(tmp_path, SPEECH)
     assert [clip.id for clip in clips] == ids[1:]
     assert reasons(rejects) == {"02-*.mp4": "none of 2 such files is there: sound only"}
+
+
+def test_ravdess_takes_whole_films_where_there_is_nothing_else(tmp_path):
+    ids = ravdess_ids([1], [1, 2])
+    touch(tmp_path, *(f"Video_Speech_Actor_01/Actor_01/01-{clip_id}.mp4" for clip_id in ids), f"copy/01-{ids[0]}.mp4")
+    clips, rejects = ravdess_corpus.list_clips(tmp_path, SPEECH)
+    assert [(clip.id, clip.audio) for clip in clips] == [
+        (ids[0], f"copy/01-{ids[0]}.mp4"),
+        (ids[1], f"Video_Speech_Actor_01/Actor_01/01-{ids[1]}.mp4"),
+    ]
+    assert all(clip.audio == clip.video for clip in clips)
+    doubled = f"Video_Speech_Actor_01/Actor_01/01-{ids[0]}.mp4"
+    assert reasons(rejects) == {doubled: f"double: the name is used by copy/01-{ids[0]}.mp4"}
+
+    touch(tmp_path, f"Actor_01/03-{ids[0]}.wav")  # now films give the picture, wavs the sound
+    clips, rejects = ravdess_corpus.list_clips(tmp_path, SPEECH)
+    assert [(clip.audio, clip.video is not None) for clip in clips] == [
+        (f"Actor_01/03-{ids[0]}.wav", True),
+        (None, True),
+    ]
+
+
+def test_ravdess_counts_of_a_whole_copy():
+    whole = ravdess_corpus.whole(SPEECH)
+    assert (whole.clips, sum(whole.groups["emotion"].values()), whole.groups["emotion"]["neutral"]) == (1440, 1440, 96)
+    both = ravdess_corpus.whole(ravdess_corpus.Params(channels=["speech", "song"]))
+    assert both.clips == sum(both.groups["emotion"].values()) == 2452
+    assert (both.groups["speaker"]["Actor_18"], both.groups["speaker"]["Actor_17"]) == (60, 104)
+    assert (both.groups["emotion"]["happy"], both.groups["emotion"]["disgust"]) == (376, 192)
+
+
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path, monkeypatch):
+    ravdess(tmp_path, ravdess_ids([1], [1]))
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("Actor_01"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ValueError, match=r"Actor_01: cannot be listed \(Permission denied\)"):
+        ravdess_corpus.list_clips(tmp_path, SPEECH)
 
 
 def test_ravdess_follows_links_without_going_in_circles(tmp_path):

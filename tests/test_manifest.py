@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import sys
+import typing
 from pathlib import Path
 
 import corpus_trees as trees
@@ -53,11 +54,14 @@ def settings(**changes) -> dict:
                 "classes": 8,
                 "split": "actor",
                 "actors": {"val": [17, 18], "test": [21, 22]},
+                "folds": 4,
                 "ratios": [0.7, 0.15, 0.15],
             },
-            "affect": {"split": "sessions"},
+            "affect": {"split": "sessions", "folds": 3},
             "ravdess": {"channels": ["speech"]},
             "iemocap": {"parts": ["impro", "script"], "wearer_side": "left"},
+            "msp_podcast": {"tests": ["Test1"]},
+            "csv": {"table": "clips.csv", "scale": None, "cut_video": False},
         },
     }
     for key, value in changes.items():
@@ -203,7 +207,7 @@ def test_stratified_is_declared(project, monkeypatch, capsys):
         ({"manifest__max_rejected": 1.5}, r"manifest\.max_rejected is 1\.5"),
         ({"manifest__ravdess__channels": ["song"]}, r"corpora\.emotion\.root is data/ravdess, where no usable clip"),
         ({"corpora__emotion__root": "nowhere"}, r"corpora\.emotion\.root is nowhere, which is no folder"),
-        ({"corpora__emotion__name": "cremad"}, r"corpora\.emotion\.name is 'cremad'; choose one of iemocap, ravdess"),
+        ({"corpora__emotion__name": "emodb"}, r"corpora\.emotion\.name is 'emodb'; choose one of cremad, csv, iemocap"),
         ({"corpora__affect__root": "data/ravdess"}, r"corpora\.affect\.root: .*name the folder that holds Session1"),
         (
             {"corpora__affect": {"name": "ravdess", "root": "data/ravdess"}},
@@ -244,9 +248,7 @@ def damage(root: Path) -> dict[str, str]:
         return root / "Actor_01" / name.format(clip_id)
 
     at("03-{}.wav", next(ids), "empty file").write_bytes(b"")
-    at("03-{}.wav", next(ids), "a git-lfs pointer, not the media itself; run `git lfs pull` in the corpus").write_text(
-        trees.LFS_POINTER
-    )
+    at("03-{}.wav", next(ids), probe.POINTER_FAULT).write_text(trees.LFS_POINTER)
     at("03-{}.wav", next(ids), "cannot be read as sound").write_bytes(b"RIFF but no more than that")
     soundfile.write(at("03-{}.wav", next(ids), "no sound in it, all samples are zero"), [0.0] * 800, 16000)
     soundfile.write(at("03-{}.wav", next(ids), "no samples in it"), [], 16000)
@@ -336,7 +338,10 @@ def test_lost_lines_count(project, monkeypatch):
 
 def test_each_corpus_has_its_options_in_params():
     fields = manifest.ManifestParams.__dataclass_fields__
-    assert all(fields[name].type is corpus.params for name, corpus in CORPORA.items())
+    assert {name: fields[name].type for name in fields if name in CORPORA} == {
+        name: corpus.params for name, corpus in CORPORA.items() if corpus.params
+    }
+    assert typing.get_args(manifest.CorpusParams.__dataclass_fields__["name"].type) == tuple(CORPORA)
 
 
 def test_strict_params(tmp_path):

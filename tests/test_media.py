@@ -8,6 +8,8 @@ import av
 import numpy as np
 import pytest
 import soundfile
+import torch
+import torchaudio.functional as AF
 from scipy.io import wavfile
 
 from stages.lib.media.audio import read_waveform
@@ -43,6 +45,16 @@ def test_resampling_keeps_frequency_and_amplitude(tmp_path, rate):
     assert spectrum.argmax() == 1000
     assert spectrum[1000] == pytest.approx(0.5, rel=0.01)
     assert np.delete(spectrum, range(950, 1050)).max() < 0.01
+
+
+@pytest.mark.parametrize("rate", [48000, 44100, 8000, 7919])
+def test_long_sounds_are_resampled_as_a_whole_would_be(tmp_path, rate):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 125 * rate + 77).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    whole = AF.resample(torch.from_numpy(samples), rate, 16000).numpy()
+    waveform = read_waveform(tmp_path / "a.wav")
+    assert waveform.shape == whole.shape
+    np.testing.assert_allclose(waveform, whole, atol=2e-6)
 
 
 def test_sound_of_a_film(tmp_path):

@@ -8,7 +8,8 @@ from stages.lib.data import disjoint, splits
 
 
 def emotion_params(**changes) -> splits.EmotionParams:
-    made = {"classes": 8, "split": "actor", "actors": splits.Actors(val=[2], test=[3]), "ratios": [0.7, 0.15, 0.15]}
+    made = {"classes": 8, "split": "actor", "actors": splits.Actors(val=[2], test=[3]), "folds": 6}
+    made |= {"ratios": [0.7, 0.15, 0.15]}
     return splits.EmotionParams(**made | changes)
 
 
@@ -51,7 +52,7 @@ def test_folds_do_not_share_speakers():
             Clip(id=str(i), speaker=speaker, gender=None, emotion="e", session=session)
             for i, (speaker, session) in enumerate(speakers)
         ]
-        return splits.assign("affect", listed, splits.AffectParams(split="sessions"), seed=0)
+        return splits.assign("affect", listed, splits.AffectParams(split="sessions", folds=5), seed=0)
 
     assert fold([("a", 1), ("b", 2), ("c", 3), ("a", 1)]) == {"0": "1", "1": "2", "2": "3", "3": "1"}
     with pytest.raises(ValueError, match="puts speaker a into 1 and 3"):

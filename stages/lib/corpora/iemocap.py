@@ -3,13 +3,15 @@
 Read from `SessionN/dialog/{EmoEvaluation,transcriptions,avi/DivX}` and `SessionN/sentences/wav`.
 """
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stages.lib.corpora.clip import Clip, Corpus, Reject, missing
+from stages.lib.corpora.clip import Clip, Corpus, Reject, Whole, missing
+from stages.lib.corpora.files import read_text
 
 DIALOGUE = re.compile(r"Ses(?P<session>0\d)(?P<wearer>[FM])_(?P<part>impro|script)\w+")
 NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
@@ -115,7 +117,7 @@ def read_ratings(file: Path, place: str) -> tuple[list[Turn], list[Reject]]:
     The files list one speaker's turns and then the other's. place names the file in the rejects.
     """
     turns, rejects = {}, []
-    for number, line in enumerate(_text(file).splitlines(), 1):
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         if not line.startswith("["):  # header, rater lines (C-E2:, A-E3:, C-F1: ...), blank lines
             continue
         match, here = TURN.fullmatch(line), f"{place}:{number}"
@@ -132,6 +134,8 @@ def read_ratings(file: Path, place: str) -> tuple[list[Turn], list[Reject]]:
             rejects.append(Reject(here, f"listed twice, the first line is used: {turn_id}"))
         elif float(end) <= float(start):
             rejects.append(Reject(here, f"ends before it starts: {turn_id}, {start}-{end} s", lost=1))
+        elif not all(map(math.isfinite, map(float, (start, end, *vad)))):
+            rejects.append(Reject(here, f"a number is too large: {turn_id}", lost=1))
         else:
             turns[turn_id] = Turn(turn_id, float(start), float(end), emotion, *map(float, vad))
     return sorted(turns.values(), key=lambda turn: (turn.start, turn.end, turn.id)), rejects
@@ -139,16 +143,8 @@ def read_ratings(file: Path, place: str) -> tuple[list[Turn], list[Reject]]:
 
 def read_transcript(file: Path) -> dict[str, str]:
     """Turn id -> its words; empty where there is no such file. Lines of another form are passed over."""
-    lines = _text(file).splitlines() if file.is_file() else []
+    lines = read_text(file).splitlines() if file.is_file() else []
     return {match[1]: " ".join(match[2].split()) for line in lines if (match := TRANSCRIPT.fullmatch(line.strip()))}
-
-
-def _text(file: Path) -> str:
-    content = file.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")  # raters' comments
 
 
 def _session(name: str) -> str:
@@ -189,6 +185,21 @@ def _clip(turn: Turn, index: int, text: str | None, wav: bool, avi: bool, wearer
     )
 
 
+SESSIONS = {"1": 1819, "2": 1811, "3": 2136, "4": 2103, "5": 2170}
+PARTS = {"script": 5255, "impro": 4784}
+EMOTIONS = {
+    **{"xxx": 2507, "fru": 1849, "neu": 1708, "ang": 1103, "sad": 1084, "exc": 1041},
+    **{"hap": 595, "sur": 107, "fea": 40, "oth": 3, "dis": 2},
+}
+
+
+def whole(params: Params) -> Whole:
+    """Counts of the full release; by emotion and session only known for scripted and improvised turns together."""
+    together = set(params.parts) == set(PARTS)
+    groups = {"emotion": EMOTIONS, "session": SESSIONS} if together else {}
+    return Whole(clips=sum(PARTS[part] for part in params.parts), groups=groups)
+
+
 CORPUS = Corpus(
     params=Params,
     list_clips=list_clips,
@@ -206,4 +217,6 @@ CORPUS = Corpus(
     },
     unlabelled=frozenset({"xxx", "oth"}),
     scale=(1, 5),
+    uniform=True,
+    whole=whole,
 )

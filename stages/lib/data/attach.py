@@ -4,28 +4,31 @@ from pathlib import Path
 
 from stages.lib.corpora.clip import Clip, Reject
 from stages.lib.data.clips import ClipMedia
-from stages.lib.data.probe import Media
+from stages.lib.data.probe import Media, Unit
 
 
-def attach(root: Path, clips: list[Clip], probed: dict[Path, Media]) -> tuple[list[ClipMedia], list[Reject], int]:
+def attach(
+    root: Path, clips: list[Clip], probed: dict[Unit, Media], *, uniform: bool
+) -> tuple[list[ClipMedia], list[Reject], int]:
     """Clips joined with their media; files that cannot be used are taken away.
 
     A clip that loses one of its files lives on with the other. The same samples under a second name
     are the same recording: the later clip loses its sound.
 
     Args:
-        probed: by root / path of the clip's files.
+        probed: by root / path of the clip's files and their kind.
+        uniform: expect of each clip the kinds of media that others have; False: those that it names.
 
     Returns:
         the clips that have a file left; one reject a file not used; how many clips are damaged: lost,
-        or without the sound or picture that other clips of the corpus have.
+        or without the sound or picture expected.
     """
     kept, rejects, damaged = [], set(), 0
     first_with: dict[str, str] = {}
     all_kinds = any(clip.audio for clip in clips), any(clip.video for clip in clips)
     for clip in sorted(clips, key=lambda clip: clip.id):
-        audio = probed[root / clip.audio] if clip.audio else None
-        video = probed[root / clip.video] if clip.video else None
+        audio = probed[root / clip.audio, "audio"] if clip.audio else None
+        video = probed[root / clip.video, "video"] if clip.video else None
         faults = {"audio": audio and audio.fault, "video": video and (video.fault or _outside(clip, video))}
         if audio and not audio.fault and first_with.setdefault(audio.content, clip.audio) != clip.audio:
             faults["audio"] = f"the same samples as another clip: {first_with[audio.content]}"
@@ -33,7 +36,8 @@ def attach(root: Path, clips: list[Clip], probed: dict[Path, Media]) -> tuple[li
             if fault:
                 rejects.add(Reject(path, fault))
         media = _media(clip, None if faults["audio"] else audio, None if faults["video"] else video)
-        damaged += (bool(media and media.audio), bool(media and media.video)) != all_kinds
+        expected = all_kinds if uniform else (bool(clip.audio), bool(clip.video))
+        damaged += (bool(media and media.audio), bool(media and media.video)) != expected
         if media:
             kept.append(media)
     return kept, sorted(rejects, key=lambda reject: (reject.path, reject.reason)), damaged

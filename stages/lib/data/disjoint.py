@@ -17,6 +17,12 @@ def within(clips: Iterable[Clip], part_of: dict[str, str], place: str) -> None:
             )
 
 
+def overlap(clips: Iterable[Clip], part_of: dict[str, str]) -> bool:
+    """Is some speaker in two splits?"""
+    home: dict[str, str] = {}
+    return any(home.setdefault(clip.speaker, part_of[clip.id]) != part_of[clip.id] for clip in clips)
+
+
 def between_roles(corpus_names: dict[str, str], clips: dict[str, list[Clip]]) -> None:
     """Raises ValueError when a speaker plays both roles.
 
@@ -29,7 +35,7 @@ def between_roles(corpus_names: dict[str, str], clips: dict[str, list[Clip]]) ->
         raise ValueError(
             f"corpora.emotion and corpora.affect are both {corpus_names['affect']} and share speakers "
             f"{', '.join(shared[:4])} ({len(shared)} in all): pretraining would know the test speakers of the folds; "
-            "use two corpora"
+            "use two corpora, or two roots that hold different speakers of this one"
         )
 
 

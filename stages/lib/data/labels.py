@@ -25,13 +25,13 @@ class CorpusFacts:
     role: str
     synthetic: bool  # made by a program: scores say nothing about people
     classes: list[str]  # label names in class-index order
-    scale: dict[str, list[int]] | None  # lowest and highest answer of valence, arousal, dominance
+    scale: dict[str, list[float]] | None  # lowest and highest answer of valence, arousal, dominance
     split: str  # how the splits were drawn
     speaker_overlap: bool  # True: a speaker may be in several splits, so scores are too good
     clips: int
     speakers: int
     rejected: int  # rows of rejected.csv
-    folds: list[int]  # affect role: the values of labels.split; emotion role: none
+    folds: list[int]  # the values of labels.split; none where these are train, val and test
 
 
 def write(role: str, rows: Iterable[dict], facts: CorpusFacts, folder: Path = FOLDER) -> None:

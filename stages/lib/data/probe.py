@@ -4,12 +4,19 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from stages.lib.compute import ComputeParams, parallel
+from stages.lib.media import audio
+from stages.lib.media.video import decodes
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-BLOCK = 1 << 16  # samples decoded at a time
-SMALL = 1 << 28  # bytes; below this, starting worker processes takes longer than reading
+POINTER_FAULT = "a git-lfs pointer, not the media itself; fetch the media with `git lfs pull` in the corpus"
+SMALL = 1 << 28  # bytes; below this, handing files to worker processes takes longer than reading them
+
+Unit = tuple[Path, str]  # file, "audio" or "video": a film may be both
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,61 +29,80 @@ class Media:
     fault: str | None  # why the file cannot be used
 
 
-def probe_all(files: Iterable[tuple[Path, str]], compute: ComputeParams) -> dict[Path, Media]:
-    """Probe each (path, "audio" or "video") once, with a progress bar; the result by path."""
+class Known(Protocol):
+    """What is known of files from earlier runs."""
+
+    def get(self, unit: Unit) -> Media | None: ...
+
+    def put(self, unit: Unit, media: Media) -> None: ...
+
+
+def probe_all(files: Iterable[Unit], compute: ComputeParams, known: Known) -> dict[Unit, Media]:
+    """Probe each file once, with a progress bar, unless it is known and unchanged since."""
     units = sorted(set(files))
-    size = sum(path.stat().st_size for path, _ in units if path.is_file())
+    found = {unit: media for unit in units if (media := known.get(unit))}
+    unknown = [unit for unit in units if unit not in found]
+    size = sum(path.stat().st_size for path, _ in unknown if path.is_file())
     if size < SMALL:
         compute = replace(compute, workers=1)
-    return {path: media for (path, _), media in zip(units, parallel(probe, units, compute, "media files"), strict=True)}
+    if not unknown:
+        return found
+    for unit, media in zip(unknown, parallel(probe, unknown, compute, "media files"), strict=True):
+        found[unit] = media
+        known.put(unit, media)
+    return found
 
 
-def probe(unit: tuple[Path, str]) -> Media:
-    """Hash one (path, "audio" or "video") and read its duration; sound is decoded, of video only the header is read."""
+def probe(unit: Unit) -> Media:
+    """Hash one file and read its duration; sound is decoded, of video the header and the first picture."""
     path, kind = unit
     try:
         with path.open("rb") as stream:
             head = stream.read(len(LFS_POINTER))
             stream.seek(0)
             digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        return Media(hash="", content="", duration=0.0, fault=f"cannot be opened: {error.strerror}")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        return Media(hash="", content="", duration=0.0, fault=_one_line("cannot be opened", error))
     unread = Media(hash=digest, content="", duration=0.0, fault=None)
     if not head:
         return replace(unread, fault="empty file")
     if head == LFS_POINTER:
-        return replace(unread, fault="a git-lfs pointer, not the media itself; run `git lfs pull` in the corpus")
+        return replace(unread, fault=POINTER_FAULT)
     return PROBES[kind](path, unread)
 
 
 def _probe_sound(path: Path, unread: Media) -> Media:
-    import soundfile
-
-    digest, sound_found = hashlib.blake2b(digest_size=16), False
+    digest, samples, rate, sound_found, finite = hashlib.blake2b(digest_size=16), 0, 0, False, True
     try:
-        with soundfile.SoundFile(path) as sound:
-            digest.update(f"{sound.samplerate} {sound.channels} ".encode())
-            for block in sound.blocks(BLOCK, dtype="int32"):
-                digest.update(block.tobytes())
-                sound_found = sound_found or bool(block.any())
-            duration = round(sound.frames / sound.samplerate, 6)
-    except (soundfile.SoundFileError, OSError) as error:
+        for channels, rate in audio.decode(path):
+            if not samples:
+                digest.update(f"{rate} {channels.shape[1]} ".encode())
+            digest.update(np.ascontiguousarray(channels))
+            samples += len(channels)
+            sound_found = sound_found or bool(channels.any())
+            finite = finite and bool(np.isfinite(channels).all())
+    except (OSError, RuntimeError) as error:
         return replace(unread, fault=_one_line("cannot be read as sound", error))
-    if not duration:
+    if not samples:
         return replace(unread, fault="no samples in it")
+    if not finite:
+        return replace(unread, fault="NaN or infinite samples in it")
     if not sound_found:
         return replace(unread, fault="no sound in it, all samples are zero")
-    return replace(unread, content=digest.hexdigest(), duration=duration)
+    return replace(unread, content=digest.hexdigest(), duration=round(samples / rate, 6))
 
 
 def _probe_video(path: Path, unread: Media) -> Media:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        # Without `file:`, a colon in the name is taken for a protocol; tags need not be valid UTF-8.
+        with av.open(f"file:{path}", metadata_errors="ignore") as container:
             if not container.streams.video:
                 return replace(unread, fault="no picture in it")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                return replace(unread, fault="cannot be read as video: unknown codec")
             if stream.duration:
                 seconds = float(stream.duration * stream.time_base)
             else:
@@ -86,6 +112,8 @@ def _probe_video(path: Path, unread: Media) -> Media:
         return replace(unread, fault=_one_line("cannot be read as video", error))
     if seconds <= 0 or not all(size):
         return replace(unread, fault=f"no picture in it: {seconds} s of {size[0]}x{size[1]}")
+    if not decodes(path):
+        return replace(unread, fault="cannot be read as video: its first picture does not decode")
     return replace(unread, duration=round(seconds, 6))
 
 
@@ -94,5 +122,6 @@ PROBES = {"audio": _probe_sound, "video": _probe_video}
 
 def _one_line(what: str, error: Exception) -> str:
     # The message may hold the absolute path, which would differ from machine to machine.
-    text = str(getattr(error, "strerror", None) or getattr(error, "error_string", None) or type(error).__name__)
+    known = getattr(error, "strerror", None) or getattr(error, "error_string", None)
+    text = str(known or (error if type(error) is RuntimeError else type(error).__name__))
     return f"{what}: {' '.join(text.split())}"

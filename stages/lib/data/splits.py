@@ -7,7 +7,7 @@ from typing import Literal
 
 from stages.lib.compute import seed_for
 from stages.lib.corpora.clip import COARSE, Clip, Corpus
-from stages.lib.data import disjoint
+from stages.lib.data import disjoint, folds
 
 PARTS = ("train", "val", "test")
 
@@ -25,11 +25,13 @@ class EmotionParams:
     """Section manifest.emotion."""
 
     classes: Literal[8, 4]  # 8: the corpus's own categories; 4: neutral, positive, negative, surprise
-    split: Literal["actor", "stratified"]
+    split: Literal["actor", "actor_kfold", "given", "stratified"]
     actors: Actors  # for split: actor
+    folds: int  # for split: actor_kfold
     ratios: list[float]  # train, val, test; for split: stratified
 
     def __post_init__(self) -> None:
+        _check_folds(self.folds)
         if len(self.ratios) != 3 or min(self.ratios) <= 0 or abs(sum(self.ratios) - 1) > 1e-6:
             raise ValueError(f"ratios is {self.ratios}; give train, val and test, each above 0, that sum to 1")
         for name, listed in vars(self.actors).items():
@@ -43,19 +45,30 @@ class EmotionParams:
 class AffectParams:
     """Section manifest.affect."""
 
-    split: Literal["sessions"]
+    split: Literal["sessions", "speakers", "given"]
+    folds: int  # for split: speakers
+
+    def __post_init__(self) -> None:
+        _check_folds(self.folds)
+
+
+def _check_folds(count: int) -> None:
+    if count < 3:
+        raise ValueError(f"folds is {count}; testing, validating and training take three or more")
 
 
 def classify(clips: Iterable[Clip], corpus: Corpus, role: str, classes: int) -> tuple[dict[str, str], list[str]]:
     """Class of each clip and all class names in index order.
 
-    In the emotion role classes is 8 (the corpus's own categories) or 4 (COARSE), and clips of a category
-    that names no emotion have no class. In the affect role the class is the corpus's own category.
+    In the emotion role classes is 8 (the corpus's own categories) or 4 (COARSE), and clips without a
+    category, or of one that names no emotion, have no class. In the affect role the class is the corpus's
+    own category, whatever it is.
     """
+    named = [clip for clip in clips if clip.emotion]
     if role == "affect":
-        labels = {clip.id: clip.emotion for clip in clips}
+        labels = {clip.id: clip.emotion for clip in named}
         return labels, list(corpus.emotions or sorted(set(labels.values())))
-    named = [clip for clip in clips if clip.emotion not in corpus.unlabelled]
+    named = [clip for clip in named if clip.emotion not in corpus.unlabelled]
     if classes == 8:
         labels = {clip.id: clip.emotion for clip in named}
         return labels, list(corpus.emotions or sorted(set(labels.values())))
@@ -130,41 +143,79 @@ def by_session(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, 
         ValueError: the corpus has no sessions.
     """
     if any(clip.session is None for clip in clips):
-        raise ValueError("manifest.affect.split is sessions, but the corpus has none; choose another corpus")
+        raise ValueError("manifest.affect.split is sessions, but the corpus has none; use speakers or given")
     return {clip.id: str(clip.session) for clip in clips}
 
 
+def actor_kfold(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
+    """Clip id -> the fold as text, in which its speaker is tested. Nothing is drawn: see folds.deal."""
+    return folds.deal(clips, params.folds, "manifest.emotion", whole_dialogues=False)
+
+
+def speaker_folds(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> the fold as text. Speakers who talk to each other are in the same fold: turns have context."""
+    return folds.deal(clips, params.folds, "manifest.affect", whole_dialogues=True)
+
+
+def given(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> the corpus's own partition: train, val and test, or the number of a fold.
+
+    Raises:
+        ValueError: the corpus does not say for some clips, or mixes both kinds.
+    """
+    if unsaid := [clip.id for clip in clips if clip.part is None]:
+        raise ValueError(
+            f"manifest: split is given, but the corpus states none for {len(unsaid)} of {len(clips)} clips "
+            f"({_few(unsaid)}); choose another split"
+        )
+    part_of = {clip.id: clip.part for clip in clips}
+    if len({part in PARTS for part in part_of.values()}) > 1:
+        raise ValueError(
+            "manifest: split is given, but the corpus mixes train, val, test with numbers of folds; use either"
+        )
+    return part_of
+
+
 Splitter = Callable[..., dict[str, str]]
-EMOTION_SPLITS: dict[str, Splitter] = {"actor": by_actor, "stratified": stratified}
-AFFECT_SPLITS: dict[str, Splitter] = {"sessions": by_session}
-OVERLAPPING = {"stratified"}  # splits that put a speaker into several parts on purpose
+SPLITTERS: dict[str, dict[str, Splitter]] = {
+    "emotion": {"actor": by_actor, "actor_kfold": actor_kfold, "given": given, "stratified": stratified},
+    "affect": {"sessions": by_session, "speakers": speaker_folds, "given": given},
+}
+# Splits of the emotion role that may put a speaker into several parts, on purpose or as published.
+OVERLAPPING = {"given", "stratified"}
 
 
 def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
-    """Clip id -> split (emotion role) or fold (affect role), checked.
+    """Clip id -> train, val or test, or the number of a fold, checked.
 
     Raises:
         ValueError: a split is empty, there are fewer than three folds, or a speaker is in two of them.
     """
-    splitters = EMOTION_SPLITS if role == "emotion" else AFFECT_SPLITS
-    part_of = splitters[params.split](clips, params, seed)
-    sizes = {part: 0 for part in PARTS} if role == "emotion" else {}
-    for part in part_of.values():
-        sizes[part] = sizes.get(part, 0) + 1
-    if empty := [part for part, size in sizes.items() if not size]:
-        remedy = "ratios" if params.split == "stratified" else f"actors (speakers: {_few({c.speaker for c in clips})})"
-        raise ValueError(
-            f"manifest.emotion.split is {params.split} and leaves {', '.join(empty)} empty; "
-            f"change manifest.emotion.{remedy} or the corpus"
-        )
-    if role == "affect" and len(sizes) < 3:
-        raise ValueError(
-            f"manifest.affect.split is {params.split} and gives folds {', '.join(sorted(sizes))}; "
-            "testing, validating and training take three or more"
-        )
-    if params.split not in OVERLAPPING:
+    part_of = SPLITTERS[role][params.split](clips, params, seed)
+    present = set(part_of.values())
+    place = f"manifest.{role}.split is {params.split}"
+    if numbers := fold_numbers(part_of):
+        if len(numbers) < 3:
+            raise ValueError(
+                f"{place} and gives folds {', '.join(map(str, numbers))}; "
+                "testing, validating and training take three or more"
+            )
+    elif empty := [part for part in PARTS if part not in present]:
+        remedies = {
+            "actor": f"change manifest.{role}.actors (speakers: {_few({clip.speaker for clip in clips})})",
+            "stratified": f"change manifest.{role}.ratios",
+            "given": "choose another split",
+        }
+        raise ValueError(f"{place} and leaves {', '.join(empty)} empty; {remedies[params.split]} or the corpus")
+    if role == "affect" or params.split not in OVERLAPPING:
         disjoint.within(clips, part_of, f"manifest.{role}.split: {params.split}")
     return part_of
+
+
+def fold_numbers(part_of: dict[str, str]) -> list[int]:
+    """The folds, ascending; none where the parts are train, val and test."""
+    present = set(part_of.values())
+    return [] if present & set(PARTS) else sorted(map(int, present))
 
 
 def _few(names: Iterable[str]) -> str:

@@ -40,7 +40,7 @@ def read_frames(
         pictures, wanted = {}, []
         while first < stop:
             wanted = [first + int((i + 0.5) * (stop - first) / count) for i in range(count)]
-            pictures, reached = _decode(capture, wanted)
+            pictures, reached = _decode(capture, path, wanted)
             if len(pictures) == len(set(wanted)):
                 break
             stop = reached  # the container promised more frames than there are
@@ -55,17 +55,31 @@ def read_frames(
     return np.stack([cv2.cvtColor(_cropped(pictures[index], crop), cv2.COLOR_BGR2RGB) for index in wanted]), times
 
 
-def _decode(capture, wanted: list[int]) -> tuple[dict[int, np.ndarray], int]:
+def decodes(path: Path) -> bool:
+    """Would read_frames get as far as a first picture?"""
+    import cv2
+
+    cv2.setNumThreads(1)
+    capture = cv2.VideoCapture(str(path))
+    try:
+        rate, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        return capture.isOpened() and 0 < rate < math.inf and frames >= 1 and capture.grab()
+    finally:
+        capture.release()
+
+
+def _decode(capture, path: Path, wanted: list[int]) -> tuple[dict[int, np.ndarray], int]:
     """Frames by index and the index at which decoding ended; wanted is ascending."""
     import cv2
 
     # OpenCV seeks to the key frame before and decodes up to the frame asked for. Near the beginning
-    # plain decoding is as cheap, and right even where a file's time stamps are not.
-    if wanted[0] < 64 and capture.get(cv2.CAP_PROP_POS_FRAMES) <= wanted[0]:
-        position = int(capture.get(cv2.CAP_PROP_POS_FRAMES))
-    else:
-        capture.set(cv2.CAP_PROP_POS_FRAMES, wanted[0] if wanted[0] >= 64 else 0)
-        position = int(capture.get(cv2.CAP_PROP_POS_FRAMES))
+    # plain decoding is as cheap, and right even where a file's time stamps are not; going back to it takes
+    # a new start, because damaged files cannot be sought in.
+    if wanted[0] >= 64:
+        capture.set(cv2.CAP_PROP_POS_FRAMES, wanted[0])
+    elif capture.get(cv2.CAP_PROP_POS_FRAMES) > wanted[0]:
+        capture.open(str(path))
+    position = int(capture.get(cv2.CAP_PROP_POS_FRAMES))
     pictures = {}
     for index in sorted(set(wanted)):
         while position < index:

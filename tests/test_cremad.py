@@ -1,0 +1,77 @@
+"""CREMA-D: names, levels, git-lfs pointers, flv."""
+
+import numpy as np
+import pytest
+from corpus_trees import LFS_POINTER, by_id, film, reasons, touch, wav
+
+from stages.lib.corpora import cremad
+from stages.lib.data.probe import POINTER_FAULT, probe
+from stages.lib.media.video import read_frames
+
+
+def test_names_are_read(tmp_path):
+    touch(tmp_path, "AudioWAV/1001_IEO_ANG_HI.wav", "AudioWAV/1076_MTI_SAD_XX.wav", "AudioMP3/1001_IEO_ANG_HI.mp3")
+    touch(
+        tmp_path, "VideoFlash/1001_IEO_ANG_HI.flv", "VideoFlash/1002_DFA_NEU_XX.flv", "VideoFlash/._1001_IEO_ANG_HI.flv"
+    )
+    (tmp_path / "VideoDemographics.csv").write_bytes(
+        b"\xef\xbb\xbfActorID,Age,Sex,Race,Ethnicity\r\n1001,51,Male,Caucasian,Not Hispanic\r\n1002,21,Female,x,y\r\n"
+    )
+    clips, rejects = cremad.list_clips(tmp_path, None)
+    angry, neutral, sad = by_id(clips).values()
+    assert (angry.id, angry.speaker, angry.gender, angry.emotion) == ("1001_IEO_ANG_HI", "1001", "male", "angry")
+    assert (angry.statement, angry.intensity, angry.text) == ("IEO", "high", "It's eleven o'clock")
+    assert (angry.audio, angry.video) == ("AudioWAV/1001_IEO_ANG_HI.wav", "VideoFlash/1001_IEO_ANG_HI.flv")
+    assert (neutral.gender, neutral.intensity, neutral.audio) == ("female", None, None)
+    assert (sad.gender, sad.video) == (None, None)
+    assert reasons(rejects) == {
+        "AudioWAV/1002_DFA_NEU_XX.wav": "missing: picture only",
+        "VideoFlash/1076_MTI_SAD_XX.flv": "missing: sound only",
+    }
+
+
+def test_doubles_and_foreign_names_are_listed(tmp_path):
+    touch(tmp_path, "AudioWAV/1001_IEO_ANG_HI.wav", "copy/AudioWAV/1001_IEO_ANG_HI.wav")
+    touch(tmp_path, "AudioWAV/1001_IEO_JOY_HI.wav", "AudioWAV/1001_IEO_ANG_HI (1).wav", "AudioWAV/1001_XYZ_ANG_HI.wav")
+    clips, rejects = cremad.list_clips(tmp_path, None)
+    assert [clip.audio for clip in clips] == ["AudioWAV/1001_IEO_ANG_HI.wav"]
+    scheme = "name is not actor_sentence_emotion_level, such as 1001_IEO_ANG_HI"
+    assert reasons(rejects) == {
+        "AudioWAV/1001_IEO_ANG_HI (1).wav": scheme,
+        "AudioWAV/1001_IEO_JOY_HI.wav": scheme,
+        "AudioWAV/1001_XYZ_ANG_HI.wav": scheme,
+        "VideoFlash/*.flv": "none of 1 such files is there: sound only",
+        "copy/AudioWAV/1001_IEO_ANG_HI.wav": "double: the name is used by AudioWAV/1001_IEO_ANG_HI.wav",
+    }
+
+
+def test_damaged_demographics_are_named(tmp_path):
+    (tmp_path / "VideoDemographics.csv").write_text("ActorID;Sex\n1001;Male\n")
+    with pytest.raises(ValueError, match=r"VideoDemographics\.csv: no column ActorID, Sex; .*separate the columns"):
+        cremad.list_clips(tmp_path, None)
+
+
+def test_pointers_and_silence_are_told_from_media(tmp_path):
+    pointer = tmp_path / "a.flv"
+    pointer.write_text(LFS_POINTER)
+    assert probe((pointer, "video")).fault == probe((pointer, "audio")).fault == POINTER_FAULT
+    assert "git lfs pull" in POINTER_FAULT
+    assert probe((wav(tmp_path / "b.wav", 1), "audio")).fault is None
+
+
+def test_flash_films_give_picture_and_sound(tmp_path):
+    file = film(tmp_path / "a.flv", 200, seconds=1.0)
+    seen, heard = probe((file, "video")), probe((file, "audio"))
+    assert seen.fault is heard.fault is None
+    assert seen.duration == pytest.approx(1, abs=0.15) and heard.duration == pytest.approx(1, abs=0.15)
+    frames, times = read_frames(file, 4)
+    assert np.abs(frames.astype(int) - 200).max() < 12 and (np.diff(times) > 0).all()
+    assert (
+        probe((film(tmp_path / "silent.flv", 1, sound=False), "audio")).fault
+        == "cannot be read as sound: no sound track"
+    )
+
+
+def test_counts_of_a_whole_copy():
+    whole = cremad.whole(None)
+    assert whole.clips == sum(whole.groups["emotion"].values()) == 7442
