@@ -5,19 +5,20 @@ first the classifier alone, then those layers too with a lower learning rate.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from stages.lib import cli, params, runtime
+from stages.lib import cli, params
 from stages.lib.compute import ComputeParams
 from stages.lib.data import tables
 from stages.lib.data.audio import AudioAugmentParams
 from stages.lib.data.dataset import Batch
 from stages.lib.models.audio import MelEncoder
 from stages.lib.models.wavlm import SpeechParams
-from stages.lib.outputs import whole_folder
 from stages.lib.training import checkpoint, emotion, freeze, loop
+from stages.lib.training.folds import Fold
 from stages.lib.training.speech import (
     AudioParams,
     audio_arguments,
@@ -105,12 +106,10 @@ def summary(config: Config, classes: int = 8) -> dict:
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)
 
 
-def main() -> None:
-    config = cli.configured(__doc__, configure, summary)
-    p, seed = config.pretrain, config.seed
-    device = runtime.setup(seed, config.compute)
-
-    data = emotion.EmotionData()
+def train(config: Config, fold: Fold | None, folder: Path) -> None:
+    """Train, select and predict on one split of the clips; leaves everything in folder."""
+    p, seed, device = config.pretrain, *emotion.setup(config.seed, config.compute, fold)
+    data = emotion.EmotionData(fold)
     clean = audio_source("emotion", config.audio, config.speech)
     training = data.dataset("train", audio_source("emotion", config.audio, config.speech, config.augment, seed), None)
     held_out = {split: data.dataset(split, clean, None) for split in ("val", "test")}
@@ -123,14 +122,19 @@ def main() -> None:
     def logits(batch: Batch) -> torch.Tensor:
         return model(batch.audio, batch.audio_mask)
 
+    plan = phases(model, p)
     history = emotion.train(
-        model, logits, training, held_out["val"], phases(model, p), p, p.label_smoothing, seed, device, "audio"
+        model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, "audio", config.compute
     )
-    with whole_folder(OUT) as folder:
-        checkpoint.save(folder, model, {"classes": data.classes, "audio": built})
-        tables.write_results(folder / "history.csv", history)
-        table = emotion.predict(model, logits, data.classes, held_out, p.batch_size, device)
-        tables.write_results(folder / "predictions.csv", table.sort_values("id"))
+    checkpoint.save(folder, model, {"classes": data.classes, "audio": built})
+    tables.write_results(folder / "history.csv", history)
+    table = emotion.predict(model, logits, data.classes, held_out, p.batch_size, device)
+    tables.write_results(folder / "predictions.csv", table.sort_values("id"))
+
+
+def main() -> None:
+    config = cli.configured(__doc__, configure, summary)
+    emotion.train_splits(partial(train, config), config, "stages.pretrain_audio", OUT)
 
 
 if __name__ == "__main__":

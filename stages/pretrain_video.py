@@ -1,19 +1,20 @@
 """Stage pretrain_video: ResNet-18 over the frames of the emotion corpus."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from stages.lib import cli, params, runtime
+from stages.lib import cli, params
 from stages.lib.compute import ComputeParams
 from stages.lib.data import tables
 from stages.lib.data.dataset import Batch
 from stages.lib.data.video import FrameAugmentParams, FrameSource
 from stages.lib.features.store import FeatureStore
 from stages.lib.models.video import VideoResNet18, load_imagenet
-from stages.lib.outputs import whole_folder
 from stages.lib.training import checkpoint, emotion, freeze, loop
+from stages.lib.training.folds import Fold
 
 OUT = Path("data/models/pretrain_video")
 
@@ -60,12 +61,10 @@ def summary(config: Config, classes: int = 8) -> dict:
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder")
 
 
-def main() -> None:
-    config = cli.configured(__doc__, configure, summary)
-    p, seed = config.pretrain, config.seed
-    device = runtime.setup(seed, config.compute)
-
-    data = emotion.EmotionData()
+def train(config: Config, fold: Fold | None, folder: Path) -> None:
+    """Train, select and predict on one split of the clips; leaves everything in folder."""
+    p, seed, device = config.pretrain, *emotion.setup(config.seed, config.compute, fold)
+    data = emotion.EmotionData(fold)
     store = FeatureStore(Path("data/features/frames/emotion"))
     training = data.dataset("train", None, FrameSource(store, config.augment, seed))
     held_out = {split: data.dataset(split, None, FrameSource(store)) for split in ("val", "test")}
@@ -83,13 +82,17 @@ def main() -> None:
 
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=train_all)]
     history = emotion.train(
-        model, logits, training, held_out["val"], phases, p, p.label_smoothing, seed, device, "video"
+        model, logits, training, held_out["val"], phases, p, p.label_smoothing, seed, device, "video", config.compute
     )
-    with whole_folder(OUT) as folder:
-        checkpoint.save(folder, model, {"classes": data.classes, "video": {}})
-        tables.write_results(folder / "history.csv", history)
-        table = emotion.predict(model, logits, data.classes, held_out, p.batch_size, device)
-        tables.write_results(folder / "predictions.csv", table.sort_values("id"))
+    checkpoint.save(folder, model, {"classes": data.classes, "video": {}})
+    tables.write_results(folder / "history.csv", history)
+    table = emotion.predict(model, logits, data.classes, held_out, p.batch_size, device)
+    tables.write_results(folder / "predictions.csv", table.sort_values("id"))
+
+
+def main() -> None:
+    config = cli.configured(__doc__, configure, summary)
+    emotion.train_splits(partial(train, config), config, "stages.pretrain_video", OUT)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """From the feature cache to batches: padding, order, and augmentation seeded by clip and epoch."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from stages.lib import compute
 from stages.lib.data.audio import AudioAugmentParams, AudioSource, SpecAugmentParams, draw_view, spec_augment
 from stages.lib.data.dataset import ClipDataset, EpochSampler, collate, evaluation_batches, pad, training_batches
 from stages.lib.data.turns import TurnDataset, collate_turns
-from stages.lib.data.video import FrameAugmentParams, FrameSource, TensorSource
+from stages.lib.data.video import FrameAugmentParams, FrameSource
 from stages.lib.features import store
 
 LENGTHS = {"a": 5, "b": 3, "c": None, "d": 4, "e": 1, "f": 2, "g": 6}  # c has neither sound nor picture
@@ -134,7 +136,8 @@ def test_missing_modalities_have_no_real_steps(wavlm, frames):
     assert batch.video_mask.sum(1).tolist() == [min(length or 0, 3) for length in LENGTHS.values()]
     blind = collate([ClipDataset(ids, torch.arange(len(ids)), both.audio, None)[None, 0]])
     assert blind.audio_mask.all() and not blind.video_mask.any()
-    deaf = collate([ClipDataset(ids, torch.arange(len(ids)), None, TensorSource({"a": (torch.ones(2, 5), 1)}))[1, 0]])
+    seen = {clip: (torch.ones(2, 5), 1) for clip in ids}
+    deaf = collate([ClipDataset(ids, torch.arange(len(ids)), None, lambda clip, epoch: seen[clip])[1, 0]])
     assert not deaf.audio_mask.any() and deaf.video_mask.tolist() == [[True, False]]
 
 
@@ -197,3 +200,23 @@ def test_turns(tmp_path):
         assert not speech[LENGTHS[clip] :].any()
         np.testing.assert_array_equal(batch.inputs["prosody"][row], turns.get(clip, "prosody")[0])
         np.testing.assert_array_equal(batch.inputs["speaker"][row], turns.get(clip, "speaker")[0])
+
+
+@pytest.mark.parametrize(
+    ("platform", "release", "folder", "cores", "expected"),
+    [
+        ("win32", "10", "/data", 16, 0),
+        ("linux", "5.15.90.1-microsoft-standard-WSL2", "/mnt/c/corpora", 16, 0),
+        ("linux", "5.15.90.1-microsoft-standard-WSL2", "/home/me/corpora", 16, 2),
+        ("linux", "6.8.0", "/mnt/c/corpora", 16, 8),
+        ("linux", "6.8.0", "/data", 64, 8),
+        ("linux", "6.8.0", "/data", 6, 3),
+        ("linux", "6.8.0", "/data", 1, 2),
+    ],
+)
+def test_automatic_loader_workers(monkeypatch, platform, release, folder, cores, expected):
+    monkeypatch.setattr(compute.sys, "platform", platform)
+    monkeypatch.setattr(compute.platform, "release", lambda: release)
+    monkeypatch.setattr(compute, "_cores", lambda: cores)
+    assert compute.loader_workers(-1, Path(folder)) == expected
+    assert compute.loader_workers(0, Path(folder)) == 0 and compute.loader_workers(3, Path(folder)) == 3

@@ -18,6 +18,7 @@ from stages.lib.data.dataset import collate
 from stages.lib.models.audio import _average_pool
 from stages.lib.models.fusion import build_fusion
 from stages.lib.models.video import BLOCKS, IMAGENET_MEAN, IMAGENET_STD, VideoResNet18
+from stages.lib.training import fusion as recipe
 
 TOTALS = {  # 8 classes; total parameters by audio encoder and mode
     "plain18": {"audio": 12_785_224, "late": 23_965_840, "concat": 24_263_576, "gated": 24_263_833},
@@ -87,7 +88,8 @@ def test_summary_of_the_va_model(tmp_path):
 def test_mode_names_that_fix_the_head(tmp_path, head):
     def architecture(mode, head):
         file = params_with(tmp_path, {"fusion.mode": mode, "xattn.head": head})
-        return fusion_stage.architecture(fusion_stage.configure(file), CLASSES)
+        config = fusion_stage.configure(file)
+        return recipe.architecture(config.fusion, config.xattn, config.audio, config.speech, CLASSES)
 
     other = "gated" if head == "concat" else "concat"
     assert architecture(f"xattn_{head}", other) == architecture(f"xattn_{head}", head) == architecture("xattn", head)
@@ -162,6 +164,43 @@ def test_gate_starts_at_its_bias_for_every_input(mode, bias):
     model = build_fusion(mode, CLASSES, ENCODERS["wavlm"], {}, {"gate_bias": bias})
     gate = model(*collate([clip(seed, 3 + seed, 2) for seed in range(3)]).inputs).gate
     torch.testing.assert_close(gate, torch.full((3,), 1 / (1 + math.exp(-bias))), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["gated", "xattn"])
+def test_simple_gate_is_one_linear_layer(mode):
+    model = build_fusion(mode, CLASSES, ENCODERS["wavlm"], {}, {"simple_gate": True})
+    linear, sigmoid = model.gate
+    assert isinstance(linear, torch.nn.Linear) and isinstance(sigmoid, torch.nn.Sigmoid)
+    assert linear.weight.shape == (1, 2 * model.embedding_dim) and linear.bias.item() == -1.0
+
+
+@pytest.mark.parametrize("simple", [True, False])
+def test_without_a_gate_bias_the_gate_starts_at_random(simple):
+    options = {"gate_bias": None, "simple_gate": simple}
+    model, batch = (
+        build_fusion("gated", CLASSES, ENCODERS["wavlm"], {}, options),
+        collate([clip(0, 5, 2), clip(1, 4, 2)]),
+    )
+    assert model.gate[-2].weight.any() and not torch.equal(*model.eval()(*batch.inputs).gate)
+
+
+@pytest.mark.parametrize("mode", ["gated", "xattn_gated", "xattn_concat"])
+@pytest.mark.parametrize("lost", ["audio", "video"])
+def test_a_dropped_modality_is_one_the_clip_lacks(mode, lost):
+    """In training with dropout 1 the model gives what it gives for clips without that modality."""
+    rates = {"audio_dropout": float(lost == "audio"), "video_dropout": float(lost == "video")}
+    model = fusion(mode, dropout=0.0, **rates)
+    if mode != "gated":
+        for block in (model.video_to_audio, model.audio_to_video):
+            block.attention.dropout = block.drop_branch.p = 0.0
+    batch = collate([clip(seed, 4, 3) for seed in range(3)])
+    model.modality_dropout.train()
+    dropped = model(*batch.inputs).logits
+    without = list(batch.inputs)
+    without[1 if lost == "audio" else 3] = torch.zeros_like(without[1 if lost == "audio" else 3])
+    model.eval()
+    torch.testing.assert_close(dropped, model(*without).logits)
+    assert not torch.allclose(dropped, model(*batch.inputs).logits)
 
 
 def test_gate_1_hears_and_gate_0_sees():

@@ -145,6 +145,11 @@ MISTAKES = [
     (fusion, {"fusion.head_epochs": 0, "fusion.epochs": 0}, "fusion.epochs is 0"),
     (fusion, {"fusion.audio_dropout": 0.6, "fusion.video_dropout": 0.6}, "add up to more than 1"),
     (fusion, {"fusion.audio_lr": -1e-5}, "fusion.audio_lr is -1e-05; give a number above 0"),
+    (fusion, {"fusion.video_views": -1}, "fusion.video_views is -1; give 0 or more"),
+    (fusion, {"fusion.warm_start": ["audio", "audio"]}, "fusion.warm_start is ['audio', 'audio']; name each"),
+    (fusion, {"fusion.warm_start": ["speech"]}, "fusion.warm_start[0] is 'speech'; choose one of audio, video"),
+    (fusion, {"fusion.mode": "xatn"}, "fusion.mode is 'xatn'; choose one of audio, video, late, concat, gated, xattn"),
+    (fusion, {"compute.loader_workers": -2}, "compute.loader_workers is -2; give -1 (automatic), 0 (none) or more"),
     (fusion, {"fusion.precision": "fp16"}, "fusion.precision is 'fp16'; choose one of fp32, bf16"),
     (
         pretrain_audio,

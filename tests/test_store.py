@@ -21,7 +21,7 @@ from stages.lib.data import clips
 from stages.lib.features import extraction, store
 
 REPO = Path(__file__).resolve().parents[1]
-SERIAL = ComputeParams(device="cpu", threads=1, workers=1)
+SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0)
 
 
 def rows_of(seed, lengths, dim=3):
@@ -247,7 +247,7 @@ def test_worker_processes_are_used_when_they_pay(tmp_path, monkeypatch):
         monkeypatch.setattr(extraction, "WORKERS_PAY", pay)
         found = [f"{i:02}" for i in range(extraction.PROBE + 4)]
         done = []
-        two = ComputeParams(device="cpu", threads=1, workers=2)
+        two = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0)
         extraction._extract_all(done.append, found, two, "counting")
         assert (calls, done) == (expected, found)
 

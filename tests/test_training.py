@@ -2,10 +2,13 @@
 
 import copy
 from functools import partial
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torchmetrics.functional import concordance_corrcoef
 from toys import CLASSES, MODES, params_with, separable
 
@@ -14,10 +17,15 @@ from stages import pretrain_audio
 from stages.lib import runtime
 from stages.lib.compute import ComputeParams
 from stages.lib.data.dataset import Batch
+from stages.lib.data.video import FrameAugmentParams, FrameSource
+from stages.lib.features import store
 from stages.lib.models.fusion import build_fusion
 from stages.lib.models.va import VAModel
-from stages.lib.models.video import BLOCKS
-from stages.lib.training import freeze, loop
+from stages.lib.models.video import BLOCKS, VideoResNet18
+from stages.lib.training import checkpoint, freeze, loop
+from stages.lib.training import fusion as recipe
+from stages.lib.training.folds import Fold
+from stages.lib.training.frozen import frozen_video
 from stages.lib.training.losses import va_loss
 from stages.lib.training.speech import audio_arguments, build_audio
 
@@ -48,7 +56,7 @@ def seeded():
     """The project's own setup, and torch as it was before afterwards."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng():
-        runtime.setup(0, ComputeParams(device="cpu", threads=1, workers=1))
+        runtime.setup(0, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0))
         yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(strict)
@@ -57,8 +65,9 @@ def seeded():
 def configured(tmp_path, **changes):
     """(params, fusion model, its phases) of the stage."""
     config = fusion_stage.configure(params_with(tmp_path, QUICK | changes))
-    model = build_fusion(**fusion_stage.architecture(config, CLASSES))
-    return config.fusion, model, fusion_stage.phases(model, config.fusion)
+    built = recipe.architecture(config.fusion, config.xattn, config.audio, config.speech, CLASSES)
+    model = build_fusion(**built)
+    return config.fusion, model, recipe.phases(model, config.fusion)
 
 
 def objective(model):
@@ -193,6 +202,73 @@ def test_frozen_encoders_do_not_drop_out(tmp_path):
         assert torch.equal(first, second) == steady
 
 
+class Clips:
+    """Split of four clips, as EmotionData tells it."""
+
+    parts: ClassVar = {"train": ["a", "c"], "val": ["b"], "test": ["d"]}
+
+    def ids(self, split):
+        return self.parts[split]
+
+
+def frame_source(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = {clip: {"clean": {"frames": rng.integers(0, 256, (3, 32, 32, 3), np.uint8)}} for clip in "abcd"}
+    store.write(tmp_path / "frames", ["clean"], rows.items(), facts={})
+    augment = FrameAugmentParams(draw=None, flip=0.5, blur=0.5, darken=0.5, noise=0.5)
+    return FrameSource(store.FeatureStore(tmp_path / "frames"), augment, seed=3)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, BLOCKS])
+def test_frozen_blocks_of_augmented_views_are_those_of_augmented_frames(tmp_path, blocks):
+    model, frames = VideoResNet18(CLASSES).eval(), frame_source(tmp_path)
+    source = frozen_video(model, frames, Clips(), blocks, 3, CPU)
+    with torch.inference_mode():
+        for clip in "abcd":
+            expected = model.lower(frames(clip, None)[0].unsqueeze(0), blocks).squeeze(0)
+            torch.testing.assert_close(source(clip, None)[0], expected, rtol=0, atol=0)
+        seen = [source("a", epoch)[0] for epoch in range(1, 13)]
+        if blocks == BLOCKS:  # nothing is frozen: every epoch has frames of its own
+            assert all(torch.equal(seen[epoch - 1], frames("a", epoch)[0]) for epoch in range(1, 13))
+            return
+        views = [model.lower(frames("a", view)[0].unsqueeze(0), blocks).squeeze(0) for view in (1, 2, 3)]
+    drawn = [[torch.equal(features, view) for view in views].index(True) for features in seen]
+    assert set(drawn) == {0, 1, 2}
+    assert drawn == [[torch.equal(source("a", epoch)[0], view) for view in views].index(True) for epoch in range(1, 13)]
+
+
+def test_without_views_training_sees_clips_as_they_are(tmp_path):
+    for blocks in (1, BLOCKS):
+        source = frozen_video(VideoResNet18(CLASSES), frame_source(tmp_path), Clips(), blocks, 0, CPU)
+        assert all(torch.equal(source(clip, 5)[0], source(clip, None)[0]) for clip in "abcd")
+
+
+@pytest.mark.parametrize("form", ["bare.pt", "wrapped.pt", "own.safetensors", "folder", "folds"])
+def test_warm_start_takes_every_form_of_checkpoint(tmp_path, form):
+    torch.manual_seed(1)
+    given, part = VideoResNet18(CLASSES), VideoResNet18(CLASSES)
+    state, classes, fold = given.state_dict(), [str(i) for i in range(CLASSES)], None
+    source = tmp_path / form
+    if form.endswith("pt"):
+        torch.save({"model": state} if form == "wrapped.pt" else state, source)
+    elif form == "own.safetensors":
+        save_file(state, source)
+    else:
+        fold = Fold(test=2, val=3) if form == "folds" else None
+        folder = source / "fold_2" if fold else source
+        folder.mkdir(parents=True)
+        checkpoint.save(folder, given, {"classes": classes})
+    report = recipe.warm_start(part, source, classes, fold)
+    assert report == {"taken": sorted(state), "missing": [], "unused": []}
+    assert all(torch.equal(value, state[name]) for name, value in part.state_dict().items())
+    if form.startswith("fold"):
+        with pytest.raises(ValueError, match=r"trained for the classes .* not \['x'\]; run `dvc repro`"):
+            recipe.warm_start(part, source, ["x"], fold)
+    else:
+        with pytest.raises(ValueError, match=r"'classifier.bias' has shape \[4\], the model needs \[5\]"):
+            recipe.warm_start(VideoResNet18(CLASSES + 1), source, classes, fold)
+
+
 def test_learning_rates_of_the_phases(tmp_path):
     p, model, (head, finetune) = configured(tmp_path, **{"fusion.mode": "gated"})
     assert [group["lr"] for group in head.prepare()] == [p.lr]
@@ -229,7 +305,7 @@ def test_a_phase_without_epochs_is_left_out(tmp_path):
 
 def test_same_seed_gives_equal_weights_bit_for_bit(tmp_path):
     def weights(seed):
-        runtime.setup(seed, ComputeParams(device="cpu", threads=1, workers=1))
+        runtime.setup(seed, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0))
         changes = {"fusion.head_epochs": 1, "fusion.epochs": 2}
         return learn(tmp_path, "xattn_gated", separable(8), **changes)[0].state_dict()
 

@@ -3,11 +3,14 @@
 import hashlib
 import multiprocessing
 import os
+import platform
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -24,12 +27,15 @@ class ComputeParams:
     device: str  # auto, cpu, cuda, cuda:0 ...
     threads: int  # of one training process; fixed, not read from the machine: it may change the last bit of a sum
     workers: int  # processes side by side (extraction, folds); 0 = one per core
+    loader_workers: int  # processes that load one training's batches; -1 = automatic, see `loader_workers`
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise ValueError(f"threads is {self.threads}; give 1 or more")
         if self.workers < 0:
             raise ValueError(f"workers is {self.workers}; give 0 (one per core) or more")
+        if self.loader_workers < -1:
+            raise ValueError(f"loader_workers is {self.loader_workers}; give -1 (automatic), 0 (none) or more")
 
 
 def seed_for(*parts: object) -> int:
@@ -81,6 +87,21 @@ def parallel(
 def _cores() -> int:
     """Cores this process may use; a container's limit counts where the system tells it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def loader_workers(asked: int, data: Path) -> int:
+    """Processes for a torch DataLoader: `asked`, or a choice for this machine where it is -1.
+
+    Windows: 0, each would start a new interpreter. WSL: 0 with the data on a mounted Windows drive (slow to share),
+    else 2. Linux and others: half the cores, from 2 to 8.
+    """
+    if asked >= 0:
+        return asked
+    if sys.platform == "win32":
+        return 0
+    if "microsoft" in platform.release().lower():  # the kernel of WSL
+        return 0 if re.match(r"/mnt/[a-z]/", f"{data.resolve().as_posix()}/") else 2
+    return min(8, max(2, _cores() // 2))
 
 
 def progress(items: Iterable[Result], total: int, label: str) -> Iterator[Result]:

@@ -104,6 +104,7 @@ def training_batches(
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
+        prefetch_factor=2 if workers else None,
         generator=torch.Generator().manual_seed(seed),  # its own: drawing from the global one would move dropout
     )
 

@@ -1,6 +1,5 @@
-"""Frames of a clip from the cache, augmented in training, and features computed from them beforehand."""
+"""Frames of a clip from the cache, augmented in training."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,17 +44,6 @@ class FrameSource:
         if epoch is not None and self.augment is not None:
             pixels = augment_frames(pixels, self.augment, clip, epoch, self.seed)
         return pixels, len(pixels)
-
-
-class TensorSource:
-    """Features computed beforehand, such as the output of a frozen encoder."""
-
-    def __init__(self, features: Mapping[str, tuple[Tensor, int]]):
-        self.features = features
-
-    def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
-        """-> features [T, ...], real steps."""
-        return self.features[clip]
 
 
 def augment_frames(frames: Tensor, params: FrameAugmentParams, clip: str, epoch: int, seed: int) -> Tensor:

@@ -46,21 +46,21 @@ class Standardize(nn.Module):
 
 
 class ModalityDropout(nn.Module):
-    """Zeroes the audio or the video embedding of a training clip, never both at once."""
+    """Takes audio or video away from training clips, never both and never the only one a clip has."""
 
     def __init__(self, audio: float, video: float):
         super().__init__()
         self.audio, self.video = audio, video
 
-    def forward(self, audio: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
-        """audio [B, D], video [B, D] -> the same shapes."""
+    def forward(self, audio_mask: Tensor, video_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """audio_mask [B, T], video_mask [B, N] -> the same without the real steps of what is dropped."""
         if not self.training:
-            return audio, video
+            return audio_mask, video_mask
         # One draw decides both, from disjoint intervals: that is what excludes losing both.
-        draw = torch.rand(len(audio), 1, device=audio.device)
-        drop_audio = draw < self.audio
-        drop_video = (draw >= self.audio) & (draw < self.audio + self.video)
-        return audio.masked_fill(drop_audio, 0.0), video.masked_fill(drop_video, 0.0)
+        draw = torch.rand(len(audio_mask), 1, device=audio_mask.device)
+        drop_audio = (draw < self.audio) & video_mask.any(1, keepdim=True)
+        drop_video = (draw >= self.audio) & (draw < self.audio + self.video) & audio_mask.any(1, keepdim=True)
+        return audio_mask & ~drop_audio, video_mask & ~drop_video
 
 
 class CrossAttention(nn.Module):

@@ -120,13 +120,14 @@ class Gated(Fusion):
         dropout: float = 0.2,
         audio_dropout: float = 0.2,
         video_dropout: float = 0.2,
-        gate_bias: float = -1.0,
+        gate_bias: float | None = -1.0,
+        simple_gate: bool = False,
     ):
         super().__init__(audio, video)
         self.project_audio = nn.Linear(audio.dim, dim)
         self.project_video = nn.Linear(video.dim, dim)
         self.modality_dropout = ModalityDropout(audio_dropout, video_dropout)
-        self.gate = gate(2 * dim, dim, dropout, gate_bias)
+        self.gate = gate(2 * dim, dim, dropout, gate_bias, simple_gate)
         self.classifier = nn.Linear(dim, classes)
         self.embedding_dim = dim
 
@@ -134,7 +135,9 @@ class Gated(Fusion):
         """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N]."""
         heard = self.project_audio(self.audio.encode(audio, audio_mask))
         seen = self.project_video(self.video.encode(video, video_mask))
-        heard, seen = self.modality_dropout(heard, seen)
+        # A clip without sound or picture is to the model what a dropped one was in training: zeros.
+        kept_audio, kept_video = self.modality_dropout(audio_mask, video_mask)
+        heard, seen = heard * kept_audio.any(1, keepdim=True), seen * kept_video.any(1, keepdim=True)
         share = self.gate(torch.cat([heard, seen], -1))
         embedding = share * heard + (1 - share) * seen
         return FusionOutput(logits=self.classifier(embedding), embedding=embedding, gate=share.squeeze(-1))
@@ -144,6 +147,7 @@ class CrossModal(Fusion):
     """Video frames query the audio sequence and the other way round; masked means of both are joined.
 
     head "concat": 2*d_model -> 256 -> classes. head "gated": a gate 2*d_model -> d_model -> 1 weighs the two.
+    A modality dropped in training is a sequence without real steps, as where a clip lacks it.
     """
 
     def __init__(
@@ -157,15 +161,19 @@ class CrossModal(Fusion):
         attention_dropout: float = 0.1,
         stochastic_depth: float = 0.1,
         dropout: float = 0.2,
-        gate_bias: float = -1.0,
+        audio_dropout: float = 0.2,
+        video_dropout: float = 0.2,
+        gate_bias: float | None = -1.0,
+        simple_gate: bool = False,
     ):
         super().__init__(audio, video)
         self.project_audio = nn.Linear(audio.sequence_dim, d_model)
         self.project_video = nn.Linear(video.sequence_dim, d_model)
+        self.modality_dropout = ModalityDropout(audio_dropout, video_dropout)
         self.video_to_audio = CrossAttention(d_model, heads, attention_dropout, stochastic_depth)
         self.audio_to_video = CrossAttention(d_model, heads, attention_dropout, stochastic_depth)
         if head == "gated":
-            self.gate, self.hidden = gate(2 * d_model, d_model, dropout, gate_bias), None
+            self.gate, self.hidden = gate(2 * d_model, d_model, dropout, gate_bias, simple_gate), None
             self.embedding_dim = d_model
         else:
             self.gate, self.hidden = None, nn.Sequential(nn.Linear(2 * d_model, 256), nn.ReLU(), nn.Dropout(dropout))
@@ -176,6 +184,7 @@ class CrossModal(Fusion):
         """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N]."""
         heard, heard_mask = self.audio.encode_sequence(audio, audio_mask)
         seen, seen_mask = self.video.encode_sequence(video, video_mask)
+        heard_mask, seen_mask = self.modality_dropout(heard_mask, seen_mask)
         heard, seen = self.project_audio(heard), self.project_video(seen)
         from_video, video_weights = self.video_to_audio(seen, heard, heard_mask)
         from_audio, audio_weights = self.audio_to_video(heard, seen, seen_mask)
@@ -195,11 +204,19 @@ class CrossModal(Fusion):
         )
 
 
-def gate(inputs: int, hidden: int, dropout: float, bias: float) -> nn.Sequential:
-    """[B, inputs] -> [B, 1] in (0, 1); at first sigmoid(bias) for every input: 0.27 for -1, so video leads."""
-    last = nn.Linear(hidden, 1)
-    nn.init.zeros_(last.weight)
-    nn.init.constant_(last.bias, bias)
+def gate(inputs: int, hidden: int, dropout: float, bias: float | None, simple: bool) -> nn.Sequential:
+    """[B, inputs] -> [B, 1] in (0, 1), the share of audio.
+
+    Args:
+        bias: the gate starts at sigmoid(bias) for every input: 0.27 for -1, so video leads. None: at random.
+        simple: Linear -> sigmoid, without the hidden layer.
+    """
+    last = nn.Linear(inputs if simple else hidden, 1)
+    if bias is not None:
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(last.bias, bias)
+    if simple:
+        return nn.Sequential(last, nn.Sigmoid())
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), last, nn.Sigmoid())
 
 

@@ -1,0 +1,64 @@
+"""One model a fold in the emotion stages: who tests, who validates, and that a kill loses no finished fold."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages.lib.compute import ComputeParams
+from stages.lib.training import folds
+
+SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0)
+
+
+def test_every_fold_tests_once_and_validates_once():
+    plan = folds.cyclic([1, 2, 3, 4])
+    assert [(fold.test, fold.val) for fold in plan] == [(1, 2), (2, 3), (3, 4), (4, 1)]
+    split = pd.Series(["1", "2", "3", "4", "1"])
+    assert list(plan[0].parts(split)) == ["test", "val", "train", "train", "test"]
+    assert list(plan[3].parts(split)) == ["val", "train", "train", "test", "val"]
+    with pytest.raises(ValueError, match="2 folds, but test, validation and training need 3"):
+        folds.cyclic([1, 2])
+
+
+def test_finished_folds_survive_a_kill(tmp_path):
+    plan, trained = folds.cyclic([1, 2, 3]), []
+
+    def train(fold, folder, fails=None):
+        if fold.test == fails:
+            (folder / "half").write_text("written")
+            raise KeyboardInterrupt
+        trained.append(fold.test)
+        (folder / "model").write_text(str(fold.test))
+
+    work, out = tmp_path / "work", tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        folds.train_all(lambda *unit: train(*unit, fails=2), plan, "key", work, out, SERIAL)
+    assert trained == [1] and not out.exists()
+    folds.train_all(train, plan, "key", work, out, SERIAL)
+    assert trained == [1, 2, 3]
+    found = {path.relative_to(out).as_posix(): path.read_text() for path in out.rglob("*") if path.is_file()}
+    assert found == {f"fold_{k}/model": str(k) for k in (1, 2, 3)}
+    assert not work.exists()
+    folds.train_all(train, plan, "another key", work, out, SERIAL)
+    assert trained == [1, 2, 3, 1, 2, 3]
+
+
+def test_the_key_follows_what_folds_depend_on(tmp_path):
+    text, array = tmp_path / "in" / "labels.csv", tmp_path / "in" / "deep" / "frames.npy"
+    array.parent.mkdir(parents=True)
+    text.write_text("a")
+    array.write_bytes(b"1234")
+
+    def key(*parts):
+        return folds.key_of(parts, [tmp_path / "in", Path("absent")])
+
+    keys = [key(1, "x"), key(1, "y"), key("1", "x")]
+    assert key(1, "x") == keys[0]
+    text.write_text("b")
+    keys.append(key(1, "x"))
+    array.write_bytes(b"12345")
+    keys.append(key(1, "x"))
+    (tmp_path / "in" / "new").write_text("")
+    keys.append(key(1, "x"))
+    assert len(set(keys)) == len(keys)
