@@ -249,6 +249,13 @@ def test_same_bytes_in_another_folder(done, copy):
     assert [file for file in files if (done / file).read_bytes() != (copy / file).read_bytes()] == []
 
 
+def test_without_dialogues_turns_are_resampled_by_speaker(copy):
+    file = copy / "data/manifest/affect/labels.csv"
+    pd.read_csv(file).assign(dialogue=None).to_csv(file, index=False)
+    turns = results.rated(*results.read_manifest("affect", copy), copy)
+    assert list(turns["dialogue"]) == list(turns["speaker"]) and turns["speaker"].notna().all()
+
+
 def test_modes_without_gate_and_attention(done, copy):
     empty_exports(copy / "data/models")
     run(copy)

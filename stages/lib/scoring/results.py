@@ -39,7 +39,8 @@ class Affect:
 
     facts: CorpusFacts
     known: pd.DataFrame  # labels.csv, all folds
-    turns: pd.DataFrame  # fold, id, dialogue, valence, arousal (NaN = unlabelled), <target>_predicted
+    # fold, id, dialogue (the speaker where a corpus has none), valence, arousal (NaN = unlabelled), <target>_predicted
+    turns: pd.DataFrame
     branches: pd.DataFrame  # fold, id and BRANCHES; no rows where the model has no branches
 
 
@@ -149,7 +150,9 @@ def rated(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.Da
         for target in TARGETS:
             _check_same(file, table, target, ~np.isclose(table[target], table[f"{target}_known"], equal_nan=True))
         turns.append(table.assign(fold=int(fold)))
-    return pd.concat(turns, ignore_index=True)
+    rows = pd.concat(turns, ignore_index=True)
+    # A corpus of single utterances has no dialogues; its speakers are what resembles itself.
+    return rows.assign(dialogue=rows["dialogue"].fillna(rows["speaker"]))
 
 
 def histories(emotion_folds: list[int], affect_folds: list[int]) -> pd.DataFrame:
