@@ -75,7 +75,7 @@ def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: to
     states = FeatureStore(FEATURES / "wavlm" / "affect")
     if inputs.layers and "layers" not in states.arrays:
         raise ValueError(
-            f"va.layers is learned, but {states.folder} holds the last layer alone; list others in features.wavlm.layers"
+            f"va.layers is learned, but {states.folder} holds the last layer alone; set features.wavlm.layers"
         )
     fused = _fusion_clips(inputs, ids) if "fused" in inputs.names else None
     inputs.fusion.to(device).eval()
