@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors.torch import save_file
@@ -22,9 +21,7 @@ from stages.lib.data import labels, tables
 from stages.lib.data.turns import TARGETS, TurnBatch, turn_dataset
 from stages.lib.features.store import FeatureStore
 from stages.lib.models.fusion import build_fusion
-from stages.lib.models.state import Alpha
 from stages.lib.models.va import VAModel
-from stages.lib.models.va_heads import HeadKind
 from stages.lib.models.wavlm import SpeechParams, config_for
 from stages.lib.outputs import whole_folder
 from stages.lib.scoring.metrics import ccc
@@ -32,79 +29,11 @@ from stages.lib.source_code import source_digest
 from stages.lib.training import affect, checkpoint, freeze, loop, va_exports
 from stages.lib.training.losses import VALoss, va_loss
 from stages.lib.training.turns import TurnInputs, embed_turns, speech_layers
+from stages.lib.training.va_params import VAParams, architecture
 
 OUT = Path("data/models/va")
 WORK = Path("data/work/va")
 FUSION = Path("data/models/fusion")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateParams:
-    """Section `va.state`: what a dialogue leaves behind."""
-
-    kind: Literal["none", "ema"]
-    updater: Literal["linear", "gru", "transformer", "mamba"]
-    size: int
-    alpha: Alpha  # of the moving average: a value, learned, or per_target
-    feedback: affect.Feedback  # the previous prediction enters the updater; in training the truth now and then
-    window: int  # turns that the transformer sees
-    dialogues: int  # side by side in a batch
-    chunk: int  # turns that gradients run back through
-
-    def __post_init__(self) -> None:
-        for name in ("size", "window", "dialogues", "chunk"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
-        if isinstance(self.alpha, float) and not 0 <= self.alpha < 1:
-            raise ValueError(f"alpha is {self.alpha}; give 0 (no memory) to less than 1, learned or per_target")
-        if self.updater == "transformer" and self.size % 4:
-            raise ValueError(f"size is {self.size}; the transformer has 4 heads, so give a multiple of 4")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VAParams(loop.OptimParams):
-    """Section `va`."""
-
-    inputs: list[Literal["speech", "prosody", "speaker", "fused"]]
-    layers: Literal["last", "learned"]  # of WavLM: the last, or a learned weighting with features.wavlm.layers
-    finetune_layers: int  # last WavLM layers that train along
-    encoder_lr: float  # theirs
-    film: Literal["none", "pooled", "steps"]  # modulation by the speaker: of speech as one vector, or of each step
-    pooling: Literal["mean", "attention", "multihead", "statistics"]  # of speech over time
-    interaction: Literal["concat", "cross_attention", "bidirectional"]  # of speech and prosody
-    heads: HeadKind
-    state: StateParams
-    dim: int  # width of every part of the model
-    dropout: float
-    epochs: int
-    valence: float  # weight of each CCC in the loss
-    arousal: float
-    mse: float  # weight of the squared errors in the loss
-    ccc_memory: int  # earlier batches, without gradient, that the loss counts in
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not set(self.inputs) - {"speaker"} or len(set(self.inputs)) < len(self.inputs):
-            raise ValueError(f"inputs is {self.inputs}; name each once, and speech, prosody or fused among them")
-        if "speaker" in self.inputs and "speech" not in self.inputs:
-            raise ValueError(f"inputs is {self.inputs}; the speaker modulates speech, so speech must be there too")
-        if self.interaction == "bidirectional" and not {"speech", "prosody"} <= set(self.inputs):
-            raise ValueError(f"interaction is bidirectional, but inputs is {self.inputs}; it needs speech and prosody")
-        if self.epochs < 1:
-            raise ValueError(f"epochs is {self.epochs}; give 1 or more")
-        if min(self.valence, self.arousal, self.mse) < 0:
-            raise ValueError("valence, arousal and mse are weights of the loss; give 0 or more")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; give 0 to less than 1")
-        if self.ccc_memory < 0:
-            raise ValueError(f"ccc_memory is {self.ccc_memory}; give 0 (the batch alone) or more")
-        if self.encoder_lr <= 0:
-            raise ValueError(f"encoder_lr is {self.encoder_lr}; give a number above 0")
-
-    @property
-    def batching(self) -> affect.Batching:
-        """Batches of turns, or of dialogues where there is a state."""
-        return affect.Batching(turns=self.batch_size, dialogues=self.state.dialogues, chunk=self.state.chunk)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +46,6 @@ class Config:
     attention_heads: int
     layers: list[int]  # in the wavlm cache, beside the last
     va: VAParams
-
-    @property
-    def in_dialogues(self) -> bool:
-        return self.va.state.kind != "none"
 
 
 def configure(file: Path) -> Config:
@@ -148,43 +73,6 @@ def configure(file: Path) -> Config:
     return config
 
 
-def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict:
-    """Arguments of VAModel.
-
-    Args:
-        sizes: features of speech, prosody, speaker and fused. layers: hidden layers beside the last.
-
-    Raises:
-        ValueError: multi-head pooling does not divide the speech features.
-    """
-    p, state = config.va, config.va.state
-    if p.pooling == "multihead" and "speech" in p.inputs and sizes["speech"] % config.attention_heads:
-        raise ValueError(
-            f"xattn.heads is {config.attention_heads}; va.pooling multihead needs it to divide the "
-            f"{sizes['speech']} speech features"
-        )
-    used = {f"{name}_dim": sizes[name] if name in p.inputs else None for name in affect.INPUTS}
-    dialogue = {
-        "size": state.size,
-        "updater": state.updater,
-        "window": state.window,
-        "alpha": state.alpha,
-        "feedback": state.feedback != "none",
-    }
-    return used | {
-        "dim": p.dim,
-        "attention_heads": config.attention_heads,
-        "dropout": p.dropout,
-        "layers": layers + 1 if p.layers == "learned" else 0,
-        "top": {"model": config.speech.model, "layers": p.finetune_layers} if p.finetune_layers else None,
-        "film": p.film,
-        "pooling": p.pooling,
-        "interaction": p.interaction,
-        "heads": p.heads,
-        "state": dialogue if config.in_dialogues else None,
-    }
-
-
 @dataclass(frozen=True, kw_only=True)
 class Fold:
     """One unit of work: test on `test`, select on `val`, train on all other folds. Picklable."""
@@ -205,11 +93,12 @@ def train_fold(fold: Fold) -> int:
     # One thread: with a fixed count the bytes do not depend on how many folds run side by side.
     device = runtime.setup(seed, config.compute, threads=1)
     store = FeatureStore(fold.turns / "features")
-    rows = affect.fold_rows(labels.read("affect"), fold.test, fold.val, config.in_dialogues)
-    sets = {name: turn_dataset(store, part, config.in_dialogues) for name, part in rows.items()}
+    rows = affect.fold_rows(labels.read("affect"), fold.test, fold.val, config.va.in_dialogues)
+    sets = {name: turn_dataset(store, part, config.va.in_dialogues) for name, part in rows.items()}
 
     sizes = {name: store.dim(name)[0] for name in affect.INPUTS if name in store.arrays}
-    arguments = architecture(config, sizes, store.dim("layers")[0] if "layers" in store.arrays else 0)
+    layers = store.dim("layers")[0] if "layers" in store.arrays else 0
+    arguments = architecture(p, config.attention_heads, config.speech.model, sizes, layers)
     model = VAModel(**arguments)
     taken = None
     if model.top is not None:
@@ -273,7 +162,7 @@ def main() -> None:
         raise ValueError("data/manifest/affect/labels.csv: no valence or no arousal; corpora.affect needs both")
     folds = labels.read_facts("affect").folds
     for fold in plan(config, folds, WORK, WORK):  # what is wrong with the rows is said before any work
-        affect.fold_rows(table, fold.test, fold.val, config.in_dialogues)
+        affect.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
 
     turns = prepare_turns(config, sorted(table.id), device)
     work = WORK / work_key(config, turns, device)
@@ -329,7 +218,8 @@ def work_key(config: Config, turns: Path, device: torch.device) -> str:
 def summary(config: Config) -> dict:
     """Parameter counts, for the configured WavLM, eGeMAPSv02, ECAPA-TDNN and a fused embedding of 128."""
     sizes = {"speech": config_for(config.speech.model).hidden_size, "prosody": 88, "speaker": 192, "fused": 128}
-    model = VAModel(**architecture(config, sizes, len(config.layers)))
+    built = architecture(config.va, config.attention_heads, config.speech.model, sizes, len(config.layers))
+    model = VAModel(**built)
     parts = {
         "wavlm": model.top,
         "film": model.film,

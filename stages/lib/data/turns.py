@@ -10,10 +10,11 @@ from torch.utils.data import Dataset
 
 from stages.lib.data.dataset import Key, pad
 from stages.lib.features.store import FeatureStore
+from stages.lib.models import va_heads
 
 SEQUENCES = ("speech", "layers")
 VECTORS = ("prosody", "speaker", "fused")  # one row a turn
-TARGETS = ["valence", "arousal"]
+TARGETS = list(va_heads.TARGETS)  # columns of labels.csv
 
 
 @dataclass(frozen=True, kw_only=True)
