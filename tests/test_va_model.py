@@ -1,5 +1,6 @@
 """The V/A model: sizes by hand, invariances, what a turn may see, and foreign or hand-written recurrences."""
 
+import itertools
 import math
 
 import pytest
@@ -277,6 +278,60 @@ def test_film_is_the_identity_at_first_and_modulates_every_step_alike():
     torch.testing.assert_close(film(x, speaker)[0], gamma * x + beta)
     torch.testing.assert_close(film(x[:, 0], speaker)[0], gamma * x[:, 0] + beta)
     torch.testing.assert_close(film(x, speaker)[1][0], torch.stack([gamma.norm(), beta.norm()]))
+
+
+def test_branch_weights():
+    output = va_model(state=None)(**together(turn_inputs(3)))
+    assert set(output.branches) == {"valence", "arousal"}
+    for weights in output.branches.values():
+        torch.testing.assert_close(weights.sum(-1), torch.ones(3))
+        assert weights.std() > 1e-3
+    assert (output.branches["valence"] - output.branches["arousal"]).abs().max() > 1e-3  # each target its own
+
+
+def test_own_branch_is_prosody_for_valence_and_speech_for_arousal():
+    """With all weight on its own branch a target hears nothing of the rest."""
+    model, batch = va_model(state=None, speaker_dim=None), together(turn_inputs(3))
+    for weighting in model.heads.weighting.values():
+        weighting.score[-1].bias.data.copy_(torch.tensor([1000.0, -1000.0]))
+
+    def changed(name):
+        return model(**batch | {name: torch.randn_like(batch[name])}).prediction
+
+    before = model(**batch).prediction
+    torch.testing.assert_close(changed("fused"), before)
+    torch.testing.assert_close(changed("speech")[:, 0], before[:, 0])
+    assert (changed("speech")[:, 1] - before[:, 1]).abs().min() > 1e-4
+    assert (changed("prosody")[:, 0] - before[:, 0]).abs().min() > 1e-4
+
+
+INPUTS = ("speech", "prosody", "speaker", "fused")
+SUBSETS = [s for n in range(1, 5) for s in itertools.combinations(INPUTS, n) if s != ("speaker",)]
+
+
+@pytest.mark.parametrize("subset", [s for s in SUBSETS if "speaker" not in s or "speech" in s], ids="+".join)
+@pytest.mark.parametrize("interaction", ["concat", "cross_attention"])
+def test_the_model_uses_its_inputs_and_no_others(subset, interaction):
+    model = va_model(**{f"{name}_dim": None for name in INPUTS if name not in subset}, interaction=interaction)
+    batch, turns = together(turn_inputs(3)), layout([2, 1])
+    output = model(**batch, turns=turns)
+    assert bool(output.branches) == (len(set(subset) - {"speaker"}) > 1)
+    for name in INPUTS:
+        if name in subset:
+            changed = model(**batch | {name: torch.randn_like(batch[name])}, turns=turns).prediction
+            assert (changed - output.prediction).abs().min() > 1e-5, name
+        else:
+            changed = model(**batch | {name: torch.full_like(batch[name], math.nan)}, turns=turns).prediction
+            assert torch.equal(changed, output.prediction), name
+
+
+def test_predictions_are_in_units_of_the_corpus():
+    model, batch = va_model(state=None), together(turn_inputs(3))
+    in_units = model(**batch).prediction
+    mean, std = model.units.mean.clone(), model.units.std.clone()
+    model.units.mean.zero_()
+    model.units.std.fill_(1)
+    torch.testing.assert_close(in_units, model(**batch).prediction * std + mean)
 
 
 def test_poolings_by_hand():

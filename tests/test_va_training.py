@@ -394,6 +394,8 @@ def test_personalisation_moves_film_alone_and_scores_later_turns(toy):
     assert found[0]["valence_after"] == pytest.approx(known.item(), abs=0.1)  # torchmetrics divides by n - 1
     again = personalise.personalise(model, features, session, how, WEIGHTS)
     assert again == found
+    alone = personalise.personalise(va_model(state=None), features, session, how, WEIGHTS)  # without any dialogue
+    assert [(row["speaker"], row["scored"]) for row in alone] == [("s00", 10), ("s01", 10)]
 
 
 def test_personalisation_refuses_what_it_cannot_do(toy, capsys):
