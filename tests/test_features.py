@@ -153,6 +153,29 @@ def test_wavlm_cut_dtype_and_no_trained_layers():
     np.testing.assert_array_equal(views["clean"]["boundary"], views["clean"]["last"])
 
 
+@pytest.mark.parametrize("trained", [0, 1, 2])
+def test_wavlm_layers_stored_besides_are_the_models_own(trained):
+    changes = {"features.wavlm.layers": [0, 2, 3], "features.wavlm.dtype": "float32", "speech.unfreeze_layers": trained}
+    _, found = extract("wavlm", {"a": voice(0.7, 110, 0)}, changes, role="affect")
+    arrays = found["a"][0]["clean"]
+    with torch.no_grad():
+        whole = load("tiny")(torch.from_numpy(read_waveform(ROOT / "a.wav"))[None], output_hidden_states=True)
+    assert arrays["layers"].shape == (len(arrays["last"]), 3, 128)
+    for column, layer in enumerate((0, 2, 3)):
+        expected = whole.hidden_states[layer][0].numpy()
+        np.testing.assert_allclose(arrays["layers"][:, column], expected, rtol=1e-5, atol=1e-5)
+    if trained:
+        np.testing.assert_allclose(arrays["boundary"], whole.hidden_states[4 - trained][0], rtol=1e-5, atol=1e-5)
+
+
+def test_wavlm_layers_must_exist():
+    with pytest.raises(ValueError, match=r"features\.wavlm\.layers names 4, but the model has 4 layers.*give 0 to 3"):
+        extract("wavlm", {"a": voice(0.7, 110, 0)}, {"features.wavlm.layers": [1, 4]}, role="affect")
+    for layers in ([2, 1], [1, 1], [-1]):
+        with pytest.raises(ValueError, match=r"features\.wavlm\.layers is .*give numbers from 0 up, ascending"):
+            features.configure(write_params({"features.wavlm.layers": layers}), "wavlm", "affect")
+
+
 def test_large_models_hear_normalised_waveforms():
     model = load("tiny")
     quiet = torch.from_numpy(voice(1, 110, 0)).float()[None]

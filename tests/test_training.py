@@ -1,7 +1,6 @@
 """What the training code does to real models: they learn, frozen parts stand still, open parts move."""
 
 import copy
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from torchmetrics.functional import concordance_corrcoef
 from toys import CLASSES, MODES, params_with, separable
 
 from stages import fusion as fusion_stage
@@ -20,13 +18,11 @@ from stages.lib.data.dataset import Batch
 from stages.lib.data.video import FrameAugmentParams, FrameSource
 from stages.lib.features import store
 from stages.lib.models.fusion import build_fusion
-from stages.lib.models.va import VAModel
 from stages.lib.models.video import BLOCKS, VideoResNet18
 from stages.lib.training import checkpoint, freeze, loop
 from stages.lib.training import fusion as recipe
 from stages.lib.training.folds import Fold
 from stages.lib.training.frozen import frozen_video
-from stages.lib.training.losses import va_loss
 from stages.lib.training.speech import audio_arguments, build_audio
 
 CPU = torch.device("cpu")
@@ -104,39 +100,6 @@ def test_every_mode_overfits_eight_clips(tmp_path, mode):
     assert not model.training and validate()["score"] == 1.0
     assert list(history.phase) == ["head"] * 6 + ["finetune"] * 12
     assert history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
-
-
-def test_the_va_model_overfits_eight_turns():
-    sizes = {"speech_dim": 16, "prosody_dim": 8, "speaker_dim": 6, "fused_dim": 10}
-    model = VAModel(**sizes, dim=32, heads=2, dropout=0.0)
-    lengths = torch.tensor([9, 8, 7, 6, 5, 4, 3, 2])
-    inputs = {
-        "speech": torch.randn(8, 9, 16),
-        "speech_mask": torch.arange(9)[None] < lengths[:, None],
-        "prosody": torch.randn(8, 8),
-        "speaker": F.normalize(torch.randn(8, 6), dim=-1),
-        "fused": torch.randn(8, 10),
-    }
-    target = 3 + torch.randn(8, 2)
-    model.units.fit(target)
-    loss = partial(va_loss, valence=0.5, arousal=0.5, mse=0.1)
-    phases = [loop.Phase(name="train", epochs=40, prepare=lambda: [{"params": list(model.parameters()), "lr": 3e-3}])]
-
-    def validate():
-        prediction = model(**inputs).prediction
-        scores = concordance_corrcoef(prediction, target)
-        return {"loss": loss(prediction, target).item(), "score": scores.min().item()}
-
-    model.eval()
-    assert validate()["score"] < 0.5
-    loop.fit(model, phases, lambda epoch: [0], lambda _: loss(model(**inputs).prediction, target), validate,
-             optim(), CPU, "va")  # fmt: skip
-    assert validate()["score"] > 0.95
-
-
-def optim(**changes):
-    usual = {"batch_size": 8, "accumulate": 1, "lr": 3e-3, "weight_decay": 0.0, "clip_norm": 1.0}
-    return loop.OptimParams(**usual | {"cosine": False, "patience": 99, "precision": "fp32"} | changes)
 
 
 def moved(model, batch, groups, p):

@@ -70,6 +70,17 @@ def full_forward(model, layers):
     return last, torch.where(mask.unsqueeze(-1), seen[0].detach(), 0.0), mask
 
 
+def test_the_last_layers_may_be_left_out_and_run_apart(model):
+    """What enters the last layer, then that layer (and the final norm) by itself: the same numbers as both at once."""
+    both, last = TopLayers.from_model(model, 2).eval(), TopLayers.from_model(model, 1).eval()
+    with torch.no_grad():
+        _, boundary, mask = full_forward(model, 2)
+        _, entering, _ = full_forward(model, 1)
+        torch.testing.assert_close(both(boundary, mask, skip=1)[mask], entering[mask], rtol=0, atol=0)
+        torch.testing.assert_close(last(both(boundary, mask, skip=1), mask)[mask], both(boundary, mask)[mask])
+    assert both(boundary, mask, skip=2) is boundary
+
+
 @pytest.mark.parametrize("layers", [1, 2, 5])
 def test_top_layers_equal_the_whole_model_in_values_and_gradients(model, layers):
     model.zero_grad()

@@ -1,105 +1,50 @@
-"""Valence and arousal of a turn from speech, prosody, speaker and the fused audio-visual embedding.
+"""Valence and arousal of the turns of a dialogue from speech, prosody, speaker and the fused embedding.
 
-Shape letters: blocks.py; here B turns, T speech steps, P prosody functionals, S speaker dimensions,
-E fused embedding, Z the width every part is brought to.
+Shape letters: blocks.py; here B turns, T speech steps, D speech features, L further hidden layers, P prosody
+functionals, S speaker dimensions, E fused embedding; G dialogues side by side, N turns of the longest.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from stages.lib.models.blocks import CrossAttention, Standardize
+from stages.lib.models.blocks import Standardize
+from stages.lib.models.state import DialogueState, Memory
+from stages.lib.models.va_heads import TARGETS, HeadKind, Heads, layer
+from stages.lib.models.va_parts import INTERACTIONS, FiLM, LayerWeighting
+from stages.lib.models.wavlm import TopLayers, config_for
 
-TARGETS = ("valence", "arousal")
+PROSODY = 64  # width of the prosody embedding
 
 
 @dataclass(frozen=True, kw_only=True)
 class VAOutput:
-    """prediction [B, 2]: valence, arousal in the corpus's units; attention [B, T]: the turn's weights over speech
-    steps (mean over heads); branches {"valence": [B, 2], "arousal": [B, 2]}: weight of a target's own branch
-    (prosody for valence, speech for arousal) and of the rest."""
+    """What the model says of B turns; None where its parts do not offer it."""
 
-    prediction: Tensor
-    attention: Tensor | None
-    branches: dict[str, Tensor]
-
-
-class FiLM(nn.Module):
-    """Feature-wise modulation by the speaker (Perez et al. 2018): gamma * x + beta, gamma = 1 + tanh(.)."""
-
-    def __init__(self, speaker_dim: int, dim: int, hidden: int = 256):
-        super().__init__()
-        last = nn.Linear(hidden, 2 * dim)
-        # Zero start: the modulation begins as the identity and speakers diverge only as the data ask for it.
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.network = nn.Sequential(nn.Linear(speaker_dim, hidden), nn.ReLU(), last)
-
-    def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
-        """x [B, T, D], speaker [B, S] -> [B, T, D], every step at once."""
-        gamma, beta = self.network(speaker).unsqueeze(1).chunk(2, -1)
-        return (1 + gamma.tanh()) * x + beta
-
-
-class ProsodyAttention(nn.Module):
-    """Prosody (or, without it, a learned query) attends to the speech sequence; [B, T, D] -> [B, Z]."""
-
-    def __init__(self, speech_dim: int, prosody_dim: int | None, dim: int, heads: int, dropout: float):
-        super().__init__()
-        self.keys = nn.Linear(speech_dim, dim)
-        self.query = None if prosody_dim is None else nn.Linear(prosody_dim, dim)
-        self.learned_query = nn.Parameter(torch.zeros(dim)) if prosody_dim is None else None
-        self.attend = CrossAttention(dim, heads, dropout)
-        self.out = nn.Linear(dim, dim)
-
-    def forward(self, speech: Tensor, mask: Tensor, prosody: Tensor | None) -> tuple[Tensor, Tensor]:
-        """speech [B, T, D], mask [B, T], prosody [B, 64] -> [B, Z], weights [B, T] (mean over heads)."""
-        query = self.learned_query.expand(len(speech), -1) if self.query is None else self.query(prosody)
-        attended, weights = self.attend(query.unsqueeze(1), self.keys(speech), mask)
-        return self.out(attended.squeeze(1)), weights.mean(1).squeeze(1)
-
-
-class BranchWeighting(nn.Module):
-    """Two-way softmax between one target's own branch and the rest: Linear -> tanh -> Linear(2)."""
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.score = nn.Sequential(nn.Linear(2 * dim, dim), nn.Tanh(), nn.Linear(dim, 2))
-
-    def forward(self, own: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
-        """own [B, Z], rest [B, Z] -> [B, Z], weights [B, 2] of (own, rest)."""
-        weights = self.score(torch.cat([own, rest], -1)).softmax(-1)
-        return weights[:, :1] * own + weights[:, 1:] * rest, weights
-
-
-class TargetHead(nn.Module):
-    """One target (valence or arousal): weighs its own branch against the rest, then Z -> 256 -> 128 -> 1."""
-
-    def __init__(self, own: str, parts: Sequence[str], dim: int, dropout: float):
-        super().__init__()
-        self.own = own if own in parts else parts[0]
-        self.rest = [part for part in parts if part != self.own]
-        self.merge = nn.Linear(len(self.rest) * dim, dim) if self.rest else None
-        self.weighting = BranchWeighting(dim) if self.rest else None
-        self.mlp = nn.Sequential(*_layer(dim, 256, dropout), *_layer(256, 128, dropout), nn.Linear(128, 1))
-
-    def forward(self, parts: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-        """parts {name: [B, Z]} -> [B], weights [B, 2] (None when there is a single part)."""
-        z, weights = parts[self.own], None
-        if self.weighting is not None:
-            z, weights = self.weighting(z, self.merge(torch.cat([parts[name] for name in self.rest], -1)))
-        return self.mlp(z).squeeze(-1), weights
+    prediction: Tensor  # [B, 2]: valence, arousal in the corpus's units
+    branches: dict[str, Tensor]  # {target: [B, 2]}: weight of its own branch (V prosody, A speech) and of the rest
+    attention: Tensor | None = None  # [B, T]: prosody's weights over speech steps (mean over heads)
+    pooling: Tensor | None = None  # [B, T]: weights of attention pooling
+    film: Tensor | None = None  # [B, 2]: norms of gamma and beta
+    memory: Memory | None = None  # of G dialogues after their last turn
 
 
 class VAModel(nn.Module):
-    """FiLM by speaker on every speech step, prosody -> speech cross-attention, separate V and A heads.
+    """One turn's parts -> interaction of speech and prosody -> state over the dialogue -> heads.
 
     Args:
         speech_dim, prosody_dim, speaker_dim, fused_dim: sizes of the inputs; None leaves an input out.
             At least one of speech, prosody and fused is needed; the speaker modulates speech.
-        dim: width Z of every part. heads, dropout: of the attention and the MLPs.
+        dim: width of every part but pooled speech. attention_heads, dropout: of attention, pooling and MLPs.
+        layers: hidden layers in the learned weighting, the last one included; 0 = the last one alone.
+        top: {"model", "layers"} of WavLM's last layers, run over the cached state that enters them, or None.
+        film: none | pooled (speech as one vector) | steps (every speech step).
+        pooling: mean | attention | multihead | statistics: speech over time, where the interaction does not do it.
+        interaction: concat | cross_attention | bidirectional.
+        heads: shared | separate | branches.
+        state: further arguments of DialogueState, or None: each turn by itself.
     """
 
     def __init__(
@@ -110,54 +55,136 @@ class VAModel(nn.Module):
         speaker_dim: int | None,
         fused_dim: int | None,
         dim: int,
-        heads: int,
+        attention_heads: int,
         dropout: float,
+        layers: int,
+        top: dict[str, Any] | None,
+        film: str,
+        pooling: str,
+        interaction: str,
+        heads: HeadKind,
+        state: dict[str, Any] | None,
     ):
         super().__init__()
         self.standardize_prosody = Standardize(prosody_dim) if prosody_dim else None
-        self.prosody = nn.Sequential(*_layer(prosody_dim, 64, dropout)) if prosody_dim else None
-        self.film = FiLM(speaker_dim, speech_dim) if speaker_dim and speech_dim else None
-        self.attention = None
+        self.prosody = nn.Sequential(*layer(prosody_dim, PROSODY, dropout)) if prosody_dim else None
+        self.top = TopLayers(config_for(top["model"]), top["layers"]) if top and speech_dim else None
+        self.weighting = LayerWeighting(layers) if layers and speech_dim else None
+        self.interaction = self.film = self.project_prosody = self.project_fused = self.state = None
+        self.film_steps = film == "steps"
+        sizes: dict[str, int] = {}
         if speech_dim:
-            self.attention = ProsodyAttention(speech_dim, 64 if prosody_dim else None, dim, heads, dropout)
-        self.project_prosody = nn.Linear(64, dim) if prosody_dim else None
-        self.project_fused = nn.Sequential(nn.LayerNorm(fused_dim), nn.Linear(fused_dim, dim)) if fused_dim else None
-        present = {"speech": speech_dim, "prosody": prosody_dim, "fused": fused_dim}
-        parts = [name for name, size in present.items() if size]
-        assert parts, "a VA model needs speech, prosody or fused"
-        self.heads = nn.ModuleDict(
-            {
-                "valence": TargetHead("prosody", parts, dim, dropout),
-                "arousal": TargetHead("speech", parts, dim, dropout),
-            }
-        )
+            size = PROSODY if prosody_dim else None
+            self.interaction = INTERACTIONS[interaction](speech_dim, size, dim, attention_heads, dropout, pooling)
+            sizes["speech"] = self.interaction.out_dim
+            if speaker_dim and film != "none":
+                self.film = FiLM(speaker_dim, speech_dim if self.film_steps else self.interaction.out_dim)
+        if prosody_dim:
+            sizes["prosody"] = PROSODY if interaction == "concat" else dim
+            if interaction != "concat":
+                self.project_prosody = nn.Linear(PROSODY, dim)
+        if fused_dim:
+            sizes["fused"] = dim
+            self.project_fused = nn.Sequential(nn.LayerNorm(fused_dim), nn.Linear(fused_dim, dim))
+        assert sizes, "a VA model needs speech, prosody or fused"
+        if state is not None:
+            self.state = DialogueState(sum(sizes.values()), **state)
+        size, states = (self.state.size, self.state.states) if self.state else (0, 0)
+        self.heads = Heads(heads, sizes, dim, size, states, dropout)
         self.units = Standardize(len(TARGETS))  # the heads predict standard scores of the training fold
 
     def forward(
         self,
         *,
+        turns: Tensor | None = None,
+        memory: Memory | None = None,
+        teacher: Tensor | None = None,
+        teacher_share: float = 0.0,
+        **inputs: Tensor,
+    ) -> VAOutput:
+        """B turns of G dialogues.
+
+        Args:
+            inputs: arguments of `parts`.
+            turns: [G, N], True where a dialogue has a turn; the B turns fill it row by row. Without a state
+                the dialogues do not matter and it may be left out.
+            memory: of the G dialogues so far; None starts them.
+            teacher: [B, 2] true values, NaN where unknown. teacher_share: probability that the truth and not
+                the prediction is fed back to the next turn.
+        """
+        parts, seen = self.parts(**inputs)
+        z, branches = self.heads.merge(parts)
+        if self.state is None:
+            scores, memory = self.heads(z, None), None
+        else:
+            joint = torch.cat(list(parts.values()), -1)
+            known = None if teacher is None else (teacher.to(joint.device) - self.units.mean) / self.units.std
+            scores, memory = self._over_turns(joint, z, turns, memory, known, teacher_share)
+        return VAOutput(prediction=self.units.invert(scores), branches=branches, memory=memory, **seen)
+
+    def parts(
+        self,
+        *,
         speech: Tensor | None = None,
         speech_mask: Tensor | None = None,
+        layers: Tensor | None = None,
         prosody: Tensor | None = None,
         speaker: Tensor | None = None,
         fused: Tensor | None = None,
-    ) -> VAOutput:
-        """speech [B, T, D], speech_mask [B, T], prosody [B, P], speaker [B, S], fused [B, E] -> VAOutput."""
-        parts, attention, embedded = {}, None, None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor | None]]:
+        """speech [B, T, D], speech_mask [B, T], layers [B, T, L, D], prosody [B, P], speaker [B, S], fused [B, E]
+        -> the parts {name: [B, size]} that state and heads take, and VAOutput's attention, pooling and film."""
+        parts, embedded = {}, None
+        seen: dict[str, Tensor | None] = {"attention": None, "pooling": None, "film": None}
         if self.prosody is not None:
             # Some functionals (normalised deviations) have outliers of 15 deviations that would drown the rest.
             embedded = self.prosody(self.standardize_prosody(prosody).clamp(-5.0, 5.0))
-            parts["prosody"] = self.project_prosody(embedded)
-        if self.attention is not None:
-            modulated = speech if self.film is None else self.film(speech, speaker)
-            parts["speech"], attention = self.attention(modulated, speech_mask, embedded)
+        if self.interaction is not None:
+            if self.top is not None:
+                speech = self.top(speech, speech_mask)
+            if self.weighting is not None:
+                speech = self.weighting(torch.cat([layers, speech.unsqueeze(2)], 2))
+            if self.film is not None and self.film_steps:
+                speech, seen["film"] = self.film(speech, speaker)
+            pooled, seen["attention"], seen["pooling"] = self.interaction(speech, speech_mask, embedded)
+            if self.film is not None and not self.film_steps:
+                pooled, seen["film"] = self.film(pooled, speaker)
+            parts["speech"] = pooled
+        if self.prosody is not None:
+            parts["prosody"] = embedded if self.project_prosody is None else self.project_prosody(embedded)
         if self.project_fused is not None:
             parts["fused"] = self.project_fused(fused)
-        outputs = {target: head(parts) for target, head in self.heads.items()}
-        scores = torch.stack([outputs[target][0] for target in TARGETS], -1)
-        branches = {target: weights for target, (_, weights) in outputs.items() if weights is not None}
-        return VAOutput(prediction=self.units.invert(scores), attention=attention, branches=branches)
+        return parts, seen
+
+    def _over_turns(
+        self,
+        joint: Tensor,
+        z: Tensor,
+        turns: Tensor,
+        memory: Memory | None,
+        teacher: Tensor | None,
+        share: float,
+    ) -> tuple[Tensor, Memory]:
+        """joint [B, I], z [B, H, Z] -> scores [B, 2] and the memory, turn after turn (N steps; all else is batched)."""
+        if memory is None:
+            memory = self.state.start(len(turns), self.units.mean)
+        joint, z = _grid(joint, turns), _grid(z, turns)
+        truth = None if teacher is None else _grid(teacher.float(), turns)
+        scores = []
+        for i in range(turns.shape[1]):
+            memory = self.state(joint[:, i], memory)
+            score = self.heads(z[:, i], memory.state).float()
+            scores.append(score)
+            previous = score.detach()  # what is fed back is data: gradients run through the state alone
+            if truth is not None and share > 0:
+                told = torch.rand(len(turns), 1, device=score.device) < share
+                previous = torch.where(told & ~truth[:, i].isnan(), truth[:, i], previous)
+            memory = Memory(state=memory.state, previous=previous, carried=memory.carried)
+        return torch.stack(scores, 1)[turns], memory
 
 
-def _layer(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
-    return [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(), nn.Dropout(dropout)]
+def _grid(rows: Tensor, turns: Tensor) -> Tensor:
+    """rows [B, ...] -> [G, N, ...], row by row where turns is True, 0 elsewhere."""
+    grid = rows.new_zeros(*turns.shape, *rows.shape[1:])
+    grid[turns] = rows
+    return grid

@@ -150,9 +150,13 @@ class TopLayers(nn.Module):
             top.relative_position.load_state_dict(encoder.layers[0].attention.rel_attn_embed.state_dict())
         return top
 
-    def forward(self, boundary: Tensor, mask: Tensor) -> Tensor:
-        """boundary [B, T, H], mask [B, T] -> last hidden state [B, T, H]; padded frames hold no meaning."""
-        if not self.layers:
+    def forward(self, boundary: Tensor, mask: Tensor, skip: int = 0) -> Tensor:
+        """boundary [B, T, H], mask [B, T] -> last hidden state [B, T, H]; padded frames hold no meaning.
+
+        skip: leaves out that many of the last layers: what enters them is returned.
+        """
+        layers = list(self.layers.values())[: len(self.layers) - skip]
+        if not layers:
             return boundary
         hidden, position_bias = boundary.masked_fill(~mask.unsqueeze(-1), 0.0), None  # padding may hold anything
         # An utterance without any frame (no sound at all) would give 0/0 in the softmax.
@@ -162,9 +166,9 @@ class TopLayers(nn.Module):
         with warnings.catch_warnings():
             # transformers passes a boolean mask beside a float bias, which torch will want to be of one type.
             warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
-            for layer in self.layers.values():
+            for layer in layers:
                 hidden, position_bias = layer(hidden, attention_mask=mask, position_bias=position_bias)
-        return hidden if self.layer_norm is None else self.layer_norm(hidden)
+        return hidden if self.layer_norm is None or skip else self.layer_norm(hidden)
 
     def _position_bias(self, length: int) -> Tensor:
         """[heads, T, T]: a learned value for each bucket of the distance between key and query."""

@@ -145,7 +145,10 @@ def train_epoch(
             nn.utils.clip_grad_norm_(parameters, params.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-    if len(losses) % params.accumulate:  # what the last, incomplete group has gathered
+    if last := len(losses) % params.accumulate:  # an incomplete group: its mean is over fewer batches
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.mul_(params.accumulate / last)
         nn.utils.clip_grad_norm_(parameters, params.clip_norm)
         optimizer.step()
         optimizer.zero_grad()

@@ -1,5 +1,7 @@
 """Training objectives."""
 
+from collections import deque
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,8 @@ def va_loss(prediction: Tensor, target: Tensor, *, valence: float, arousal: floa
         valence, arousal: weights of the two CCCs, 1/2 each in the usual loss.
         mse: weight of the two mean squared errors.
     """
-    weights, loss = (valence, arousal), prediction.new_ones((), dtype=torch.float64)
+    # Without any known target the loss is 1 and its gradient 0, but there is one.
+    weights, loss = (valence, arousal), 1 + 0 * prediction.double().sum()
     for k, weight in enumerate(weights):
         known = ~target[:, k].isnan()
         if not known.any():
@@ -33,3 +36,21 @@ def va_loss(prediction: Tensor, target: Tensor, *, valence: float, arousal: floa
         p, t = prediction[known, k : k + 1], target[known, k : k + 1]
         loss = loss - weight * ccc(p, t).squeeze() + mse * (p.double() - t.double()).square().mean()
     return loss
+
+
+class VALoss:
+    """va_loss over the batch and, without gradient, the `memory` batches before it.
+
+    A CCC over a few turns is a noisy estimate; earlier predictions, though a few steps old, steady its moments.
+    """
+
+    def __init__(self, *, valence: float, arousal: float, mse: float, memory: int):
+        self.weights = {"valence": valence, "arousal": arousal, "mse": mse}
+        self.earlier: deque[tuple[Tensor, Tensor]] = deque(maxlen=memory)
+
+    def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """prediction, target: [B, 2] -> scalar; NaN targets are left out."""
+        rows = [*self.earlier, (prediction, target)]
+        joined = (torch.cat(column) for column in zip(*rows, strict=True))
+        self.earlier.append((prediction.detach(), target))
+        return va_loss(*joined, **self.weights)

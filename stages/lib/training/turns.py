@@ -17,6 +17,7 @@ from stages.lib.data.video import FrameSource
 from stages.lib.features import store
 from stages.lib.features.store import CLEAN, FeatureStore
 from stages.lib.models.fusion import Fusion
+from stages.lib.models.wavlm import SpeechParams, TopLayers, load
 
 FEATURES = Path("data/features")
 ROWS = {"prosody": "functionals", "speaker": "embedding"}  # arrays of those caches
@@ -28,33 +29,66 @@ class TurnInputs:
 
     fusion: a trained fusion model and the audio arguments it was built with.
     names: subset of speech, prosody, speaker, fused.
+    top: WavLM's last layers, to be run over the cached boundary; None: the cached last hidden state is taken.
+    open_layers: as many of the last ones of top are left to the V/A model; speech is then what enters them.
+    layers: whether further hidden layers of the cache belong to the embedding.
     """
 
     fusion: Fusion
     audio: dict | None
     names: Sequence[str]
+    top: TopLayers | None
+    open_layers: int
+    layers: bool
+
+
+def speech_layers(fusion: Fusion, audio: dict | None, speech: SpeechParams, open_layers: int) -> TopLayers | None:
+    """The layers above the cached boundary: those that the fusion fine-tuned, where its audio encoder is a WavLM;
+    otherwise WavLM's own where some are to be trained, and none where the cached last state will do.
+
+    Raises:
+        ValueError: the fusion was trained with fewer open layers than the V/A model is to train.
+    """
+    if audio is None or audio["encoder"] != "wavlm":
+        return TopLayers.from_model(load(speech.model), speech.unfreeze_layers) if open_layers else None
+    top = fusion.audio.top
+    if open_layers > len(top.layers):
+        raise ValueError(
+            f"va.finetune_layers is {open_layers}, but data/models/fusion was trained with {len(top.layers)} open "
+            "layers; run `dvc repro`"
+        )
+    return top if top.layers else None
 
 
 def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: torch.device) -> None:
-    """Write a feature folder with `speech` [T, D], `prosody`, `speaker`, `fused` [1, size] of every turn.
+    """Write a feature folder with `speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate`
+    [1, size] of every turn, as far as inputs asks for them; `gate` is the fusion's share of audio, where it has one.
 
     Turn by turn, so that a turn's embedding does not depend on its company.
 
     Raises:
-        ValueError: a turn has no sound although speech, prosody or speaker is an input.
+        ValueError: a turn has no sound although speech, prosody or speaker is an input, or the cache lacks an array.
     """
     vectors = {
         name: FeatureStore(FEATURES / name / "affect") for name in ("prosody", "speaker") if name in inputs.names
     }
     states = FeatureStore(FEATURES / "wavlm" / "affect")
+    if inputs.layers and "layers" not in states.arrays:
+        raise ValueError(
+            f"va.layers is learned, but {states.folder} holds the last layer alone; set features.wavlm.layers"
+        )
     fused = _fusion_clips(inputs, ids) if "fused" in inputs.names else None
     inputs.fusion.to(device).eval()
+    if inputs.top is not None:
+        inputs.top.to(device).eval()
 
     def rows() -> Iterator[tuple[str, store.Views]]:
         for i, clip in enumerate(progress(ids, len(ids), "turns")):
             arrays = {name: np.asarray(vectors[name].get(clip, ROWS[name]), np.float32) for name in vectors}
             if "speech" in inputs.names:
                 arrays["speech"] = _speech(inputs, states, clip, device)
+                if inputs.layers:
+                    arrays["layers"] = np.asarray(states.get(clip, "layers"), np.float32)
             silent = [name for name, values in arrays.items() if not len(values)]
             if silent:
                 raise ValueError(
@@ -63,7 +97,10 @@ def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: to
                 )
             if fused is not None:
                 batch = collate([fused[None, i]]).to(device)
-                arrays["fused"] = inputs.fusion(*batch.inputs).embedding.cpu().numpy()
+                output = inputs.fusion(*batch.inputs)
+                arrays["fused"] = output.embedding.cpu().numpy()
+                if output.gate is not None:
+                    arrays["gate"] = output.gate.unsqueeze(-1).cpu().numpy()
             yield clip, {CLEAN: arrays}
 
     with torch.inference_mode():
@@ -71,15 +108,14 @@ def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: to
 
 
 def _speech(inputs: TurnInputs, states: FeatureStore, clip: str, device: torch.device) -> np.ndarray:
-    """[T, H]: last hidden states, by the fusion's fine-tuned layers where its audio encoder is a WavLM."""
-    audio = inputs.audio
-    if audio is None or audio["encoder"] != "wavlm" or not audio["unfreeze_layers"]:
+    """[T, H]: hidden states after all layers of inputs.top but the open ones."""
+    if inputs.top is None:
         return np.asarray(states.get(clip, "last"), np.float32)
     boundary = torch.from_numpy(states.get(clip, "boundary").astype(np.float32)).unsqueeze(0).to(device)
     if not boundary.shape[1]:
         return boundary.squeeze(0).cpu().numpy()
     mask = torch.ones(boundary.shape[:2], dtype=torch.bool, device=device)
-    return inputs.fusion.audio.encode_sequence(boundary, mask)[0].squeeze(0).cpu().numpy()
+    return inputs.top(boundary, mask, skip=inputs.open_layers).squeeze(0).cpu().numpy()
 
 
 def _fusion_clips(inputs: TurnInputs, ids: Sequence[str]) -> ClipDataset:
