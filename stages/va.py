@@ -5,18 +5,16 @@ fused embedding and the speech sequence of every turn. Folds run side by side in
 same bytes as one after another; after a kill, finished folds are not trained again.
 """
 
-import hashlib
-import json
-import shutil
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
 from stages.lib import cli, params, runtime
-from stages.lib.compute import ComputeParams, parallel, seed_for
+from stages.lib.compute import ComputeParams, seed_for
 from stages.lib.data import labels, tables
 from stages.lib.data.turns import TARGETS, TurnBatch, turn_dataset
 from stages.lib.features.store import FeatureStore
@@ -26,7 +24,8 @@ from stages.lib.models.wavlm import SpeechParams, config_for
 from stages.lib.outputs import whole_folder
 from stages.lib.scoring.metrics import ccc
 from stages.lib.source_code import source_digest
-from stages.lib.training import affect, checkpoint, freeze, loop, va_exports
+from stages.lib.training import affect, checkpoint, folds, freeze, loop, va_exports
+from stages.lib.training.folds import Fold
 from stages.lib.training.losses import VALoss, va_loss
 from stages.lib.training.turns import TurnInputs, embed_turns, speech_layers
 from stages.lib.training.va_params import VAParams, architecture
@@ -73,28 +72,17 @@ def configure(file: Path) -> Config:
     return config
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fold:
-    """One unit of work: test on `test`, select on `val`, train on all other folds. Picklable."""
+def train(config: Config, turns: Path, fold: Fold, folder: Path) -> None:
+    """Train, select and predict one fold; leaves everything in folder.
 
-    test: int
-    val: int
-    config: Config
-    turns: Path  # folder of every turn's `features` and of the weights of WavLM's last layers
-    out: Path
-
-
-def train_fold(fold: Fold) -> int:
-    """Train one fold and leave its folder; one that is there already is finished. Returns the fold."""
-    if fold.out.is_dir():
-        return fold.test
-    config, p = fold.config, fold.config.va
-    seed = seed_for(config.seed, "fold", fold.test)
-    # One thread: with a fixed count the bytes do not depend on how many folds run side by side.
+    Args:
+        turns: folder of every turn's `features` and of the weights of WavLM's last layers.
+    """
+    p, seed = config.va, seed_for(config.seed, "fold", fold.test)
     device = runtime.setup(seed, config.compute, threads=1)
-    store = FeatureStore(fold.turns / "features")
-    rows = affect.fold_rows(labels.read("affect"), fold.test, fold.val, config.va.in_dialogues)
-    sets = {name: turn_dataset(store, part, config.va.in_dialogues) for name, part in rows.items()}
+    store = FeatureStore(turns / "features")
+    rows = affect.fold_rows(labels.read("affect"), fold.test, fold.val, p.in_dialogues)
+    sets = {name: turn_dataset(store, part, p.in_dialogues) for name, part in rows.items()}
 
     sizes = {name: store.dim(name)[0] for name in affect.INPUTS if name in store.arrays}
     layers = store.dim("layers")[0] if "layers" in store.arrays else 0
@@ -102,7 +90,7 @@ def train_fold(fold: Fold) -> int:
     model = VAModel(**arguments)
     taken = None
     if model.top is not None:
-        taken = checkpoint.warm_start(model.top, checkpoint.read_weights(fold.turns / "top.safetensors"), str(FUSION))
+        taken = checkpoint.warm_start(model.top, checkpoint.read_weights(turns / "top.safetensors"), str(FUSION))
     affect.standardize(model, sets["train"])
     model.to(device)
 
@@ -123,12 +111,10 @@ def train_fold(fold: Fold) -> int:
 
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: groups(model, p))]
     history = loop.fit(model, phases, epochs, loss, validate, p, device, f"fold {fold.test}")
-    with whole_folder(fold.out) as folder:
-        facts = {"inputs": p.inputs, "test_fold": fold.test, "validation_fold": fold.val, "warm_start": taken}
-        checkpoint.save(folder, model, {"architecture": arguments, **facts})
-        tables.write_results(folder / "history.csv", history)
-        va_exports.export(folder, model, {name: sets[name] for name in ("val", "test")}, p.batching, device)
-    return fold.test
+    facts = {"inputs": p.inputs, "test_fold": fold.test, "validation_fold": fold.val, "warm_start": taken}
+    checkpoint.save(folder, model, {"architecture": arguments, **facts})
+    tables.write_results(folder / "history.csv", history)
+    va_exports.export(folder, model, {name: sets[name] for name in ("val", "test")}, p.batching, device)
 
 
 def groups(model: VAModel, p: VAParams) -> list[dict]:
@@ -141,46 +127,26 @@ def groups(model: VAModel, p: VAParams) -> list[dict]:
     ]
 
 
-def plan(config: Config, folds: list[int], turns: Path, work: Path) -> list[Fold]:
-    """One unit a fold; validation on the next fold, cyclic."""
-    if len(folds) < 3:
-        raise ValueError(
-            f"data/manifest/affect/corpus.json: {len(folds)} folds, but test, validation and training need 3"
-        )
-    following = folds[1:] + folds[:1]
-    return [
-        Fold(test=test, val=val, config=config, turns=turns, out=work / f"fold_{test}")
-        for test, val in zip(folds, following, strict=True)
-    ]
-
-
 def main() -> None:
     config = cli.configured(__doc__, configure, summary)
     device = runtime.setup(config.seed, config.compute)
     table = labels.read("affect")
     if table[TARGETS].isna().all().any():
         raise ValueError("data/manifest/affect/labels.csv: no valence or no arousal; corpora.affect needs both")
-    folds = labels.read_facts("affect").folds
-    for fold in plan(config, folds, WORK, WORK):  # what is wrong with the rows is said before any work
+    plan = folds.cyclic(labels.read_facts("affect").folds)
+    for fold in plan:  # what is wrong with the rows is said before any work
         affect.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
 
     turns = prepare_turns(config, sorted(table.id), device)
-    work = WORK / work_key(config, turns, device)
-    folds = plan(config, folds, turns, work)
-    finished = sum(fold.out.is_dir() for fold in folds)
-    print(f"va: {len(folds)} folds" + (f", {finished} finished before" if finished else ""))
-    for _ in parallel(train_fold, folds, config.compute, "folds"):
-        pass
-    with whole_folder(OUT) as folder:
-        for fold in folds:
-            shutil.move(fold.out, folder / fold.out.name)
-    shutil.rmtree(WORK)
+    parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
+    key = folds.key_of(parts, [turns, Path("data/manifest/affect/labels.csv")])
+    folds.train_all(partial(train, config, turns), plan, key, WORK, OUT, config.compute)
 
 
 def prepare_turns(config: Config, ids: list[str], device: torch.device) -> Path:
     """What all folds share, computed once: every turn's inputs, and the WavLM layers that they train further."""
     p = config.va
-    trained, state = checkpoint.load(FUSION)
+    trained, state = checkpoint.load(folds.first(FUSION))
     fusion = build_fusion(**trained["architecture"])
     fusion.load_state_dict(state)
     audio = trained["architecture"]["audio"]
@@ -199,20 +165,6 @@ def prepare_turns(config: Config, ids: list[str], device: torch.device) -> Path:
             weights = {name: value.detach().cpu().contiguous() for name, value in sorted(top.state_dict().items())}
             save_file(weights, folder / "top.safetensors")
     return WORK / "turns"
-
-
-def work_key(config: Config, turns: Path, device: torch.device) -> str:
-    """Names the folder of finished folds by all that they depend on, so that stale ones are never taken over."""
-    digest = hashlib.blake2b(digest_size=16)
-    settings = {name: value for name, value in asdict(config).items() if name != "compute"}
-    parts = [json.dumps(settings, sort_keys=True), device.type, source_digest("stages.va")]
-    digest.update(repr(parts).encode())
-    files = sorted(file for file in turns.rglob("*") if file.is_file())
-    for file in [*files, Path("data/manifest/affect/labels.csv")]:
-        digest.update(file.name.encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "blake2b").digest())
-    return digest.hexdigest()
 
 
 def summary(config: Config) -> dict:

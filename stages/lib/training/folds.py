@@ -72,21 +72,20 @@ def _train_one(train: Callable[[Fold, Path], None], kept: Path, fold: Fold) -> N
             train(fold, folder)
 
 
-def key_of(parts: Iterable[object], inputs: Iterable[Path]) -> str:
-    """A name that changes with any of parts (by their repr) and with the files in inputs (files or folders).
+def first(folder: Path) -> Path:
+    """The model in a stage's folder: folder itself, or that of the first fold where it holds one a fold."""
+    numbered = sorted(folder.glob("fold_*"), key=lambda path: int(path.name.removeprefix("fold_")))
+    return numbered[0] if numbered else folder
 
-    Of arrays (.npy), which may be large, size and time of change count; of everything else, every byte.
-    """
+
+def key_of(parts: Iterable[object], inputs: Iterable[Path]) -> str:
+    """A name that changes with any of parts (by their repr) and with any byte of inputs (files or folders)."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         digest.update(repr(part).encode() + b"\0")
     files = {file for path in inputs for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()}
     for file in sorted(files):
         digest.update(file.as_posix().encode() + b"\0")
-        if file.suffix == ".npy":
-            about = file.stat()
-            digest.update(f"{about.st_size} {about.st_mtime_ns}".encode())
-        else:
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "blake2b").digest())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "blake2b").digest())
     return digest.hexdigest()
