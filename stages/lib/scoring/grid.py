@@ -80,10 +80,15 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
     return Grid(
         columns=["model", *by],
         rows=rows,
-        failed=[run for run in runs if run.fault],
+        failed=sorted((run for run in runs if run.fault), key=lambda run: _place(run, by)),
         notes=notes,
         synthetic=any(judged.synthetic for by_seed in settings.values() for judged in by_seed.values()),
     )
+
+
+def _place(run: Run, by: Sequence[str]) -> tuple:
+    """Where a run without results is listed: by setting, then seed. A run whose params are unknown comes first."""
+    return [run.params.get(name, "") for name in by], -1 if run.seed is None else run.seed, run.name
 
 
 Key = tuple[tuple[str, str], ...]
