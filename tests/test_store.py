@@ -1,7 +1,10 @@
 """The feature folder and the way to it: checks on reading, resuming after a kill, the same bytes always."""
 
+import errno
+import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import toy_project
 from recordings import voice, write_manifest, write_params
 
 from stages import features
@@ -21,7 +25,7 @@ from stages.lib.data import clips
 from stages.lib.features import extraction, store
 
 REPO = Path(__file__).resolve().parents[1]
-SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0)
+SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
 
 
 def rows_of(seed, lengths, dim=3):
@@ -94,6 +98,33 @@ def test_array_of_another_run_is_refused(written):
         store.FeatureStore(written[0] / "nowhere")
 
 
+@pytest.mark.parametrize(("array", "at", "clip"), [("states", 0, "b"), ("states", -1, "c"), ("count", -3, "c")])
+def test_flipped_bit_names_file_clip_and_remedy(written, array, at, clip):
+    reader = store.FeatureStore(written[0])
+    reader.verify()
+    path = written[0] / f"{array}.npy"
+    content = bytearray(path.read_bytes())
+    content[128 if at == 0 else at] ^= 4  # numpy's header is 128 bytes
+    path.write_bytes(content)
+    damaged = store.FeatureStore(written[0])  # sizes are right
+    expected = rf"{array}\.npy: clip '{clip}' is not what .*delete .*wavlm and run `dvc repro`"
+    with pytest.raises(ValueError, match=expected):
+        damaged.verify()
+    other = {"b": "c", "c": "b"}[clip]
+    np.testing.assert_array_equal(damaged.checked(other)["5dB"]["states"], written[1][other]["5dB"]["states"])
+    assert damaged.checked("a") is None
+
+
+def test_changed_index_is_noticed_on_opening(written):
+    path = written[0] / "index.json"
+    path.write_text(path.read_text().replace('"tiny"', '"base"'))
+    with pytest.raises(ValueError, match=r"index\.json: its checksum differs; delete"):
+        store.FeatureStore(written[0])
+    path.write_text("{}")
+    with pytest.raises(ValueError, match=r"index\.json: no index of this version"):
+        store.FeatureStore(written[0])
+
+
 @pytest.mark.parametrize("query", [("x", "states"), ("b", "last"), ("b", "states", "20dB")])
 def test_unknown_names_are_errors(written, query):
     with pytest.raises(ValueError, match=r"no '(x|last|20dB)'"):
@@ -152,10 +183,151 @@ def test_finished_clips_are_kept_when_one_fails(counting):
     assert not Path("out").exists()
     Counting.fails.clear()
     assert counting(["a", "bb", "ccc", "dd"]) == ["ccc", "dd"]
-    assert not Path("work").exists()
+    assert not list(Path("work").rglob("*.npz"))
     reader = store.FeatureStore(Path("out"))
     assert [reader.length(clip, "rows") for clip in reader.ids] == [1, 2, 3, 2]
-    assert reader.facts == {"level": 1.0, "counts": {"odd": 2}}
+    assert reader.facts == {"level": 1.0, "counts": {"odd": 2}, "rounding": {}}
+
+
+def test_added_clips_are_the_only_ones_extracted_and_the_bytes_are_those_of_a_fresh_run(counting, capsys):
+    many = [f"{i:03}" for i in range(50)]
+    assert len(counting(many)) == 50
+    capsys.readouterr()
+    new = [f"{i:03}x" for i in range(0, 50, 5)]
+    assert sorted(counting(many + new)) == new
+    assert "60 clips, 50 unchanged, 10 to extract" in capsys.readouterr().out
+    grown = outputs(Path("out"))
+    assert counting(many[:40]) == [] and store.FeatureStore(Path("out")).ids == many[:40]
+    assert counting(many[:40], **{many[3]: "another hash"}) == [many[3]]
+    assert counting(many[:40], level=2.0) == many[:40]  # the extractor's params: all anew
+    assert counting([*many[:40], "z"], level=2.0) == ["z"]
+    shutil.rmtree("out")
+    shutil.rmtree("work")
+    assert len(counting(many + new)) == 60
+    assert outputs(Path("out")) == grown
+    shutil.rmtree("out")
+    assert len(counting(many + new)) == 60  # nothing is kept a second time: without the folder, and without DVC, all
+
+
+def test_damaged_rows_of_the_last_run_are_not_taken_over(counting):
+    counting(["a", "bb", "cc"])
+    path = Path("out/rows.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"rows\.npy: clip 'cc' is not .*run again: clip 'cc' is then extracted anew"):
+        counting(["a", "bb", "cc", "dd"])
+    assert counting(["a", "bb", "cc", "dd"]) == ["cc"]  # dd was finished
+    store.FeatureStore(Path("out")).verify()
+
+
+def test_added_clips_are_the_only_ones_extracted_though_dvc_deletes_outs(tmp_path):
+    """A real `dvc repro`: rows come from DVC's cache."""
+    project = tmp_path / "project"
+    project.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.setenv("PYTHONPATH", path_with_repo())
+        write_params()
+        stage = {
+            "cmd": "python -m stages.features prosody --role emotion",
+            "deps": ["data/manifest/emotion/clips.csv"],
+            "outs": ["data/features/prosody/emotion"],
+        }
+        Path("dvc.yaml").write_text(json.dumps({"stages": {"features": stage}}))
+        toy_project.run(project, "git", "init", "-q")
+        toy_project.run(project, "dvc", "init", "-q")
+        for count, expected in ((4, "4 clips, 4 to extract"), (6, "6 clips, 4 unchanged, 2 to extract")):
+            write_manifest({f"clip{i}": voice(1, 100 + 10 * i, i) for i in range(count)})
+            assert expected in toy_project.run(project, "dvc", "repro")
+        Path("data/features/prosody/.gitignore").unlink()
+        incremental = outputs()
+        shutil.rmtree("data/features")
+        shutil.rmtree("data/work")
+        patch.setattr(sys, "argv", ["features", "prosody", "--role", "emotion"])
+        features.main()
+        assert outputs() == incremental
+
+
+@pytest.mark.parametrize("where", ["units", "out"])
+def test_full_disk_ends_clearly_and_keeps_what_is_finished(counting, monkeypatch, where):
+    counting(["a"])
+    save, digits = np.savez, iter(range(100))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if where == "units":
+            patch.setattr(np, "savez", lambda *args, **kwargs: (full if next(digits) == 2 else save)(*args, **kwargs))
+        else:
+            patch.setattr(store._ArrayWriter, "finish", full)
+        with pytest.raises(ValueError, match=rf"{where}: no space left \(No space left on device\).*run again"):
+            counting(["a", "bb", "cc", "dd", "ee"])
+    assert not list(Path().rglob("*partial*"))
+    assert len(list(Path("work").rglob("*.npz*"))) == {"units": 2, "out": 4}[where]
+    store.FeatureStore(Path("out")).verify()  # the cache of before
+    assert counting(["a", "bb", "cc", "dd", "ee"]) == {"units": ["dd", "ee"], "out": []}[where]
+    store.FeatureStore(Path("out")).verify()
+
+
+def test_a_real_limit_of_file_size_ends_in_one_line(tmp_path, monkeypatch):
+    """RLIMIT_FSIZE stands for the full disk: the system refuses the write of the merged array."""
+    monkeypatch.chdir(tmp_path)
+    write_params()
+    write_manifest({f"clip{i:02}": voice(1, 100 + 10 * i, i) for i in range(20)})
+    limited = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
+        "sys.argv = ['features', 'prosody', '--role', 'emotion'];"
+        "from stages import features; from stages.lib import cli; cli.run(features.main)"
+    )
+    command = [sys.executable, "-c", limited]
+    ended = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": path_with_repo()}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert re.search(r"error: data/features/prosody/emotion: no space left \(File too large\); free some", ended.stderr)
+    monkeypatch.setattr(sys, "argv", ["features", "prosody", "--role", "emotion"])
+    features.main()
+    store.FeatureStore(Path("data/features/prosody/emotion")).verify()
+
+
+def test_two_processes_at_once_extract_each_clip_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params()
+    write_manifest({f"clip{i:02}": voice(4, 100 + 10 * i, i) for i in range(8)})
+    command = [sys.executable, "-m", "stages.features", "prosody", "--role", "emotion"]
+    started = [
+        subprocess.Popen(
+            command, env=os.environ | {"PYTHONPATH": path_with_repo()}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    printed = [process.communicate(timeout=100)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert sorted("8 to extract" in text for text in printed) == [False, True]
+    assert sum("waiting until it ends" in text and "8 unchanged" in text for text in printed) == 1
+    store.FeatureStore(Path("data/features/prosody/emotion")).verify()
+
+
+def test_verify_reads_the_cache_and_extracts_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_params()
+    write_manifest({"a": voice(1, 120, 0), "b": None})
+    monkeypatch.setattr(sys, "argv", ["features", "prosody", "--role", "emotion"])
+    features.main()
+    monkeypatch.setattr(sys, "argv", ["features", "prosody", "--role", "emotion", "--verify"])
+    capsys.readouterr()
+    features.main()
+    assert capsys.readouterr().out == "data/features/prosody/emotion: 2 clips as they were written\n"
+    path = Path("data/features/prosody/emotion/functionals.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"functionals\.npy: clip 'a' is not what was written"):
+        features.main()
 
 
 def test_what_was_finished_under_other_conditions_is_not_used(counting):
@@ -172,7 +344,7 @@ def test_half_written_clips_are_not_read(counting):
     Counting.fails.add("bb")
     with pytest.raises(ValueError, match="bb"):
         counting(["a", "bb"])
-    (finished,) = Path("work").glob("*/*.npz")
+    (finished,) = Path("work").rglob("*.npz")
     half = finished.with_name(finished.name + ".123")  # as a killed writer leaves it
     half.write_bytes(finished.read_bytes()[:50])
     finished.unlink()
@@ -247,7 +419,7 @@ def test_worker_processes_are_used_when_they_pay(tmp_path, monkeypatch):
         monkeypatch.setattr(extraction, "WORKERS_PAY", pay)
         found = [f"{i:02}" for i in range(extraction.PROBE + 4)]
         done = []
-        two = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0)
+        two = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0, engine="local", address=None)
         extraction._extract_all(done.append, found, two, "counting")
         assert (calls, done) == (expected, found)
 
