@@ -3,9 +3,12 @@
 Relative error of an array = ||rounded - float32|| / ||float32||, Euclidean norms over all values of all clips.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
+
+from stages.lib.features.store import FeatureStore
 
 TYPES = ("float16", "bfloat16", "computed")  # computed: by another arithmetic than float32, before any rounding
 
@@ -46,4 +49,22 @@ def errors(total: Mapping[str, float]) -> dict[str, dict[str, float]]:
         against = total.get(f"{array}/{'reference' if kind == 'computed' else 'squares'}")
         if kind in TYPES and against:
             found.setdefault(array, {})[kind] = float(f"{(total[key] / against) ** 0.5:.3g}")
+    return found
+
+
+def report(folders: Iterable[Path]) -> dict[str, dict]:
+    """What metrics/features.json holds: of each feature folder <kind>/<role> its precision, by "<role>_<kind>".
+
+    Raises:
+        ValueError: a folder is missing or damaged.
+    """
+    found: dict[str, dict] = {}
+    for folder in folders:
+        cache = FeatureStore(folder)
+        arrays = {
+            name: {"stored": cache.dtype(name).name} | {f"{kind}_error": error for kind, error in kinds.items()}
+            for name, kinds in cache.facts["rounding"].items()
+        }
+        arithmetic = {"precision": cache.facts["precision"]} if "precision" in cache.facts else {}
+        found[f"{folder.name}_{folder.parent.name}"] = {"clips": len(cache.ids)} | arithmetic | arrays
     return found

@@ -68,6 +68,10 @@ class FeatureStore:
         """Shape of one row, such as (768,)."""
         return self._known(array, self._arrays).shape[1:]
 
+    def dtype(self, array: str) -> np.dtype:
+        """Type of the stored values."""
+        return self._known(array, self._arrays).dtype
+
     def length(self, clip: str, array: str, view: str = CLEAN) -> int:
         """Number of rows T of a clip; 0 where it is missing."""
         if clip in self._missing:  # of every array, even where no clip has any
