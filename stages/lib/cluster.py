@@ -6,6 +6,7 @@ was lost, does no harm; no finished one is.
 """
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -64,14 +65,19 @@ def _connected(address: str | None) -> Any:
             "to local"
         ) from error
     if not ray.is_initialized():
+        place = address or "this machine (compute.address is null)"
+        hint = "start one with `ray start --head` or name one in compute.address"
+        if address:
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            try:  # ray itself tries for minutes
+                socket.create_connection((host, int(port)), timeout=10).close()
+            except (OSError, ValueError, OverflowError) as error:
+                raise ValueError(f"no Ray cluster at {place} ({error}); {hint}") from error
         path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             ray.init(address or "auto", runtime_env={"env_vars": {"PYTHONPATH": path}}, log_to_driver=False)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            place = address or "this machine (compute.address is null)"
-            raise ValueError(
-                f"no Ray cluster at {place} ({error}); start one with `ray start --head` or name one in compute.address"
-            ) from error
+            raise ValueError(f"no Ray cluster at {place} ({error}); {hint}") from error
     return ray
 
 
