@@ -82,7 +82,9 @@ class WavLMExtractor:
         }
 
     def group(self) -> int:
-        return GROUP if runtime.device(self.device).type == "cuda" else 1
+        # Named, it may be that of another node of a cluster.
+        gpu = self.device.startswith("cuda") or runtime.device(self.device).type == "cuda"
+        return GROUP if gpu else 1
 
     def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, Counts]:
         return self.extract_group([clip], root)[0]
