@@ -151,7 +151,9 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("data/sample"), help="folder with ravdess/ and iemocap/")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one per core)")
     arguments = parser.parse_args()
-    compute = ComputeParams(device="cpu", threads=1, workers=arguments.workers, loader_workers=0)
+    compute = ComputeParams(
+        device="cpu", threads=1, workers=arguments.workers, loader_workers=0, engine="local", address=None
+    )
     actors = sorted((arguments.root / "ravdess").glob("Actor_*"))
     dialogues = sorted((arguments.root / "iemocap").glob("Session*/dialog/EmoEvaluation/*.txt"))
     if not actors and not dialogues:

@@ -2,7 +2,8 @@
 
 Reads data/manifest/<role>/clips.csv and the media below corpora.<role>.root, never labels.
 Writes data/features/<kind>/<role>/ (index.json and few large arrays; stages/lib/features/store.py).
-A killed run goes on where it stopped.
+A killed run goes on where it stopped; clips added later cost only themselves. --verify reads a finished cache and
+compares every clip with its checksum.
 """
 
 import importlib
@@ -13,6 +14,7 @@ from stages.lib import cli, params
 from stages.lib.compute import ComputeParams
 from stages.lib.data import clips
 from stages.lib.features import extraction
+from stages.lib.features.store import FeatureStore
 
 KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
 ROLES = ("emotion", "affect")
@@ -41,12 +43,18 @@ def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}; none = all")
     parser.add_argument("--role", choices=ROLES, help="emotion or affect; none = both")
+    parser.add_argument("--verify", action="store_true", help="extract nothing, check every byte of what is there")
     options = parser.parse_args()
     for kind in options.kinds:
         if kind not in KINDS:
             parser.error(f"KIND is {kind!r}; choose from {', '.join(KINDS)}")
     for kind in options.kinds or KINDS:
         for role in [options.role] if options.role else ROLES:
+            if options.verify:
+                cache = FeatureStore(OUT / kind / role)
+                cache.verify()
+                print(f"{cache.folder}: {len(cache.ids)} clips as they were written")
+                continue
             config = configure(options.params, kind, role)
             extraction.run(
                 config.extractor,

@@ -11,12 +11,26 @@ from stages.lib.data import clips
 
 SECTIONS = {
     "seed": 0,
-    "compute": {"device": "cpu", "threads": 1, "workers": 1, "loader_workers": 0},
+    "compute": {
+        "device": "cpu",
+        "threads": 1,
+        "workers": 1,
+        "loader_workers": 0,
+        "engine": "local",
+        "address": None,
+    },
     "corpora": {role: {"name": "ravdess", "root": "corpus"} for role in ("emotion", "affect")},
     "views": {"emotion": [20, 5], "affect": [], "seed": 0},
     "speech": {"model": "tiny", "unfreeze_layers": 2},
     "features": {
-        "wavlm": {"max_seconds": 20.0, "dtype": "float32", "layers": []},
+        "wavlm": {
+            "max_seconds": 60.0,
+            "window_seconds": 20.0,
+            "overlap_seconds": 2.0,
+            "precision": "fp32",
+            "dtype": "float32",
+            "layers": [],
+        },
         "mel": {"seconds": 3.0, "n_fft": 400, "hop": 160, "mels": 64, "top_db": 80.0, "dtype": "float32"},
         "frames": {"count": 4, "size": 32, "face": True, "margin": 0.1},
         "prosody": {"set": "free"},

@@ -8,7 +8,7 @@ import pytest
 from stages.lib.compute import ComputeParams
 from stages.lib.training import folds
 
-SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0)
+SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
 
 
 def test_every_fold_tests_once_and_validates_once():

@@ -52,7 +52,9 @@ def seeded():
     """The project's own setup, and torch as it was before afterwards."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng():
-        runtime.setup(0, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0))
+        runtime.setup(
+            0, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
+        )
         yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(strict)
@@ -268,7 +270,9 @@ def test_a_phase_without_epochs_is_left_out(tmp_path):
 
 def test_same_seed_gives_equal_weights_bit_for_bit(tmp_path):
     def weights(seed):
-        runtime.setup(seed, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0))
+        runtime.setup(
+            seed, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
+        )
         changes = {"fusion.head_epochs": 1, "fusion.epochs": 2}
         return learn(tmp_path, "xattn_gated", separable(8), **changes)[0].state_dict()
 

@@ -1,52 +1,17 @@
 """The last layers of WavLM from a cached boundary: the same numbers and gradients as the whole model."""
 
-import math
-
 import pytest
 import torch
+import wavlm_toys
 
 from stages.lib.models.wavlm import SpeechParams, TopLayers, boundary_layer, config_for, load
 
-SMALL = {
-    "hidden_size": 48,
-    "num_hidden_layers": 5,
-    "num_attention_heads": 4,
-    "intermediate_size": 64,
-    "conv_dim": (16,) * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
-    "num_buckets": 32,
-    "max_bucket_distance": 60,
-    "layerdrop": 0.0,
-    "apply_spec_augment": False,
-}
-STYLES = {
-    "base": {},
-    "large": {"do_stable_layer_norm": True, "feat_extract_norm": "layer"},
-}
 LENGTHS = (24000, 17000, 9000)
 
 
-@pytest.fixture(scope="module", params=STYLES)
+@pytest.fixture(scope="module", params=wavlm_toys.STYLES)
 def model(request):
-    """A small WavLM whose biases, gates and norms all matter (at transformers' own initial values they would not)."""
-    from transformers import WavLMConfig, WavLMModel
-
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        made = WavLMModel(WavLMConfig(**SMALL, **STYLES[request.param])).eval()
-        with torch.no_grad():
-            made.encoder.layers[0].attention.rel_attn_embed.weight.normal_(0, 1)
-            for layer in made.encoder.layers:
-                layer.attention.gru_rel_pos_const.normal_(1, 0.3)
-                for module in layer.modules():
-                    if isinstance(module, torch.nn.Linear):
-                        module.weight.normal_(0, 1 / math.sqrt(module.in_features))
-                        module.bias.normal_(0, 0.1)
-                    if isinstance(module, torch.nn.LayerNorm):
-                        module.weight.normal_(1, 0.2)
-                        module.bias.normal_(0, 0.2)
-    return made
+    return wavlm_toys.make(request.param)
 
 
 def padded_batch():

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -28,6 +28,8 @@ class ComputeParams:
     threads: int  # of one training process; fixed, not read from the machine: it may change the last bit of a sum
     workers: int  # processes side by side (extraction, folds); 0 = one per core
     loader_workers: int  # processes that load one training's batches; -1 = automatic, see `loader_workers`
+    engine: Literal["local", "ray"]  # where units run: worker processes here, or tasks of a Ray cluster
+    address: str | None  # of the Ray cluster; null = the one this machine belongs to
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -36,6 +38,8 @@ class ComputeParams:
             raise ValueError(f"workers is {self.workers}; give 0 (one per core) or more")
         if self.loader_workers < -1:
             raise ValueError(f"loader_workers is {self.loader_workers}; give -1 (automatic), 0 (none) or more")
+        if self.address is not None and self.engine == "local":
+            raise ValueError(f"address is {self.address!r}, but engine is local; set engine to ray, or address to null")
 
 
 def seed_for(*parts: object) -> int:
@@ -56,7 +60,8 @@ def generator(*parts: object) -> np.random.Generator:
 def parallel(
     function: Callable[[Unit], Result], units: Sequence[Unit], compute: ComputeParams, label: str
 ) -> Iterator[Result]:
-    """function over units in worker processes, results in the order of units, with a progress bar.
+    """function over units, results in the order of units, with a progress bar: in worker processes or, with
+    compute.engine ray, on a cluster (one GPU a unit where compute.device is cuda).
 
     Args:
         function: a module-level function or functools.partial of one (it is pickled).
@@ -66,6 +71,12 @@ def parallel(
         whatever function raises first, in the order of units; RuntimeError when a worker was
         killed (most often for memory).
     """
+    if compute.engine == "ray":
+        from stages.lib import cluster
+
+        gpus = int(compute.device.startswith("cuda"))
+        yield from progress(cluster.run(function, units, compute.address, gpus), len(units), label)
+        return
     workers = max(1, min(len(units), compute.workers or _cores()))
     if workers == 1:
         yield from progress(map(function, units), len(units), label)

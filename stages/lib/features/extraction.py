@@ -1,28 +1,27 @@
-"""Clips -> a feature folder, in worker processes, resumable after a kill.
+"""Clips -> a feature folder, in worker processes or on a cluster, resumable after a kill.
 
-A finished clip is one file in a work folder outside the feature folder (which DVC deletes before a run). Its
-name is made of what it was computed from: extractor and params, their source code, the clip's media. A clip
-finished once is therefore not redone, and one finished under other conditions is not found.
+Work in progress lies outside the feature folder (which DVC deletes before a run), below a key of what it is computed
+from: extractor and params, and their source code. There, a file a clip finished by a run that did not end (units.py)
+and what is known of the last whole run (last_run.py). A clip finished once is therefore not redone, and one finished
+under other conditions is not found. One process at a time works on a folder; a second one waits for it.
 """
 
 import hashlib
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
-
 from stages.lib.compute import ComputeParams, parallel, progress
 from stages.lib.data.clips import ClipMedia
-from stages.lib.features import store
+from stages.lib.features import precision, store, units
+from stages.lib.features.last_run import Counts, LastRun
 from stages.lib.source_code import source_digest
 
-PROBE = 5  # clips after which the time for the rest is estimated
+PROBE = 5  # groups after which the time for the rest is estimated
 WORKERS_PAY = 20.0  # seconds of work left; each worker imports torch and loads the model anew
 
 
@@ -38,12 +37,22 @@ class Extractor(Protocol):
     def facts(self) -> dict[str, Any]:
         """How it extracts, for the index."""
 
-    def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
+    def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, Counts]:
         """Rows of every view, and counts of what was special about the clip (summed into the index)."""
 
 
+class GroupExtractor(Extractor, Protocol):
+    """One that computes several clips at once. Which ones are together changes no byte."""
+
+    def group(self) -> int:
+        """How many."""
+
+    def extract_group(self, clips: Sequence[ClipMedia], root: Path) -> list[tuple[store.Views, Counts]]:
+        """As `extract`, for each clip."""
+
+
 def run(
-    extractor: Extractor,
+    extractor: Extractor | GroupExtractor,
     clips: Sequence[ClipMedia],
     *,
     root: Path,
@@ -56,102 +65,112 @@ def run(
 
     Args:
         root: the corpus root, which clips' paths are relative to.
-        work: where finished clips are kept until the folder is complete; removed at the end.
+        work: where finished clips are kept until the folder is complete.
 
     Raises:
-        ValueError: media that do not decode. The clips finished so far are kept.
+        ValueError: media that do not decode, or no space left. The clips finished so far are kept.
     """
     clips = sorted(clips, key=lambda clip: clip.id)
-    has_media = [clip for clip in clips if getattr(clip, extractor.modality)]
-    folder = work / _key(extractor)
-    folder.mkdir(parents=True, exist_ok=True)
-    units = {clip.id: folder / f"{_fingerprint(clip, extractor.modality)}.npz" for clip in has_media}
-    todo = [clip for clip in has_media if not units[clip.id].exists()]
-    absent = f", {len(clips) - len(has_media)} without {extractor.modality}" if len(has_media) < len(clips) else ""
-    kept = f", {len(has_media) - len(todo)} finished before" if len(todo) < len(has_media) else ""
-    print(f"{label}: {len(clips)} clips{absent}{kept}")
-    _extract_all(partial(_extract, extractor, root, folder), todo, compute, label)
+    media = {clip.id: units.media_key(clip, extractor.modality) for clip in clips if getattr(clip, extractor.modality)}
+    with _alone(work, label):
+        folder = work / _key(extractor)
+        files = {clip: folder / "units" / f"{key}.npz" for clip, key in media.items()}
+        finished = {clip for clip, file in files.items() if file.is_file()}
+        last = LastRun(folder, out, media)
+        unchanged = last.find(media.keys() - finished)
+        todo = [clip for clip in clips if clip.id in media and clip.id not in finished | unchanged]
+        parts = {f"without {extractor.modality}": len(clips) - len(media), "finished before": len(finished)}
+        parts |= {"unchanged": len(unchanged), "to extract": len(todo)}
+        print(f"{label}: {len(clips)} clips" + "".join(f", {n} {what}" for what, n in parts.items() if n), flush=True)
+        _extract_all(partial(_extract, extractor, root, folder / "units"), _groups(todo, extractor), compute, label)
 
-    counts: Counter[str] = Counter()
-    facts = extractor.facts() | {"counts": counts}  # the counts fill up while the clips are written
-    store.write(out, extractor.views, _finished(clips, units, counts), facts)
-    shutil.rmtree(work)
-    for name, count in sorted(counts.items()):
+        counts: dict[str, Counts] = {}
+        total: Counter[str] = Counter()
+        facts = extractor.facts() | {"counts": {}}  # filled while the clips are written
+
+        def rows() -> Iterator[tuple[str, store.Views | None]]:
+            for clip in clips:
+                if clip.id not in media:
+                    yield clip.id, None
+                    continue
+                views, counts[clip.id] = last.read(clip.id) if clip.id in unchanged else units.read(files[clip.id])
+                total.update(counts[clip.id])
+                yield clip.id, views
+            facts["counts"] |= {name: total[name] for name in total if not precision.is_sum(name)}
+            facts["rounding"] = precision.errors(total)
+
+        store.write(out, extractor.views, rows(), facts)
+        last.remember(counts)
+        units.drop(work)
+    for name, count in sorted(facts["counts"].items()):
         if count:
             print(f"{label}: {name} {count} of {len(clips)}")
     return len(todo)
 
 
+@contextmanager
+def _alone(work: Path, label: str) -> Iterator[None]:
+    """Holds the work folder's lock; the system frees it when the process ends, however it ends."""
+    import filelock
+
+    work.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        print(f"{label}: another process extracts this cache; waiting until it ends", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _groups(clips: Sequence[ClipMedia], extractor: Extractor | GroupExtractor) -> list[list[ClipMedia]]:
+    """Clips computed together: of like length, the longest first, so that the last ones to end are short."""
+    size = extractor.group() if hasattr(extractor, "group") else 1
+    if size > 1:
+        clips = sorted(clips, key=lambda clip: (-clip.duration, clip.id))
+    return [list(clips[start : start + size]) for start in range(0, len(clips), size)]
+
+
 def _extract_all(
-    extract: Callable[[ClipMedia], None], clips: Sequence[ClipMedia], compute: ComputeParams, label: str
+    extract: Callable[[list[ClipMedia]], None], groups: Sequence[list[ClipMedia]], compute: ComputeParams, label: str
 ) -> None:
-    """Extract clip by clip in this process, in workers as soon as the rest is seen to be worth their start."""
+    """Group by group in this process, in workers as soon as the rest is seen to be worth their start."""
 
     def alone() -> Iterator[int]:
-        for done, clip in enumerate(clips, start=1):
-            extract(clip)
+        for done, group in enumerate(groups, start=1):
+            extract(group)
             yield done
             if done == 1:
-                began = time.perf_counter()  # after the first clip, which pays for imports and loading a model
+                began = time.perf_counter()  # after the first group, which pays for imports and loading a model
             elif done > PROBE and compute.workers != 1:
-                remaining = (time.perf_counter() - began) / (done - 1) * (len(clips) - done)
+                remaining = (time.perf_counter() - began) / (done - 1) * (len(groups) - done)
                 if remaining > WORKERS_PAY:
                     return
 
     done = 0
-    for done in progress(alone(), len(clips), label):  # noqa: B007 (how far it came)
-        pass
-    if done < len(clips):
-        for _ in parallel(extract, clips[done:], compute, label):
+    if compute.engine == "local":
+        for done in progress(alone(), len(groups), label):  # noqa: B007 (how far it came)
+            pass
+    if done < len(groups):
+        for _ in parallel(extract, groups[done:], compute, label):
             pass
 
 
-def _extract(extractor: Extractor, root: Path, folder: Path, clip: ClipMedia) -> None:
-    """Compute one clip and leave it in folder; whole or not at all."""
-    views, counts = extractor.extract(clip, root)
-    for view, arrays in views.items():
-        for name, rows in arrays.items():
-            if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-                raise ValueError(
-                    f"{clip.id}: {name} of view {view} is NaN or beyond {rows.dtype}; "
-                    "look at the recording, or choose float32 where the params offer a dtype"
-                )
-    path = folder / f"{_fingerprint(clip, extractor.modality)}.npz"
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        arrays = {f"{view}/{name}": rows for view, arrays in views.items() for name, rows in arrays.items()}
-        np.savez(file, **arrays, **{f"count/{name}": np.int64(count) for name, count in counts.items()})
-    temporary.replace(path)
-
-
-def _finished(
-    clips: Sequence[ClipMedia], units: dict[str, Path], counts: Counter[str]
-) -> Iterator[tuple[str, store.Views | None]]:
-    """(id, views) of finished clips; adds up their counts on the way."""
-    for clip in clips:
-        if clip.id not in units:
-            yield clip.id, None
-            continue
-        views: store.Views = {}
-        with np.load(units[clip.id]) as unit:
-            for key in unit.files:
-                group, name = key.split("/")
-                if group == "count":
-                    counts[name] += int(unit[key])
-                else:
-                    views.setdefault(group, {})[name] = unit[key]
-        yield clip.id, views
+def _extract(extractor: Extractor | GroupExtractor, root: Path, folder: Path, clips: list[ClipMedia]) -> None:
+    """Compute clips and leave them in folder."""
+    together = len(clips) > 1
+    found = extractor.extract_group(clips, root) if together else [extractor.extract(clips[0], root)]
+    for clip, (views, counts) in zip(clips, found, strict=True):
+        try:
+            units.save(folder / f"{units.media_key(clip, extractor.modality)}.npz", views, counts)
+        except ValueError as error:
+            raise ValueError(f"{clip.id}: {error}") from error
 
 
 def _key(extractor: Extractor) -> str:
     """Changes with the extractor's params and with the source code that it is made of."""
     parts = [repr(extractor), source_digest(type(extractor).__module__)]
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
-
-
-def _fingerprint(clip: ClipMedia, modality: str) -> str:
-    """Changes with the clip's media."""
-    parts = [clip.id, getattr(clip, modality), getattr(clip, f"{modality}_hash")]
-    if modality == "video":
-        parts += [clip.video_start, clip.video_end, clip.video_crop]
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

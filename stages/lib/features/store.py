@@ -1,21 +1,28 @@
 """The feature cache's files: a folder of few large arrays, read as memory maps.
 
-    index.json      ids, views, arrays (dtype, shape, lengths), facts
+    index.json      ids, views, arrays (dtype, shape, lengths, a checksum per clip), facts, its own checksum
     <array>.npy     rows of all clips, sorted by id, then in the order of views
 
 A clip's rows of one view are one slice [T, ...]; T may be 0 (the clip lacks what the extractor needs).
+Opening compares names, types, shapes and sizes; `FeatureStore.verify` every byte.
 """
 
+import errno
+import hashlib
 import json
+import shutil
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from stages.lib.outputs import whole_folder
 
 CLEAN = "clean"  # the view without added noise, always the first
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Views = dict[str, dict[str, np.ndarray]]  # view -> array name -> rows [T, ...]
 
@@ -24,7 +31,7 @@ class FeatureStore:
     """Reader of one feature folder. Arrays stay on disk; a slice is read when it is used."""
 
     def __init__(self, folder: Path):
-        """Check index and array sizes.
+        """Check the index and the arrays' sizes.
 
         Raises:
             ValueError: no such cache, or a file does not hold what the index says; names file and remedy.
@@ -40,10 +47,12 @@ class FeatureStore:
         self._view = {view: i for i, view in enumerate(self.views)}
         self._arrays: dict[str, np.ndarray] = {}
         self._offsets: dict[str, np.ndarray] = {}
+        self._checksums: dict[str, list[str]] = {}
         for name, entry in index["arrays"].items():
             self._arrays[name] = _open_array(self.folder / f"{name}.npy", entry)
             lengths = np.asarray(entry["lengths"], np.int64).reshape(-1)
             self._offsets[name] = np.concatenate([[0], np.cumsum(lengths)])
+            self._checksums[name] = entry["checksums"]
             if len(lengths) != len(self.ids) * len(self.views) or self._offsets[name][-1] != entry["shape"][0]:
                 raise ValueError(_damaged(self.folder / "index.json", f"the lengths of {name} do not add up"))
 
@@ -58,6 +67,10 @@ class FeatureStore:
     def dim(self, array: str) -> tuple[int, ...]:
         """Shape of one row, such as (768,)."""
         return self._known(array, self._arrays).shape[1:]
+
+    def dtype(self, array: str) -> np.dtype:
+        """Type of the stored values."""
+        return self._known(array, self._arrays).dtype
 
     def length(self, clip: str, array: str, view: str = CLEAN) -> int:
         """Number of rows T of a clip; 0 where it is missing."""
@@ -74,6 +87,35 @@ class FeatureStore:
         """
         start, stop = self._slice(clip, array, view)
         return self._arrays[array][start:stop]
+
+    def checksums(self, clip: str) -> dict[str, str]:
+        """Array name -> checksum of the clip's rows of all views, taken when they were written."""
+        row = self._known(clip, self._row, "clip")
+        return {name: checksums[row] for name, checksums in self._checksums.items()}
+
+    def checked(self, clip: str) -> Views | None:
+        """All rows of a clip, read and compared with the checksums of when they were written; None if it is missing.
+
+        Raises:
+            ValueError: unknown clip; other bytes than were written. Names file, clip and remedy.
+        """
+        if clip in self._missing:
+            return None
+        row, views = self._known(clip, self._row, "clip"), len(self.views)
+        for name, array in self._arrays.items():
+            start, stop = self._offsets[name][row * views], self._offsets[name][(row + 1) * views]
+            if _checksum(array[start:stop]) != self._checksums[name][row]:
+                raise ValueError(_damaged(self.folder / f"{name}.npy", f"clip {clip!r} is not what was written"))
+        return {view: {name: self.get(clip, name, view) for name in self._arrays} for view in self.views}
+
+    def verify(self) -> None:
+        """Read everything once and compare it with its checksums; one clip's rows in memory at a time.
+
+        Raises:
+            ValueError: as `checked`.
+        """
+        for clip in self.ids:
+            self.checked(clip)
 
     def _slice(self, clip: str, array: str, view: str) -> tuple[int, int]:
         offsets = self._known(array, self._offsets)
@@ -96,63 +138,81 @@ def write(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | Non
     Args:
         clips: (id, rows of every view) sorted by id; None for a clip without this modality. All clips
             have the same arrays, dtypes and row shapes.
+
+    Raises:
+        ValueError: no space left; what was there before is as it was.
     """
-    with whole_folder(folder) as partial:
-        index = {"facts": facts, "views": views} | _write_rows(partial, views, clips)
-        lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, sort_keys=True)}" for key, value in index.items())
-        (partial / "index.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    try:
+        with whole_folder(folder) as partial:
+            index = {"facts": facts, "views": views} | _write_rows(partial, views, clips)
+            lines = ",\n".join(f'"{key}": {json.dumps(value, sort_keys=True)}' for key, value in index.items())
+            text = f"{{\n{lines}{_OWN_CHECKSUM}"
+            (partial / "index.json").write_text(f'{text}"{_checksum(text.encode())}"\n}}\n', encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(folder.with_name(f".{folder.name}.partial"), ignore_errors=True)
+        if error.errno in DISK_FULL:
+            raise ValueError(f"{folder}: no space left ({error.strerror}); free some and run again") from error
+        raise
 
 
 def _write_rows(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | None]]) -> dict[str, Any]:
     """The array files; returns what the index says of them."""
     ids, missing, writers = [], [], {}
-    for clip, rows in clips:
-        assert not ids or ids[-1] < clip, f"clips are not sorted by id: {ids[-1]} before {clip}"
-        ids.append(clip)
-        if rows is None:
-            missing.append(clip)
-        elif not writers:
-            writers = {name: _ArrayWriter(folder / f"{name}.npy", array) for name, array in rows[views[0]].items()}
-        for name, writer in writers.items():
-            for view in views:
-                writer.append(None if rows is None else rows[view][name])
-    arrays = {name: writer.close(len(ids) * len(views)) for name, writer in writers.items()}
-    return {"missing": missing, "ids": ids, "arrays": arrays}
+    with ExitStack() as files:
+        for clip, rows in clips:
+            assert not ids or ids[-1] < clip, f"clips are not sorted by id: {ids[-1]} before {clip}"
+            if rows is None:
+                missing.append(clip)
+            elif not writers:
+                for name, array in rows[views[0]].items():
+                    file = files.enter_context((folder / f"{name}.npy").open("wb"))
+                    writers[name] = _ArrayWriter(file, array)
+                    for _ in ids:  # all missing so far
+                        writers[name].append([array[:0]] * len(views))
+            ids.append(clip)
+            for name, writer in writers.items():
+                writer.append([writer.none if rows is None else rows[view][name] for view in views])
+        return {"missing": missing, "ids": ids, "arrays": {name: writer.finish() for name, writer in writers.items()}}
 
 
 class _ArrayWriter:
     """Rows appended to a .npy file whose header is completed at the end."""
 
-    def __init__(self, path: Path, example: np.ndarray):
-        self.dtype, self.row = example.dtype, example.shape[1:]
+    def __init__(self, file: BinaryIO, example: np.ndarray):
+        self.file, self.none = file, example[:0]  # no rows
         self.lengths: list[int] = []
-        self.file = path.open("wb")
+        self.checksums: list[str] = []
         self._header(0)
 
     def _header(self, rows: int) -> None:
         # numpy pads the header so that the first axis can grow in place: the size never changes.
         content = {
-            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "descr": np.lib.format.dtype_to_descr(self.none.dtype),
             "fortran_order": False,
-            "shape": (rows, *self.row),
+            "shape": (rows, *self.none.shape[1:]),
         }
         np.lib.format.write_array_header_1_0(self.file, content)
 
-    def append(self, rows: np.ndarray | None) -> None:
-        if rows is None:
-            self.lengths.append(0)
-            return
-        assert rows.dtype == self.dtype and rows.shape[1:] == self.row, f"{rows.dtype}{rows.shape} in {self.file.name}"
-        self.lengths.append(len(rows))
-        self.file.write(np.ascontiguousarray(rows).data)
+    def append(self, clip: list[np.ndarray]) -> None:
+        """The rows of a clip, view by view."""
+        digest = _digest()
+        for rows in clip:
+            fits = rows.dtype == self.none.dtype and rows.shape[1:] == self.none.shape[1:]
+            assert fits, f"{rows.dtype}{rows.shape} in {self.file.name}"
+            content = np.ascontiguousarray(rows).data
+            digest.update(content)
+            self.file.write(content)
+            self.lengths.append(len(rows))
+        self.checksums.append(digest.hexdigest())
 
-    def close(self, slices: int) -> dict[str, Any]:
-        """Complete the header; the slices before the first clip that has rows are empty."""
-        lengths = [0] * (slices - len(self.lengths)) + self.lengths
+    def finish(self) -> dict[str, Any]:
+        """Complete the header; what the index says of the array."""
+        shape = [sum(self.lengths), *self.none.shape[1:]]
         self.file.seek(0)
-        self._header(sum(lengths))
-        self.file.close()
-        return {"dtype": self.dtype.str, "shape": [sum(lengths), *self.row], "lengths": lengths}
+        self._header(shape[0])
+        self.file.flush()
+        dtype = self.none.dtype.str
+        return {"dtype": dtype, "shape": shape, "lengths": self.lengths, "checksums": self.checksums}
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -160,9 +220,27 @@ def _read_index(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; run `dvc repro` to extract these features")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(_damaged(path, str(error))) from error
+        content = path.read_bytes()
+        text = content[: content.rindex(_OWN_CHECKSUM.encode()) + len(_OWN_CHECKSUM)]
+        index = json.loads(content)
+    except ValueError as error:
+        raise ValueError(_damaged(path, f"no index of this version ({error})")) from error
+    if _checksum(text) != index["checksum"]:
+        raise ValueError(_damaged(path, "its checksum differs"))
+    return index
+
+
+_OWN_CHECKSUM = ',\n"checksum": '  # over all that comes before the value
+
+
+def _digest() -> "hashlib.blake2b":
+    return hashlib.blake2b(digest_size=8)
+
+
+def _checksum(content: bytes | np.ndarray) -> str:
+    digest = _digest()
+    digest.update(content if isinstance(content, bytes) else np.ascontiguousarray(content).data)
+    return digest.hexdigest()
 
 
 def _open_array(path: Path, entry: dict[str, Any]) -> np.ndarray:

@@ -1,6 +1,8 @@
 """WavLM hidden states: what enters the layers that training may change, and the last one."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -8,24 +10,34 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stages.lib import params, runtime
-from stages.lib.compute import ComputeParams
+from stages.lib.compute import ComputeParams, seed_for
 from stages.lib.data.clips import ClipMedia
-from stages.lib.features import noise, store
+from stages.lib.features import noise, precision, store
+from stages.lib.features.last_run import Counts
 from stages.lib.media.audio import SAMPLE_RATE, read_waveform
 from stages.lib.models import wavlm
+from stages.lib.models.wavlm_states import HiddenStates
 
 if TYPE_CHECKING:
-    from transformers import WavLMModel
+    from transformers import WavLMConfig, WavLMModel
+
+
+BATCH_FRAMES = 1 << 14  # padded frames of 20 ms that a GPU takes at once, about 5 minutes of sound
+GROUP = 64  # clips whose rows a GPU sorts into batches by length
+COMPARED = 32  # one clip in so many is computed in float32 too, where precision is bf16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """Section `features.wavlm`."""
 
-    max_seconds: float  # longer recordings are cut
+    max_seconds: float  # the rest of a longer recording is left out
+    window_seconds: float  # a recording longer than this goes through in windows, joined again
+    overlap_seconds: float  # on both sides of a window: heard, but not kept
+    precision: runtime.Precision  # of the arithmetic
     dtype: Literal["float16", "float32"]  # of the stored states
     layers: list[int]  # stored besides: outputs of these transformer layers, 0 = what enters the first
 
@@ -34,6 +46,11 @@ class Params:
             raise ValueError(f"layers is {self.layers}; give numbers from 0 up, ascending, each once")
         if self.max_seconds < 0.1:
             raise ValueError(f"max_seconds is {self.max_seconds}; give 0.1 or more")
+        if not 0 <= 4 * self.overlap_seconds <= self.window_seconds or self.window_seconds < 1:
+            raise ValueError(
+                f"overlap_seconds is {self.overlap_seconds}, window_seconds {self.window_seconds}; give a window of a "
+                "second or more and at most a quarter of it as overlap"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,32 +76,79 @@ class WavLMExtractor:
             "layers": config.num_hidden_layers,
             "boundary_layer": wavlm.boundary_layer(config, self.speech.unfreeze_layers),
             "sample_rate": SAMPLE_RATE,
-            "hop_seconds": float(np.prod(config.conv_stride)) / SAMPLE_RATE,
+            "hop_seconds": math.prod(config.conv_stride) / SAMPLE_RATE,
+            "precision": self.params.precision,
             "noise": self.noise.source,
         }
 
-    def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
+    def group(self) -> int:
+        # Named, it may be that of another node of a cluster.
+        gpu = self.device.startswith("cuda") or runtime.device(self.device).type == "cuda"
+        return GROUP if gpu else 1
+
+    def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, Counts]:
+        return self.extract_group([clip], root)[0]
+
+    def extract_group(self, clips: Sequence[ClipMedia], root: Path) -> list[tuple[store.Views, Counts]]:
         torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
         model = _model(self.speech.model, self.device)
-        waveforms = self.noise.make(read_waveform(root / clip.audio), clip.id)
         limit = round(self.params.max_seconds * SAMPLE_RATE)
-        # The views of one clip are equally long: a batch without padding, each as if it were alone.
-        batch = torch.from_numpy(waveforms[:, :limit]).to(model.device)
-        boundary, last, *between = hidden_states(
+        with ThreadPoolExecutor(4) as readers:  # decoding releases Python's lock
+            recordings = list(readers.map(lambda clip: read_waveform(root / clip.audio), clips))
+        cut = [len(recording) > limit for recording in recordings]
+        waveforms = [
+            torch.from_numpy(self.noise.make(recording, clip.id)[:, :limit])
+            for clip, recording in zip(clips, recordings, strict=True)
+        ]
+        states = self._reader(model, self.params.precision == "bf16")(waveforms)
+        exact: list[dict[int, Tensor] | None] = [None] * len(clips)
+        if self.params.precision != "fp32":
+            drawn = [i for i, clip in enumerate(clips) if seed_for("compared", clip.id) % COMPARED == 0]
+            in_fp32 = self._reader(model, bf16=False)([waveforms[i] for i in drawn])
+            for i, found in zip(drawn, in_fp32, strict=True):
+                exact[i] = found
+        return [self._stored(*made, model.config) for made in zip(states, exact, cut, strict=True)]
+
+    def _reader(self, model: "WavLMModel", bf16: bool) -> HiddenStates:
+        per_second = SAMPLE_RATE / math.prod(model.config.conv_stride)  # frames
+        return HiddenStates(
             model,
-            batch,
-            self.speech.unfreeze_layers,
-            wavlm.normalizes_input(self.speech.model, model.config),
-            self.params.layers,
+            [*self.params.layers, self._boundary(model.config), model.config.num_hidden_layers],
+            normalize=wavlm.normalizes_input(self.speech.model, model.config),
+            bf16=bf16,
+            window=round(self.params.window_seconds * per_second),
+            overlap=round(self.params.overlap_seconds * per_second),
+            batch_frames=BATCH_FRAMES if model.device.type == "cuda" else None,
         )
-        states = {"boundary": boundary.cpu().numpy(), "last": last.cpu().numpy()}
-        if between:
-            states["layers"] = torch.stack(between, 2).cpu().numpy()
+
+    def _boundary(self, config: "WavLMConfig") -> int:
+        if max(self.params.layers, default=0) >= config.num_hidden_layers:
+            raise ValueError(
+                f"features.wavlm.layers names {max(self.params.layers)}, but the model has {config.num_hidden_layers} "
+                f"layers, the last of which is stored anyway; give 0 to {config.num_hidden_layers - 1}"
+            )
+        return wavlm.boundary_layer(config, self.speech.unfreeze_layers)
+
+    def _stored(
+        self, states: dict[int, Tensor], exact: dict[int, Tensor] | None, cut: bool, config: "WavLMConfig"
+    ) -> tuple[store.Views, Counts]:
+        """Hidden states [V, T, H] by layer -> the arrays of every view, and what their precision costs."""
+        arrays = self._arrays(states, config)
+        reference = self._arrays(exact, config) if exact else {}
+        counts: Counts = {"cut": int(cut)}
+        for name, rows in arrays.items():
+            counts |= precision.sums(name, rows[0], reference[name][0] if reference else None)
         views = {
-            view: {name: rows[i].astype(self.params.dtype) for name, rows in states.items()}
+            view: {name: rows[i].astype(self.params.dtype) for name, rows in arrays.items()}
             for i, view in enumerate(self.views)
         }
-        return views, {"cut": int(waveforms.shape[1] > limit)}
+        return views, counts
+
+    def _arrays(self, states: dict[int, Tensor], config: "WavLMConfig") -> dict[str, np.ndarray]:
+        arrays = {"boundary": states[self._boundary(config)], "last": states[config.num_hidden_layers]}
+        if self.params.layers:
+            arrays["layers"] = torch.stack([states[layer] for layer in self.params.layers], 2)
+        return {name: rows.numpy() for name, rows in arrays.items()}
 
 
 def configure(file: Path, role: str) -> WavLMExtractor:
@@ -95,53 +159,6 @@ def configure(file: Path, role: str) -> WavLMExtractor:
         noise=noise.configure(file, role),
         device=params.read(file, "compute", ComputeParams).device,
     )
-
-
-@torch.inference_mode()
-def hidden_states(
-    model: "WavLMModel", waveforms: Tensor, layers: int, normalize: bool, outputs: Sequence[int] = ()
-) -> tuple[Tensor, ...]:
-    """waveforms [B, samples] at 16 kHz, equally long -> boundary [B, T, H] entering the last layers, last [B, T, H],
-    and the outputs [B, T, H] of the layers named in `outputs` (0 = what enters the first).
-
-    Raises:
-        ValueError: the model has no such layer.
-    """
-    if max(outputs, default=0) >= model.config.num_hidden_layers:
-        raise ValueError(
-            f"features.wavlm.layers names {max(outputs)}, but the model has {model.config.num_hidden_layers} layers, "
-            f"the last of which is stored anyway; give 0 to {model.config.num_hidden_layers - 1}"
-        )
-    # One frame needs the whole receptive field; a shorter sound is continued by silence.
-    missing = receptive_field(model.config) - waveforms.shape[1]
-    waveforms = torch.nn.functional.pad(waveforms, (0, max(0, missing)))
-    if normalize:
-        mean, variance = waveforms.mean(1, keepdim=True), waveforms.var(1, keepdim=True, correction=0)
-        waveforms = (waveforms - mean) / (variance + 1e-7).sqrt()
-    # The output of a layer is what enters the next. Layers count from 1 here, in the model from 0.
-    wanted = {*outputs, wavlm.boundary_layer(model.config, layers)} - {model.config.num_hidden_layers}
-    entering: dict[int, Tensor] = {}
-
-    def keep(index: int) -> Callable[[nn.Module, tuple], None]:
-        return lambda _, args: entering.update({index: args[0]})
-
-    hooks = [model.encoder.layers[index].register_forward_pre_hook(keep(index)) for index in sorted(wanted)]
-    try:
-        last = model(waveforms).last_hidden_state
-    finally:
-        for hook in hooks:
-            hook.remove()
-    boundary = entering[model.config.num_hidden_layers - layers] if layers else last
-    return boundary, last, *(entering[index] for index in outputs)
-
-
-def receptive_field(config: Any) -> int:
-    """Samples that one frame is made of (400 in the published models)."""
-    field_, step = 1, 1
-    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
-        field_ += (kernel - 1) * step
-        step *= stride
-    return field_
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,183 @@
+"""Reading, folds and `dvc repro`: the parts of benchmarks.cache that depend on how the cache lies on disk."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks.timing import interleaved, line
+from stages.lib import params, runtime
+from stages.lib.compute import ComputeParams, parallel
+from stages.lib.data.turns import turn_dataset
+from stages.lib.features import store
+from stages.lib.models.va import VAModel
+from stages.lib.training import affect, loop
+from stages.lib.training.losses import VALoss
+from stages.lib.training.va_params import VAParams, architecture
+
+PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
+WIDTH, BATCH = 768, 16
+CPU = torch.device("cpu")
+
+
+def reading(options: Namespace, device: torch.device) -> None:
+    """Random batches against the file from end to end; and what is read of an epoch of the V/A model."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "wavlm"
+        write_states(folder, options.clips, options.seconds)
+        cache = store.FeatureStore(folder)
+        file = folder / "last.npy"
+        size = file.stat().st_size
+        order = np.random.default_rng(1).permutation(cache.ids).tolist()
+        buffer = np.empty(1 << 24, np.uint8)
+
+        def sequential() -> None:
+            with file.open("rb", buffering=0) as stream:
+                while stream.readinto(buffer):
+                    pass
+
+        def batches() -> None:
+            for start in range(0, len(order), BATCH):
+                longest = max(cache.length(clip, "last") for clip in order[start : start + BATCH])
+                rows = np.zeros((BATCH, longest, WIDTH), np.float16)
+                for i, clip in enumerate(order[start : start + BATCH]):
+                    states = cache.get(clip, "last")
+                    rows[i, : len(states)] = states
+
+        median = interleaved({"sequential": sequential, "batches": batches}, options.repeats, CPU)
+        rate = size / 2**30 / median["batches"]
+        detail = (
+            f"{rate:.1f} GiB/s in random batches of {BATCH} of {size / 2**30:.1f} GiB, padded; the files' pages warm"
+        )
+        line("random batches / sequential rate", median["sequential"] / median["batches"], "0.80", detail)
+
+        turns, rows = dialogues(Path(name) / "turns", options.turns)
+        batching = params.read(PARAMS, "va", VAParams).batching
+        data = turn_dataset(turns, rows, True)
+        rivals = {
+            "reading": lambda: [None for _ in batching.training(data, 0)(1)],
+            "epoch": partial(train, Path(name) / "turns", options.turns, str(device)),
+        }
+        median = interleaved(rivals, options.repeats, device)
+        share = median["reading"] / median["epoch"]
+        line("reading's share of a V/A epoch", share, "≤ 0.10", f"{options.turns} turns, {device.type}")
+
+
+def folds(options: Namespace, device: torch.device) -> None:
+    """Five trainings of the V/A model, one epoch each, by stages.lib.compute.parallel."""
+    with tempfile.TemporaryDirectory() as name:
+        dialogues(Path(name) / "turns", options.turns)
+        unit = partial(_fold, Path(name) / "turns", options.turns)
+
+        def run(workers: int) -> None:
+            compute = ComputeParams(
+                device="cpu", threads=1, workers=workers, loader_workers=0, engine="local", address=None
+            )
+            list(parallel(unit, range(5), compute, "folds"))
+
+        workers = options.workers or os.cpu_count() or 1
+        rivals = {"one": partial(run, 1), "many": partial(run, workers)}
+        median = interleaved(rivals, options.repeats, CPU)
+        detail = f"{workers} processes, one thread each; {median['one']:.0f} s against {median['many']:.0f} s"
+        line("five folds side by side", median["one"] / median["many"], "1.6x on 2 cores", detail)
+
+
+def repro(options: Namespace, device: torch.device) -> None:
+    """`dvc repro` with nothing to do, with few large files and with one a clip."""
+    with tempfile.TemporaryDirectory() as name:
+        projects = {layout: project(Path(name) / layout, layout, options) for layout in ("ours", "file_a_clip")}
+        rivals = {layout: partial(dvc, folder, "repro") for layout, folder in projects.items()}
+        median = interleaved(rivals, options.repeats, CPU)
+        detail = f"{median['ours']:.1f} s with {options.clips} clips (goal: 10 s at most); nothing had changed"
+        line("no-op dvc repro / one file a clip", median["file_a_clip"] / median["ours"], "≤ 10 s", detail)
+
+
+def write_states(folder: Path, clips: int, seconds: float) -> None:
+    """A cache of `last` [T, 768] float16, T from half to one and a half of the mean length."""
+    rng = np.random.default_rng(0)
+    pool = rng.standard_normal((max(2, round(150 * seconds)), WIDTH), np.float32).astype(np.float16)
+
+    def rows() -> Iterator[tuple[str, store.Views]]:
+        for i in range(clips):
+            count = int(rng.integers(max(1, round(25 * seconds)), round(75 * seconds) + 1))
+            yield f"{i:08}", {store.CLEAN: {"last": pool[:count]}}
+
+    store.write(folder, [store.CLEAN], rows(), {"hop_seconds": 0.02})
+
+
+def dialogues(folder: Path, turns: int) -> tuple[store.FeatureStore, pd.DataFrame]:
+    """Turns of 3 s in dialogues of 40, with random inputs of the real sizes."""
+    rng = np.random.default_rng(0)
+    ids = [f"d{i // 40:04}_{i % 40:02}" for i in range(turns)]
+    if not folder.exists():
+        content = (
+            {
+                "speech": rng.standard_normal((150, WIDTH), np.float32).astype(np.float16),
+                "prosody": rng.standard_normal((1, 88), np.float32),
+                "speaker": rng.standard_normal((1, 192), np.float32),
+                "fused": rng.standard_normal((1, 256), np.float32),
+            }
+            for _ in ids
+        )
+        clips = ((clip, {store.CLEAN: arrays}) for clip, arrays in zip(ids, content, strict=True))
+        store.write(folder, [store.CLEAN], clips, {"hop_seconds": 0.02})
+    where = {"id": ids, "dialogue": [clip[:5] for clip in ids], "turn": [i % 40 for i in range(turns)]}
+    rows = pd.DataFrame(where | {"start": [float(i % 40) for i in range(turns)], "speaker": "s", "split": "1"})
+    return store.FeatureStore(folder), rows.assign(valence=rng.uniform(1, 5, turns), arousal=rng.uniform(1, 5, turns))
+
+
+def train(folder: Path, turns: int, device: str) -> None:
+    """One epoch of the V/A model with the project's params."""
+    where = torch.device(device)
+    p = params.read(PARAMS, "va", VAParams)
+    cache, rows = dialogues(folder, turns)
+    data = turn_dataset(cache, rows, True)
+    sizes = {name: cache.dim(name)[0] for name in affect.INPUTS}
+    arguments = architecture(p, params.read(PARAMS, "xattn.heads", int), "tiny", sizes, 0)
+    model = VAModel(**arguments | {"top": None})
+    affect.standardize(model, data)
+    model.to(where)
+    loss = affect.Objective(model, VALoss(valence=p.valence, arousal=p.arousal, mse=p.mse, memory=p.ccc_memory), where)
+    loss.teacher_share = 1.0
+    phase = loop.Phase(name="train", epochs=1, prepare=lambda: [{"params": list(model.parameters()), "lr": p.lr}])
+    batches = p.batching.training(data, 0)
+    loop.fit(model, [phase], batches, loss, lambda: {"loss": 0.0, "score": 0.0}, p, where, "epoch")
+
+
+def _fold(folder: Path, turns: int, fold: int) -> None:
+    compute = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
+    runtime.setup(fold, compute, threads=1)
+    train(folder, turns, "cpu")
+
+
+def project(folder: Path, layout: str, options: Namespace) -> Path:
+    """A DVC project whose one stage has left the cache."""
+    cache = folder / "data" / "wavlm"
+    cache.parent.mkdir(parents=True)
+    write_states(cache, options.clips, options.seconds)
+    if layout == "file_a_clip":
+        whole = store.FeatureStore(cache)
+        content = {clip: np.array(whole.get(clip, "last")) for clip in whole.ids}
+        for file in cache.iterdir():
+            file.unlink()
+        for clip, rows in content.items():
+            np.save(cache / f"{clip}.npy", rows)
+    stage = {"cmd": "true", "outs": [{"data/wavlm": {"persist": True}}]}
+    (folder / "dvc.yaml").write_text(json.dumps({"stages": {"features": stage}}), encoding="utf-8")
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    dvc(folder, "init", "-q")
+    dvc(folder, "repro", "-q")
+    return folder
+
+
+def dvc(folder: Path, *command: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)

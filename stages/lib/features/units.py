@@ -1,0 +1,80 @@
+"""Clips finished by a run that has not ended yet: one file a clip, so that a kill loses those in flight only."""
+
+import hashlib
+import shutil
+import socket
+import zipfile
+from os import getpid
+from pathlib import Path
+
+import numpy as np
+
+from stages.lib.data.clips import ClipMedia
+from stages.lib.features import store
+from stages.lib.features.last_run import Counts
+
+
+def media_key(clip: ClipMedia, modality: str) -> str:
+    """Changes with the clip's media: the name of its file."""
+    parts = [clip.id, getattr(clip, modality), getattr(clip, f"{modality}_hash")]
+    if modality == "video":
+        parts += [clip.video_start, clip.video_end, clip.video_crop]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def save(path: Path, views: store.Views, counts: Counts) -> None:
+    """Write a clip; whole or not at all, whoever else writes the same one.
+
+    Raises:
+        ValueError: no space left, or a value that the array's type cannot hold.
+    """
+    for view, arrays in views.items():
+        for name, rows in arrays.items():
+            if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+                raise ValueError(
+                    f"{name} of view {view} is NaN or beyond {rows.dtype}; "
+                    "look at the recording, or choose float32 where the params offer a dtype"
+                )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{getpid()}")
+    content = {f"{view}/{name}": rows for view, arrays in views.items() for name, rows in arrays.items()}
+    content |= {f"count/{name}": np.asarray(count) for name, count in counts.items()}
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, **content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in store.DISK_FULL:
+            raise ValueError(
+                f"{path.parent}: no space left ({error.strerror}); the clips finished so far are kept there, free "
+                "some space and run again"
+            ) from error
+        raise
+
+
+def read(path: Path) -> tuple[store.Views, Counts]:
+    """What `save` wrote.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    views: store.Views = {}
+    counts: Counts = {}
+    try:
+        with np.load(path) as unit:
+            for key in unit.files:
+                group, name = key.split("/", 1)
+                if group == "count":
+                    counts[name] = unit[key].item()
+                else:
+                    views.setdefault(group, {})[name] = unit[key]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: damaged ({error}); delete it and run again") from error
+    return views, counts
+
+
+def drop(work: Path) -> None:
+    """Remove the finished clips of every extractor."""
+    for folder in work.glob("*/units"):
+        shutil.rmtree(folder)

@@ -1,0 +1,238 @@
+"""WavLM's hidden states of whole recordings, each as if it were alone, whatever it is computed with.
+
+Shape letters: V views of a recording (equally long), S samples, T frames (one per 20 ms), H hidden size, B rows.
+
+Padding a waveform would change wavlm-base's numbers: its group norm takes mean and variance over time. So the
+convolutions run a recording at a time and the transformer, which knows masks, on padded rows. Rows that share a batch
+always have the same padded shape, a function of their own length: the same kernels, hence the same last bit, whatever
+else is in the batch.
+
+A recording longer than `window` goes through in windows that overlap. The convolutions give what they would give for
+the whole (statistics over time are taken from all of it); attention sees a window alone.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import WavLMConfig, WavLMModel
+
+STEP = 32  # frames; rows of a batch are padded to a multiple
+BLOCK = 1 << 20  # samples; of a long recording, for the statistics over time
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames first..last of a recording as they go through the transformer, of which start..stop are kept."""
+
+    first: int
+    start: int
+    stop: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One view of one piece, waiting for a batch."""
+
+    target: dict[int, Tensor]  # layer -> [V, T, H] of its recording
+    view: int
+    piece: Piece
+    frames: Tensor  # [T, H]
+
+
+class HiddenStates:
+    """What enters the layers of a frozen model, for many recordings."""
+
+    def __init__(
+        self,
+        model: "WavLMModel",
+        layers: Sequence[int],
+        *,
+        normalize: bool,
+        bf16: bool = False,
+        window: int = 1000,
+        overlap: int = 100,
+        batch_frames: int | None = None,
+    ):
+        """
+        Args:
+            model: in eval mode; its attention is replaced by a faster one of the same numbers.
+            layers: 0 = what enters the first layer, k = what leaves the k-th; the model's number of layers = the
+                last hidden state.
+            normalize: bring each recording to zero mean and unit variance first.
+            bf16: matrix products in bfloat16.
+            window: frames that attention sees at once, of which `overlap` on both sides are heard but not kept.
+            batch_frames: rows of several recordings go together, this many padded frames at a time; None = the views
+                of one piece, unpadded (as fast on a CPU, which one row keeps busy).
+        """
+        assert window > 2 * overlap >= 0, (window, overlap)
+        self.model, self.layers, self.normalize, self.bf16 = model, sorted(set(layers)), normalize, bf16
+        self.window, self.overlap, self.batch_frames = window, overlap, batch_frames
+        self.hop = math.prod(model.config.conv_stride)
+        for layer in model.encoder.layers:
+            layer.attention.torch_multi_head_self_attention = partial(_attention, layer.attention)
+
+    @torch.inference_mode()
+    def __call__(self, recordings: Sequence[Tensor]) -> list[dict[int, Tensor]]:
+        """Waveforms [V, S] at 16 kHz -> per recording, layer -> float32 [V, T, H] on the CPU."""
+        found = []
+        waiting: dict[int, list[Row]] = defaultdict(list)  # padded length -> rows
+        device = self.model.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+            for waveform in recordings:
+                sound = self._prepared(waveform.to(device))
+                target, pieces = self._plan(sound)
+                found.append(target)
+                statistics = self._statistics(sound) if len(pieces) > 1 else None
+                for piece in pieces:
+                    frames = self._convolve(sound, piece, statistics)
+                    rows = [Row(target, view, piece, frames[view]) for view in range(len(frames))]
+                    if self.batch_frames is None:
+                        self._transform(rows, frames.shape[1], len(rows))
+                    else:
+                        self._queue(rows, waiting)
+            for length, rows in waiting.items():
+                self._transform(rows, length, self._rows_at_once(length))
+        return found
+
+    def _prepared(self, waveform: Tensor) -> Tensor:
+        # One frame needs the whole receptive field; a shorter sound is continued by silence.
+        sound = F.pad(waveform, (0, max(0, receptive_field(self.model.config) - waveform.shape[1])))
+        if self.normalize:
+            mean, variance = sound.mean(1, keepdim=True), sound.var(1, keepdim=True, correction=0)
+            sound = (sound - mean) / (variance + 1e-7).sqrt()
+        return sound
+
+    def _plan(self, sound: Tensor) -> tuple[dict[int, Tensor], list[Piece]]:
+        views, samples = sound.shape
+        frames = 1 + (samples - receptive_field(self.model.config)) // self.hop
+        shape = (views, frames, self.model.config.hidden_size)
+        target = {layer: torch.empty(shape) for layer in self.layers}
+        return target, list(pieces(frames, self.window, self.overlap))
+
+    def _convolve(self, sound: Tensor, piece: Piece, statistics: tuple[Tensor, Tensor] | None) -> Tensor:
+        """sound [V, S] -> frames first..last of what enters the transformer [V, T, H]."""
+        end = (piece.last - 1) * self.hop + receptive_field(self.model.config)
+        if end + self.hop > sound.shape[1]:
+            end = sound.shape[1]  # samples too few for a further frame still count in the statistics over time
+        hidden = sound[:, None, piece.first * self.hop : end]
+        for i, layer in enumerate(self.model.feature_extractor.conv_layers):
+            if i == 0 and statistics is not None:
+                hidden = layer.activation(_group_norm(layer.layer_norm, layer.conv(hidden), *statistics))
+            else:
+                hidden = layer(hidden)
+        return self.model.feature_projection(hidden.transpose(1, 2))[0]
+
+    def _statistics(self, sound: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Mean and variance [V, C, 1] over all of a long recording of what the group norm sees; None without one."""
+        if self.model.config.feat_extract_norm != "group":
+            return None
+        conv = self.model.feature_extractor.conv_layers[0].conv
+        kernel, stride = conv.kernel_size[0], conv.stride[0]
+        outputs = 1 + (sound.shape[1] - kernel) // stride
+        total = squares = torch.zeros((), dtype=torch.float64, device=sound.device)
+        for first in range(0, outputs, BLOCK // stride):
+            last = min(outputs, first + BLOCK // stride)
+            block = conv(sound[:, None, first * stride : (last - 1) * stride + kernel]).double()
+            total, squares = total + block.sum(2, keepdim=True), squares + block.square().sum(2, keepdim=True)
+        mean = total / outputs
+        return mean.float(), (squares / outputs - mean.square()).float()
+
+    def _rows_at_once(self, length: int) -> int:
+        return max(1, (self.batch_frames or 0) // length)
+
+    def _queue(self, rows: list[Row], waiting: dict[int, list[Row]]) -> None:
+        for row in rows:
+            length = STEP * math.ceil(len(row.frames) / STEP)
+            waiting[length].append(row)
+            if len(waiting[length]) == self._rows_at_once(length):
+                self._transform(waiting.pop(length), length, self._rows_at_once(length))
+
+    def _transform(self, rows: list[Row], length: int, size: int) -> None:
+        """The transformer over rows padded to [size, length, H]; leaves what is wanted in their targets."""
+        device, width = self.model.device, self.model.config.hidden_size
+        hidden = torch.zeros(size, length, width, device=device, dtype=rows[0].frames.dtype)
+        mask = torch.zeros(size, length, dtype=torch.bool, device=device)
+        mask[:, 0] = True  # rows that fill the batch hold one frame of zeros: attention over none is not a number
+        for i, row in enumerate(rows):
+            hidden[i, : len(row.frames)] = row.frames
+            mask[i, : len(row.frames)] = True
+        padded = any(len(row.frames) < length for row in rows) or len(rows) < size or self.batch_frames is not None
+        for layer, states in self._encode(hidden, mask if padded else None).items():
+            states = states.float().cpu()
+            for i, row in enumerate(rows):
+                piece = row.piece
+                row.target[layer][row.view, piece.start : piece.stop] = states[
+                    i, piece.start - piece.first : piece.stop - piece.first
+                ]
+
+    def _encode(self, hidden: Tensor, mask: Tensor | None) -> dict[int, Tensor]:
+        entering: dict[int, Tensor] = {}
+
+        def keep(index: int, _: nn.Module, args: tuple) -> None:
+            entering[index] = args[0]
+
+        total = self.model.config.num_hidden_layers
+        hooks = [
+            self.model.encoder.layers[index].register_forward_pre_hook(partial(keep, index))
+            for index in self.layers
+            if index < total
+        ]
+        try:
+            last = self.model.encoder(hidden, attention_mask=mask).last_hidden_state
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return entering | ({total: last} if total in self.layers else {})
+
+
+def pieces(frames: int, window: int, overlap: int) -> Iterator[Piece]:
+    """A recording's frames in windows of at most `window`; what is kept of them joins without gap or repetition."""
+    if frames <= window:
+        yield Piece(0, 0, frames, frames)
+        return
+    kept = window - 2 * overlap
+    for start in range(0, frames, kept):
+        stop = min(start + kept, frames)
+        yield Piece(max(0, start - overlap), start, stop, min(stop + overlap, frames))
+
+
+def receptive_field(config: "WavLMConfig") -> int:
+    """Samples that one frame is made of (400 in the published models)."""
+    field, step = 1, 1
+    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+        field += (kernel - 1) * step
+        step *= stride
+    return field
+
+
+def _group_norm(norm: nn.GroupNorm, hidden: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """A group norm of one channel a group [V, C, T], with statistics [V, C, 1] of more than these T frames."""
+    scale = norm.weight[:, None] / (variance + norm.eps).sqrt()
+    return (hidden - mean) * scale + norm.bias[:, None]
+
+
+def _attention(attention: Any, hidden: Tensor, mask: Tensor | None, position_bias: Tensor) -> tuple[Tensor, None]:
+    """WavLM's self-attention [B, T, H] without the T x T weights that transformers' own returns.
+
+    mask [B, T] or None; position_bias [B * heads, T, T].
+    """
+    rows, length, width = hidden.shape
+    query, key, value = (
+        layer(hidden).view(rows, length, attention.num_heads, attention.head_dim).transpose(1, 2)
+        for layer in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    bias = position_bias.view(rows, attention.num_heads, length, length).to(query.dtype)
+    if mask is not None:
+        bias = bias.masked_fill(~mask[:, None, None, :], float("-inf"))
+    output = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    return attention.out_proj(output.transpose(1, 2).reshape(rows, length, width)), None
