@@ -88,10 +88,14 @@ def train(config: Config, fold: Fold | None, folder: Path) -> None:
     history = emotion.train(
         model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, p.mode, config.compute
     )
-    checkpoint.save(folder, model, {"classes": data.classes, "architecture": built, "warm_start": taken})
+    features = {"mel" if clean.mel else "wavlm": clean.store.settings} if model.audio is not None else {}
+    features |= {"frames": store.settings} if model.video is not None else {}
+    facts = {"classes": data.classes, "architecture": built, "features": features, "warm_start": taken}
+    checkpoint.save(folder, model, facts)
     tables.write_results(folder / "history.csv", history)
     hop = clean.store.facts["hop_seconds"]
-    exports.export(folder, model, data.classes, held_out, hop, store, p.batch_size, device)
+    harder = exports.conditions(model, data, clean, video)
+    exports.export(folder, model, data.classes, held_out, harder, hop, store, p.batch_size, device)
 
 
 def summary(config: Config, classes: int = 8) -> dict:

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -73,13 +74,37 @@ def run(
     _extract_all(partial(_extract, extractor, root, folder), todo, compute, label)
 
     counts: Counter[str] = Counter()
-    facts = extractor.facts() | {"counts": counts}  # the counts fill up while the clips are written
+    # The counts fill up while the clips are written.
+    facts = extractor.facts() | {"settings": settings(extractor), "counts": counts}
     store.write(out, extractor.views, _finished(clips, units, counts), facts)
     shutil.rmtree(work)
     for name, count in sorted(counts.items()):
         if count:
             print(f"{label}: {name} {count} of {len(clips)}")
     return len(todo)
+
+
+def settings(extractor: Extractor) -> dict[str, Any]:
+    """What the extractor's numbers depend on, as plain values from which it can be built again."""
+    where = {field.name for field in fields(extractor) if not field.repr}
+    return {name: value for name, value in asdict(extractor).items() if name not in where}
+
+
+def checked(extractor: Extractor, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
+    """What extractor.extract returns.
+
+    Raises:
+        ValueError: media that do not decode, or a number that is not finite.
+    """
+    views, counts = extractor.extract(clip, root)
+    for view, arrays in views.items():
+        for name, rows in arrays.items():
+            if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+                raise ValueError(
+                    f"{clip.id}: {name} of view {view} is NaN or beyond {rows.dtype}; "
+                    "look at the recording, or choose float32 where the params offer a dtype"
+                )
+    return views, counts
 
 
 def _extract_all(
@@ -108,14 +133,7 @@ def _extract_all(
 
 def _extract(extractor: Extractor, root: Path, folder: Path, clip: ClipMedia) -> None:
     """Compute one clip and leave it in folder; whole or not at all."""
-    views, counts = extractor.extract(clip, root)
-    for view, arrays in views.items():
-        for name, rows in arrays.items():
-            if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-                raise ValueError(
-                    f"{clip.id}: {name} of view {view} is NaN or beyond {rows.dtype}; "
-                    "look at the recording, or choose float32 where the params offer a dtype"
-                )
+    views, counts = checked(extractor, clip, root)
     path = folder / f"{_fingerprint(clip, extractor.modality)}.npz"
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
