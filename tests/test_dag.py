@@ -8,7 +8,7 @@ import yaml
 from dag import ROOT, StageCode, code_deps, params_read, stage_blocks
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-OUTSIDE = {"ablations", "compare", "personalise", "preset"}  # commands that no stage runs
+OUTSIDE = {"ablations", "compare", "personalise", "predict", "preset"}  # commands that no stage runs
 BLOCKS = {block.name: block for block in stage_blocks()}
 
 
