@@ -84,7 +84,7 @@ def test_plots_render_without_a_network(project, tmp_path, command):
     views = [next(iter(plot)) for plot in declared if not isinstance(plot, str)]
     body = re.sub(r"<script.*?</script>", "", html, flags=re.S)
     drawn = re.findall(r'<canvas width="(\d+)" height="(\d+)" class="marks"', body)
-    assert len(drawn) == len(views) == 12
+    assert len(drawn) == len(views) == 13
     assert all(int(width) > 100 and int(height) > 100 for width, height in drawn)
     pictures = re.findall(r'<img[^>]*src="([^"]+)"', body)
     assert len(pictures) == len(declared) - len(views) if command == ["show"] else len(pictures) >= 2
@@ -96,7 +96,7 @@ def test_plots_render_without_a_network(project, tmp_path, command):
 def test_report_opens_without_a_network(project, tmp_path):
     html, faults = opened(project / "plots/report.html", tmp_path / "profile")
     assert faults == []
-    assert html.count("<img") == 11
+    assert html.count("<img") == 12
 
 
 @needs_browser

@@ -34,7 +34,7 @@ def into_folds(root: Path) -> None:
             (home / f"fold_{fold}").mkdir()
             for file in [file for file in home.iterdir() if file.is_file()]:
                 target = home / f"fold_{fold}" / file.name
-                table = pd.read_csv(file) if file.name in ("predictions.csv", "gates.csv") else None
+                table = pd.read_csv(file) if file.name in ("predictions.csv", "gates.csv", "conditions.csv") else None
                 if table is None:
                     shutil.copy(file, target)
                 else:
@@ -64,6 +64,7 @@ def test_folds_of_the_emotion_corpus(plain, folded):
     assert scores["sd"]["accuracy"] == pytest.approx(np.std(by_fold, ddof=1), abs=1e-6)
     assert scores["fold_1"]["clips"] == 3
     assert scores["test"] == without["test"]  # pooled, the same six clips
+    assert scores["condition"] == without["condition"]
     # Fold 1 (angry, sad, happy) learns from happy, angry, sad: all once, so the first class. The same for fold 2.
     assert scores["majority"] == pytest.approx(1 / 3, abs=1e-6)
     assert "mean" not in without and "fold_1" not in without
@@ -72,7 +73,7 @@ def test_folds_of_the_emotion_corpus(plain, folded):
 def test_plots_of_the_emotion_folds(plain, folded):
     curves = pd.read_csv(folded / "plots/training.csv")
     assert set(curves[curves["stage"] == "fusion"]["fold"]) == {1, 2}
-    for name in ("gates", "confusion", "attention_video_to_audio", "profiles", "calibration"):
+    for name in ("gates", "confusion", "conditions", "attention_video_to_audio", "profiles", "calibration"):
         assert sorted((folded / f"plots/{name}.csv").read_text().splitlines()) == sorted(
             (plain / f"plots/{name}.csv").read_text().splitlines()
         )
@@ -151,7 +152,7 @@ def test_page_is_self_contained(plain):
     loaded = [
         a.get(name, "") for _, a in page.tags for name in ("src", "href", "data", "srcset", "poster") if name in a
     ]
-    assert len(loaded) == len(list((plain / "plots").glob("*.png"))) == 11
+    assert len(loaded) == len(list((plain / "plots").glob("*.png"))) == 12
     assert all(source.startswith("data:image/png;base64,") for source in loaded)
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object", "embed"})
     assert not re.search(r"https?://|@import|url\(", text)
