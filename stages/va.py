@@ -23,7 +23,7 @@ from stages.lib.models.wavlm import SpeechParams, config_for
 from stages.lib.outputs import whole_folder
 from stages.lib.scoring.metrics import ccc
 from stages.lib.source_code import source_digest
-from stages.lib.training import affect, checkpoint, folds, freeze, loop, va_exports
+from stages.lib.training import affect, checkpoint, folds, freeze, live, loop, va_exports
 from stages.lib.training.folds import Fold
 from stages.lib.training.losses import VALoss, va_loss
 from stages.lib.training.turns import embed_turns, trained_inputs
@@ -109,7 +109,9 @@ def train(config: Config, turns: Path, fold: Fold, folder: Path) -> None:
         return {"loss": va_loss(prediction, truth, **weights).item(), "score": sum(scores) / len(scores)}
 
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: groups(model, p))]
-    history = loop.fit(model, phases, epochs, loss, validate, p, device, f"fold {fold.test}")
+    history = loop.fit(
+        model, phases, epochs, loss, validate, p, device, f"fold {fold.test}", live.path(OUT.name, fold.name)
+    )
     facts = {"inputs": p.inputs, "features": store.facts["features"], "warm_start": taken}
     facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     checkpoint.save(folder, model, {"architecture": arguments, **facts})

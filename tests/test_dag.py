@@ -117,6 +117,18 @@ def test_every_param_has_a_reader():
     assert [name for name, value in PARAMS.items() if not covered(name, value)] == []
 
 
+def test_final_models_are_artifacts_that_dvc_knows():
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        found = repo.artifacts.read()["dvc.yaml"]
+        outs = {out.fs_path for out in repo.index.outs}
+    assert sorted(found) == ["fusion", "va"]
+    for artifact in found.values():
+        assert artifact.type == "model" and artifact.desc and len(artifact.labels) > 2
+        assert str(ROOT / artifact.path) in outs
+
+
 def test_chain_order():
     chain = ["sample", "manifest", "features_wavlm", "pretrain_audio", "pretrain_video", "fusion", "va", "evaluate"]
     order = list(BLOCKS)

@@ -16,6 +16,8 @@ from test_evaluate import make as make_results
 from test_evaluate import run as evaluate
 from toy_project import run
 
+from stages.lib.training import live
+
 ROOT = Path(__file__).resolve().parents[1]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the path")
@@ -90,6 +92,20 @@ def test_plots_render_without_a_network(project, tmp_path, command):
     assert len(pictures) == len(declared) - len(views) if command == ["show"] else len(pictures) >= 2
     assert all((index.parent / source).is_file() or source.startswith("data:") for source in pictures)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', body)
+
+
+@needs_browser
+def test_curves_of_a_running_training(project, tmp_path):
+    """What README says to type while a stage runs; the file is known to neither git nor DVC."""
+    history = {"phase": ["head", "head"], "epoch": [1, 2], "train_loss": [2.0, 1.5], "val_loss": [2.5, 2.0]}
+    file = live.path("va", "fold_2")
+    live.write(project / file, pd.DataFrame(history | {"val_score": [0.1, 0.2]}))
+    show = ["dvc", "plots", "show", str(file), "-x", "epoch", "-y", "value", "--template", "training"]
+    run(project, *show, "-o", str(tmp_path / "out"))
+    index = tmp_path / "out/index.html"
+    assert len(re.findall(r'"series":\s*"validation score"', index.read_text(encoding="utf-8"))) == 2  # epochs
+    html, faults = opened(index, tmp_path / "profile")
+    assert faults == [] and html.count('class="marks"') == 1
 
 
 @needs_browser

@@ -71,7 +71,7 @@ def warm_start(model: nn.Module, state: Mapping[str, Tensor], source: str) -> di
         ValueError: a shared name differs in shape, or no name is shared.
     """
     own = model.state_dict()
-    for name in own.keys() & state.keys():
+    for name in sorted(own.keys() & state.keys()):
         if own[name].shape != state[name].shape:
             raise ValueError(
                 f"{source}: '{name}' has shape {list(state[name].shape)}, the model needs {list(own[name].shape)}; "
