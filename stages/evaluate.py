@@ -21,6 +21,7 @@ from stages.lib.scoring import metrics, report, reported, results
 from stages.lib.scoring.results import TARGETS, Affect, Emotion
 
 METRICS, PLOTS, FEATURES = Path("metrics"), Path("plots"), Path("data/features")
+ABLATIONS = Path("ablations")
 # All that a model depends on: changing any of it re-runs this stage anyway, for a stage before it re-runs.
 SHOWN = ("manifest", "views", "speech", "features", "audio", "augment", "pretrain_audio", "pretrain_video")
 SHOWN += ("xattn", "fusion", "va")
@@ -77,7 +78,13 @@ def main() -> None:
         pooled = [plot_emotion(folder, emotion, scores["emotion"], config), plot_affect(folder, affect, config)]
         attention_of_all.save(folder, pd.concat(pooled, ignore_index=True))
         rejects = {role: results.read_rejected(role) for role in ("emotion", "affect")}
-        overview.write(folder, scores, rejects, {"seed": config.seed} | config.shown)
+        overview.write(folder, scores, rejects, {"seed": config.seed} | config.shown, ablations())
+
+
+def ablations() -> dict[str, str]:
+    """The tables that were put aside for the report: name -> Markdown."""
+    files = sorted(file for file in ABLATIONS.glob("*.md") if file.name != "README.md")
+    return {file.stem: file.read_text(encoding="utf-8") for file in files}
 
 
 def plot_emotion(folder: Path, emotion: Emotion, scores: dict[str, Any], config: Config) -> pd.DataFrame:

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 from sklearn.calibration import calibration_curve
 from test_evaluate import FUSION, TEST, TRUTH, facts, make, run
 
 from stages import evaluate
 from stages.lib.data import labels
-from stages.lib.plots import pooled
+from stages.lib.plots import canvas, pooled
 from stages.lib.scoring import reported
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,6 +146,35 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+
+
+def test_pictures_keep_their_colours_in_a_palette(tmp_path):
+    """Rare colours too: a colour bar beside much of something else."""
+    rng = np.random.default_rng(0)
+    with canvas.picture(tmp_path / "palette.png", 6, 4) as figure:
+        bar, mel, photo = figure.subplots(3, 1, gridspec_kw={"height_ratios": [1, 12, 12]})
+        bar.imshow(np.linspace(0, 1, 400)[None], cmap="viridis", aspect="auto")
+        mel.imshow(rng.normal(size=(64, 200)), cmap="magma", aspect="auto")
+        photo.imshow(np.repeat(rng.uniform(0.5, 0.7, (1, 40, 1)) * [1, 0.8, 0.7], 9, 0), aspect="auto")
+        figure.savefig(tmp_path / "whole.png")
+    palette, whole = (Image.open(tmp_path / f"{name}.png") for name in ("palette", "whole"))
+    assert palette.mode == "P" and palette.size == whole.size
+    difference = np.abs(np.asarray(palette.convert("RGB"), int) - np.asarray(whole.convert("RGB"), int))
+    assert difference.max() <= 24 and difference.mean() < 3
+    assert (tmp_path / "palette.png").stat().st_size < 0.6 * (tmp_path / "whole.png").stat().st_size
+
+
+def test_ablation_tables_are_shown(plain, tmp_path):
+    root = tmp_path / "project"
+    shutil.copytree(plain, root)
+    table = "| model | UAR |\n| --- | --- |\n| fusion | 0.59 <b> |\n\nMean over seeds.\n- run 2 is missing: killed\n"
+    (root / "ablations").mkdir()
+    (root / "ablations/modes.md").write_text(table, encoding="utf-8")
+    (root / "ablations/README.md").write_text("| not | this |\n", encoding="utf-8")
+    text = (run(root) / "plots/report.html").read_text(encoding="utf-8")
+    shown = [text.index(part) for part in ("Ablations: modes", "<th>model</th>", "<td>0.59 &lt;b&gt;</td>", "Mean over")]
+    assert shown == sorted(shown) and "run 2 is missing: killed" in text and "---" not in text[shown[0] :][:600]
+    assert "<th>not</th>" not in text and "Ablations" not in (plain / "plots/report.html").read_text(encoding="utf-8")
 
 
 def test_page_is_self_contained(plain):

@@ -34,7 +34,11 @@ TRAINING = {"training.png": "Training curves; the marked epoch, best on validati
 
 
 def write(
-    folder: Path, scores: Mapping[str, Any], rejects: Mapping[str, pd.DataFrame], params: Mapping[str, Any]
+    folder: Path,
+    scores: Mapping[str, Any],
+    rejects: Mapping[str, pd.DataFrame],
+    params: Mapping[str, Any],
+    ablations: Mapping[str, str],
 ) -> None:
     """report.html into folder, with the pictures that are there.
 
@@ -42,6 +46,7 @@ def write(
         scores: emotion, affect and manifest: what the functions of report.py of these names return.
         rejects: role -> rejected.csv (path, reason).
         params: section -> what this run was made with.
+        ablations: name -> Markdown that stages.ablations wrote of other runs.
     """
     emotion, affect, manifest = (scores[name] for name in ("emotion", "affect", "manifest"))
     parts = []
@@ -68,6 +73,7 @@ def write(
         ),
         page.table(("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE"), _affect_rows(affect)),
         _pictures(folder, AFFECT),
+        *(f"{page.heading(f'Ablations: {name}')}\n{page.markdown(text)}" for name, text in ablations.items()),
         page.heading("Training"),
         _pictures(folder, TRAINING),
         page.heading("What was run"),
