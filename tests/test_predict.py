@@ -12,14 +12,17 @@ import soundfile
 import torch
 from recordings import film, join, voice, write_manifest
 from safetensors.numpy import load_file
-from toys import params_with
+from toys import ENCODERS, params_with, wake
 
 from stages import features, fusion, predict, va
 from stages.lib.data import clips, labels
 from stages.lib.data.labels import CorpusFacts
+from stages.lib.features import extraction, frames, mel, wavlm
+from stages.lib.models.fusion import build_fusion
 from stages.lib.prediction import models as trained
 from stages.lib.prediction import recording
 from stages.lib.prediction.predict import extract, predict_clips
+from stages.lib.training import checkpoint
 
 CLASSES = ["angry", "happy"]
 SPLITS = {"a1": "train", "a2": "train", "b1": "train", "b2": "val", "c1": "test", "c2": "test"}
@@ -314,6 +317,60 @@ def test_models_that_are_missing_or_do_not_fit(copy, change, message):
     change()
     with pytest.raises(ValueError, match=message):
         main(predict, "c1.mov")
+
+
+def save_fusion(folder: Path, mode: str, encoder: str | None, seed: int) -> None:
+    """An untrained model in which every weight matters, in place of a trained one."""
+    torch.manual_seed(seed)
+    audio, video = ENCODERS[encoder] if encoder else None, None if mode == "audio" else {}
+    built = {"mode": mode, "classes": len(CLASSES), "audio": audio, "video": video, "options": {}}
+    found = {"frames": frames.configure(Path("params.yaml"), "emotion")} if video is not None else {}
+    if encoder:
+        kind = wavlm if encoder == "wavlm" else mel
+        found[kind.__name__.rpartition(".")[2]] = kind.configure(Path("params.yaml"), "emotion")
+    settings = {name: extraction.settings(extractor) for name, extractor in found.items()}
+    folder.mkdir(parents=True)
+    model = wake(build_fusion(**built))
+    checkpoint.save(folder, model, {"classes": CLASSES, "architecture": built, "features": settings})
+
+
+@pytest.mark.parametrize(
+    ("mode", "encoder"),
+    [("audio", "cnn"), ("video", None), ("late", "resnet18"), ("gated", "wavlm"), ("concat", "cnn")],
+)
+def test_every_mode_takes_what_there_is(copy, told, mode, encoder):
+    for folder in ("fusion", "va"):
+        shutil.rmtree(f"data/models/{folder}")
+    save_fusion(Path("data/models/fusion"), mode, encoder, 0)
+    both, sound, picture = told("c1.mov", "corpus/c1.wav", "corpus/c1.mp4")[0]["recordings"]
+    assert (sound["emotion"] is None, picture["emotion"] is None) == (mode == "video", mode == "audio")
+    alone = {"audio": sound, "video": picture}
+    if mode in alone:  # what it does not take makes no difference, and what it needs is named
+        lost = {"audio": picture, "video": sound}[mode]
+        assert alone[mode]["emotion"] == pytest.approx(both["emotion"], abs=1e-6)
+        needed = {"audio": "sound", "video": "picture"}[mode]
+        assert f"no {needed} in 1 of 1 windows, so no emotion there" in " ".join(lost["notes"])
+    else:
+        angry = [of["emotion"]["angry"] for of in (both, sound, picture)]
+        assert len({round(share, 4) for share in angry}) == 3
+    assert (both["windows"][0]["audio_share"] is not None) == (mode == "gated")
+
+
+def test_models_of_folds_are_averaged(copy, told):
+    for folder in ("fusion", "va"):
+        shutil.rmtree(f"data/models/{folder}")
+    single = []
+    for seed in (1, 2):
+        save_fusion(Path("data/models/fusion"), "gated", "wavlm", seed)
+        single.append(told("c1.mov")[0]["recordings"][0]["emotion"]["angry"])
+        Path("data/models/fusion").rename(f"fold_{seed}")
+    Path("data/models/fusion").mkdir()
+    for seed in (1, 2):
+        Path(f"fold_{seed}").rename(f"data/models/fusion/fold_{seed}")
+    rewrite("data/manifest/emotion/corpus.json", lambda facts: facts.update(folds=[1, 2]))
+    answer, _ = told("c1.mov")
+    assert answer["models"]["emotion"]["models"] == 2 and abs(single[0] - single[1]) > 1e-3
+    assert answer["recordings"][0]["emotion"]["angry"] == pytest.approx(np.mean(single), abs=1e-5)
 
 
 def test_without_va_models_there_is_emotion(copy, told):

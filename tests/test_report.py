@@ -172,7 +172,9 @@ def test_ablation_tables_are_shown(plain, tmp_path):
     (root / "ablations/modes.md").write_text(table, encoding="utf-8")
     (root / "ablations/README.md").write_text("| not | this |\n", encoding="utf-8")
     text = (run(root) / "plots/report.html").read_text(encoding="utf-8")
-    shown = [text.index(part) for part in ("Ablations: modes", "<th>model</th>", "<td>0.59 &lt;b&gt;</td>", "Mean over")]
+    shown = [
+        text.index(part) for part in ("Ablations: modes", "<th>model</th>", "<td>0.59 &lt;b&gt;</td>", "Mean over")
+    ]
     assert shown == sorted(shown) and "run 2 is missing: killed" in text and "---" not in text[shown[0] :][:600]
     assert "<th>not</th>" not in text and "Ablations" not in (plain / "plots/report.html").read_text(encoding="utf-8")
 
