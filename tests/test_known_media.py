@@ -10,7 +10,7 @@ from stages.lib.compute import ComputeParams
 from stages.lib.data import known_media, probe
 from stages.lib.data.known_media import KnownMedia
 
-ONE = ComputeParams(device="cpu", threads=1, workers=1)
+ONE = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0)
 
 
 @pytest.fixture
