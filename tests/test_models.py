@@ -134,6 +134,19 @@ def test_attention_sums_to_1_over_real_steps_and_is_0_on_padding(mode):
     assert output.video_to_audio[0, 0].std() > 0  # some steps count more than others
 
 
+@pytest.mark.parametrize("heads", [1, 2, 4, 8])
+def test_every_number_of_heads_attends_with_the_same_parameters(heads):
+    model, batch = fusion("xattn_gated", heads=heads), collate([clip(0, 5, 3), clip(1, 3, 2)])
+    output = model(*batch.inputs)
+    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in fusion("xattn_gated").parameters())
+    for weights, queries in ((output.video_to_audio, batch.video_mask), (output.audio_to_video, batch.audio_mask)):
+        torch.testing.assert_close(weights.sum(-1)[queries], torch.ones(int(queries.sum())))
+    if heads > 1:
+        other = fusion("xattn_gated", heads=1)
+        other.load_state_dict(model.state_dict())
+        assert not torch.allclose(other(*batch.inputs).logits, output.logits)
+
+
 def test_late_is_the_mean_of_the_softmaxes():
     model, batch = fusion("late"), collate([clip(seed, 5, 2) for seed in range(4)])
     output = model(*batch.inputs)

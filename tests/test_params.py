@@ -189,6 +189,8 @@ MISTAKES = [
     ),
     (va, {"va.inputs": ["prosody", "speaker"]}, "the speaker modulates speech, so speech must be there too"),
     (va, {"va.inputs": ["speech", "speech"]}, "va.inputs is ['speech', 'speech']; name each once"),
+    (va, {"va.scales": [1, 4]}, "va.scales is [1, 4]; give odd numbers of steps"),
+    (va, {"va.masked_time": 1}, "va.masked_time is 1.0; give a share from 0 to less than 1"),
     (va, {"va.inputs": ["text"]}, "va.inputs[0] is 'text'; choose one of speech, prosody, speaker, fused"),
 ]
 

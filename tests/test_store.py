@@ -155,7 +155,8 @@ def test_finished_clips_are_kept_when_one_fails(counting):
     assert not Path("work").exists()
     reader = store.FeatureStore(Path("out"))
     assert [reader.length(clip, "rows") for clip in reader.ids] == [1, 2, 3, 2]
-    assert reader.facts == {"level": 1.0, "counts": {"odd": 2}}
+    assert reader.facts == {"level": 1.0, "settings": {"level": 1.0}, "counts": {"odd": 2}}
+    assert reader.settings == {"level": 1.0}
 
 
 def test_what_was_finished_under_other_conditions_is_not_used(counting):

@@ -11,7 +11,8 @@ from va_toys import STATE, UPDATERS, layout, together, turn_inputs, va_model
 
 from stages import va
 from stages.lib.models.state import DialogueState, Mamba, Transformer
-from stages.lib.models.va_parts import AttentionPooling, FiLM, LayerWeighting, StatisticsPooling
+from stages.lib.models.va_parts import AttentionPooling, StatisticsPooling
+from stages.lib.models.va_sequence import FiLM, LayerWeighting, MultiScale, SpecMask
 from stages.lib.training.streaming import Session
 
 LENGTHS = (5, 1, 3)  # turns of three dialogues; one has a single turn
@@ -36,6 +37,7 @@ PARTS = [
 PARTS += [{"film": film, "interaction": i} for film in ("none", "pooled") for i in ("concat", "cross_attention")]
 PARTS += [{"heads": heads, "interaction": i} for heads in ("shared", "separate") for i in ("concat", "cross_attention")]
 PARTS += [{"layers": 3}, {"prosody_dim": None}, {"speaker_dim": None}, {"speech_dim": None}, {"fused_dim": None}]
+PARTS += [{"scales": [1, 5]}, {"scales": [3], "interaction": "concat", "film": "pooled"}]
 PARTS += [{"state": None}, {"state": state(alpha="per_target"), "heads": "shared"}, {"state": state(feedback=False)}]
 PARTS += [{"state": state(alpha="per_target")}, {"prosody_dim": None, "fused_dim": None}]
 STATES = [{"state": state(updater=updater)} for updater in UPDATERS]
@@ -415,3 +417,34 @@ def test_bf16_is_near_fp32(updater):
     with torch.autocast("cpu", torch.bfloat16):
         rough = model(**inputs, turns=layout([4, 2])).prediction
     torch.testing.assert_close(rough, exact, rtol=0.05, atol=0.2)
+
+
+def test_scales_are_moving_means_over_the_real_steps():
+    x, mask = torch.randn(2, 6, 3), torch.arange(6) < torch.tensor([[6], [4]])
+    garbled = x.masked_fill(~mask.unsqueeze(-1), math.nan)
+    scaled = MultiScale([1, 5])(garbled, mask)
+    assert scaled.shape == (2, 6, 6)
+    for row, length in enumerate((6, 4)):
+        for step in range(length):
+            around = x[row, max(0, step - 2) : min(length, step + 3)]
+            torch.testing.assert_close(scaled[row, step], torch.cat([x[row, step], around.mean(0)]))
+    assert MultiScale([1])(x, mask) is x
+
+
+def test_spec_mask_hides_one_stretch_and_one_band_within_its_shares():
+    torch.manual_seed(0)
+    steps, features, turns = 40, 50, 400
+    lengths = torch.randint(10, steps + 1, (turns,))
+    mask, mask_of = torch.arange(steps) < lengths[:, None], SpecMask(0.5, 0.2)
+    hidden = mask_of(torch.ones(turns, steps, features), mask) == 0
+    times, bands = hidden.all(2), hidden.all(1)
+    assert torch.equal(hidden, times.unsqueeze(2) | bands.unsqueeze(1))
+    for rows, whole, share in ((times, lengths, 0.5), (bands, torch.full((turns,), features), 0.2)):
+        edges = rows.int().diff(dim=1).abs().sum(1) + rows[:, 0].int() + rows[:, -1].int()
+        assert set(edges.tolist()) <= {0, 2}  # one stretch or none
+        widths = rows.sum(1) / whole
+        assert (widths <= share + 1 / whole).all()
+        assert abs(widths.mean().item() - share / 2) < 0.02  # uniform from 0 to the share
+    assert not (times & ~mask).any()
+    x = torch.ones(2, 3, 4)
+    assert mask_of.eval()(x, mask[:2, :3]) is x and SpecMask(0.0, 0.0)(x, mask[:2, :3]) is x

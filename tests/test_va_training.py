@@ -29,7 +29,7 @@ WEIGHTS = {"valence": 0.5, "arousal": 0.5, "mse": 0.1}
 def seeded():
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng():
-        runtime.setup(0, ComputeParams(device="cpu", threads=1, workers=1))
+        runtime.setup(0, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0))
         yield
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(strict)

@@ -13,6 +13,9 @@ SIZES = {"speech_dim": 16, "prosody_dim": 8, "speaker_dim": 6, "fused_dim": 10}
 STATE = {"size": 8, "updater": "gru", "window": 4, "alpha": 0.8, "feedback": True}
 UPDATERS = ("linear", "gru", "transformer", "mamba")
 CHOICES = {
+    "scales": [1],
+    "masked_time": 0.0,
+    "masked_features": 0.0,
     "dim": 16,
     "attention_heads": 2,
     "dropout": 0.0,

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from stages.lib.models.blocks import Standardize
 from stages.lib.models.state import DialogueState, Memory
 from stages.lib.models.va_heads import TARGETS, HeadKind, Heads, layer
-from stages.lib.models.va_parts import INTERACTIONS, FiLM, LayerWeighting
+from stages.lib.models.va_parts import INTERACTIONS
+from stages.lib.models.va_sequence import FiLM, LayerWeighting, MultiScale, SpecMask
 from stages.lib.models.wavlm import TopLayers, config_for
 
 PROSODY = 64  # width of the prosody embedding
@@ -40,6 +41,8 @@ class VAModel(nn.Module):
         dim: width of every part but pooled speech. attention_heads, dropout: of attention, pooling and MLPs.
         layers: hidden layers in the learned weighting, the last one included; 0 = the last one alone.
         top: {"model", "layers"} of WavLM's last layers, run over the cached state that enters them, or None.
+        scales: odd numbers of speech steps; each adds the moving mean over so many, [1] = the steps as they are.
+        masked_time, masked_features: largest shares that SpecAugment hides in training.
         film: none | pooled (speech as one vector) | steps (every speech step).
         pooling: mean | attention | multihead | statistics: speech over time, where the interaction does not do it.
         interaction: concat | cross_attention | bidirectional.
@@ -59,6 +62,9 @@ class VAModel(nn.Module):
         dropout: float,
         layers: int,
         top: dict[str, Any] | None,
+        scales: list[int],
+        masked_time: float,
+        masked_features: float,
         film: str,
         pooling: str,
         interaction: str,
@@ -70,6 +76,8 @@ class VAModel(nn.Module):
         self.prosody = nn.Sequential(*layer(prosody_dim, PROSODY, dropout)) if prosody_dim else None
         self.top = TopLayers(config_for(top["model"]), top["layers"]) if top and speech_dim else None
         self.weighting = LayerWeighting(layers) if layers and speech_dim else None
+        self.spec_mask, self.scales = SpecMask(masked_time, masked_features), MultiScale(scales)
+        speech_dim = speech_dim and speech_dim * len(scales)
         self.interaction = self.film = self.project_prosody = self.project_fused = self.state = None
         self.film_steps = film == "steps"
         sizes: dict[str, int] = {}
@@ -144,6 +152,7 @@ class VAModel(nn.Module):
                 speech = self.top(speech, speech_mask)
             if self.weighting is not None:
                 speech = self.weighting(torch.cat([layers, speech.unsqueeze(2)], 2))
+            speech = self.scales(self.spec_mask(speech, speech_mask), speech_mask)
             if self.film is not None and self.film_steps:
                 speech, seen["film"] = self.film(speech, speaker)
             pooled, seen["attention"], seen["pooling"] = self.interaction(speech, speech_mask, embedded)

@@ -1,50 +1,13 @@
-"""Parts of the V/A model that see one turn at a time: layers, speaker, time, prosody.
+"""Parts of the V/A model that turn a turn's speech sequence into one vector: poolings, interactions with prosody.
 
-Shape letters: blocks.py; here B turns, T speech steps, L hidden layers, D speech features, P prosody embedding,
-S speaker dimensions, Z the width an interaction gives.
+Shape letters: blocks.py; here B turns, T speech steps, D speech features, P prosody embedding, Z the width an
+interaction gives.
 """
 
 import torch
 from torch import Tensor, nn
 
 from stages.lib.models.blocks import CrossAttention, masked_mean
-
-
-class LayerWeighting(nn.Module):
-    """Softmax-weighted sum of hidden layers, equal weights at first."""
-
-    def __init__(self, layers: int):
-        super().__init__()
-        self.scores = nn.Parameter(torch.zeros(layers))
-
-    @property
-    def weights(self) -> Tensor:
-        """[L], sum 1."""
-        return self.scores.softmax(0)
-
-    def forward(self, layers: Tensor) -> Tensor:
-        """layers [B, T, L, D] -> [B, T, D]."""
-        return torch.einsum("btld,l->btd", layers, self.weights)
-
-
-class FiLM(nn.Module):
-    """Feature-wise modulation by the speaker (Perez et al. 2018): gamma * x + beta, gamma = 1 + tanh(.)."""
-
-    def __init__(self, speaker_dim: int, dim: int, hidden: int = 256):
-        super().__init__()
-        last = nn.Linear(hidden, 2 * dim)
-        # Zero start: the modulation begins as the identity and speakers diverge only as the data ask for it.
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.network = nn.Sequential(nn.Linear(speaker_dim, hidden), nn.ReLU(), last)
-
-    def forward(self, x: Tensor, speaker: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, ..., D], speaker [B, S] -> [B, ..., D], every step at once; norms [B, 2] of gamma and beta."""
-        gamma, beta = self.network(speaker).chunk(2, -1)
-        gamma = 1 + gamma.tanh()
-        norms = torch.stack([gamma.norm(dim=-1), beta.norm(dim=-1)], -1)
-        shape = (len(x), *[1] * (x.dim() - 2), x.shape[-1])
-        return gamma.view(shape) * x + beta.view(shape), norms
 
 
 class MeanPooling(nn.Module):

@@ -39,6 +39,9 @@ class VAParams(loop.OptimParams):
     layers: Literal["last", "learned"]  # of WavLM: the last, or a learned weighting with features.wavlm.layers
     finetune_layers: int  # last WavLM layers that train along
     encoder_lr: float  # theirs
+    scales: list[int]  # odd numbers of speech steps: the moving means that a step is seen at
+    masked_time: float  # SpecAugment in training: largest share of a turn's steps that is hidden
+    masked_features: float  # and of the features
     film: Literal["none", "pooled", "steps"]  # modulation by the speaker: of speech as one vector, or of each step
     pooling: Literal["mean", "attention", "multihead", "statistics"]  # of speech over time
     interaction: Literal["concat", "cross_attention", "bidirectional"]  # of speech and prosody
@@ -64,6 +67,11 @@ class VAParams(loop.OptimParams):
             raise ValueError(f"epochs is {self.epochs}; give 1 or more")
         if min(self.valence, self.arousal, self.mse) < 0:
             raise ValueError("valence, arousal and mse are weights of the loss; give 0 or more")
+        if not self.scales or len(set(self.scales)) < len(self.scales) or any(n < 1 or n % 2 == 0 for n in self.scales):
+            raise ValueError(f"scales is {self.scales}; give odd numbers of steps, each once, [1] for the steps alone")
+        for name in ("masked_time", "masked_features"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give a share from 0 to less than 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}; give 0 to less than 1")
         if self.ccc_memory < 0:
@@ -93,10 +101,10 @@ def architecture(p: VAParams, attention_heads: int, wavlm: str, sizes: dict[str,
         ValueError: multi-head pooling does not divide the speech features.
     """
     state = p.state
-    if p.pooling == "multihead" and "speech" in p.inputs and sizes["speech"] % attention_heads:
+    if p.pooling == "multihead" and "speech" in p.inputs and sizes["speech"] * len(p.scales) % attention_heads:
         raise ValueError(
             f"xattn.heads is {attention_heads}; va.pooling multihead needs it to divide the "
-            f"{sizes['speech']} speech features"
+            f"{sizes['speech'] * len(p.scales)} speech features"
         )
     used = {f"{name}_dim": sizes[name] if name in p.inputs else None for name in affect.INPUTS}
     dialogue = {
@@ -112,6 +120,9 @@ def architecture(p: VAParams, attention_heads: int, wavlm: str, sizes: dict[str,
         "dropout": p.dropout,
         "layers": layers + 1 if p.layers == "learned" else 0,
         "top": {"model": wavlm, "layers": p.finetune_layers} if p.finetune_layers else None,
+        "scales": p.scales,
+        "masked_time": p.masked_time,
+        "masked_features": p.masked_features,
         "film": p.film,
         "pooling": p.pooling,
         "interaction": p.interaction,
