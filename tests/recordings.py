@@ -11,7 +11,7 @@ from stages.lib.data import clips
 
 SECTIONS = {
     "seed": 0,
-    "compute": {"device": "cpu", "threads": 1, "workers": 1},
+    "compute": {"device": "cpu", "threads": 1, "workers": 1, "loader_workers": 0},
     "corpora": {role: {"name": "ravdess", "root": "corpus"} for role in ("emotion", "affect")},
     "views": {"emotion": [20, 5], "affect": [], "seed": 0},
     "speech": {"model": "tiny", "unfreeze_layers": 2},

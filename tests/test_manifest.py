@@ -42,7 +42,7 @@ def project(tmp_path, corpora, monkeypatch) -> Path:
 def settings(**changes) -> dict:
     """params.yaml as a dict; changes by dotted key with __ for the dot."""
     made = {
-        "compute": {"device": "cpu", "threads": 1, "workers": 1},
+        "compute": {"device": "cpu", "threads": 1, "workers": 1, "loader_workers": 0},
         "corpora": {
             "emotion": {"name": "ravdess", "root": "data/ravdess"},
             "affect": {"name": "iemocap", "root": "data/iemocap"},

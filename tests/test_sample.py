@@ -20,7 +20,7 @@ from stages.lib.synthesis import dialogue, engine, ravdess
 
 REPO = Path(__file__).parents[1]
 PARAMS = """
-compute: {{device: cpu, threads: 1, workers: {workers}}}
+compute: {{device: cpu, threads: 1, workers: {workers}, loader_workers: 0}}
 sample:
   seed: 3
   ravdess: {{actors: [1, 2], repetitions: 1, trials: balanced, width: 192, height: 144, fps: 10.0}}
