@@ -2,10 +2,11 @@
 
     dvc exp run --queue -S 'fusion.mode=concat,gated,xattn' -S 'seed=range(1,4)'
     dvc queue start                                    # or, in this terminal: dvc exp run --run-all
-    python -m stages.ablations --baseline fusion.mode=concat --out ablations.md
+    python -m stages.ablations --baseline fusion.mode=concat --out ablations/fusion.md
 
 Each row is a setting of the params in which the runs differ; scores are means over seeds of the saved predictions on
 the test clips, with intervals and p values by bootstrap over speakers (emotion) or dialogues (valence, arousal).
+Tables in ablations/ are shown in plots/report.html from the next `dvc repro evaluate` on.
 """
 
 import argparse

@@ -5,6 +5,7 @@ The only stage that reads test rows. Nothing here changes a model.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,16 @@ import pandas as pd
 from stages.lib import cli, params
 from stages.lib.compute import seed_for
 from stages.lib.data import tables
+from stages.lib.features import precision
 from stages.lib.features.store import FeatureStore
 from stages.lib.outputs import whole_folder
-from stages.lib.plots import attention, calibration, curves, folds, matrix, overview, plane, shares
+from stages.lib.plots import attention, calibration, conditions, curves, folds, matrix, overview, plane, shares
 from stages.lib.plots import pooled as attention_of_all
 from stages.lib.scoring import metrics, report, reported, results
 from stages.lib.scoring.results import TARGETS, Affect, Emotion
 
 METRICS, PLOTS, FEATURES = Path("metrics"), Path("plots"), Path("data/features")
+ABLATIONS = Path("ablations")
 # All that a model depends on: changing any of it re-runs this stage anyway, for a stage before it re-runs.
 SHOWN = ("manifest", "views", "speech", "features", "audio", "augment", "pretrain_audio", "pretrain_video")
 SHOWN += ("xattn", "fusion", "va")
@@ -67,20 +70,31 @@ def main() -> None:
     scores = {
         "emotion": report.emotion(emotion, draws, seed),
         "affect": report.affect(affect, draws, seed),
+        "features": precision.report([FEATURES / "wavlm" / "emotion", FEATURES / "wavlm" / "affect"]),
         "manifest": report.manifest({role.facts.role: (role.facts, role.known) for role in (emotion, affect)}),
     }
     for name, values in scores.items():
         tables.write_text(METRICS / f"{name}.json", report.text(values))
     with whole_folder(PLOTS) as folder:
         curves.save(folder, results.histories(emotion.facts.folds, affect.facts.folds))
-        pooled = [plot_emotion(folder, emotion, config), plot_affect(folder, affect, config)]
+        pooled = [plot_emotion(folder, emotion, scores["emotion"], config), plot_affect(folder, affect, config)]
         attention_of_all.save(folder, pd.concat(pooled, ignore_index=True))
         rejects = {role: results.read_rejected(role) for role in ("emotion", "affect")}
-        overview.write(folder, scores, rejects, {"seed": config.seed} | config.shown)
+        overview.write(folder, scores, rejects, {"seed": config.seed} | config.shown, ablations())
 
 
-def plot_emotion(folder: Path, emotion: Emotion, config: Config) -> pd.DataFrame:
-    """Confusion matrix, calibration, gates, and attention in some clips; returns the pooled attention of all."""
+def ablations() -> dict[str, str]:
+    """The tables that were put aside for the report: name -> Markdown."""
+    files = sorted(file for file in ABLATIONS.glob("*.md") if file.name != "README.md")
+    return {file.stem: file.read_text(encoding="utf-8") for file in files}
+
+
+def plot_emotion(folder: Path, emotion: Emotion, scores: dict[str, Any], config: Config) -> pd.DataFrame:
+    """Confusion matrix, calibration, gates, noise, and attention in some clips; returns the pooled attention of all.
+
+    Args:
+        scores: metrics/emotion.json.
+    """
     test, classes, note = emotion.fusion, emotion.facts.classes, _synthetic(emotion)
     truth, prediction = report.indices(test, classes)
     matrix.save(folder, test, classes, f"{len(test)} test clips, UAR {metrics.uar(truth, prediction):.3f}{note}")
@@ -89,6 +103,8 @@ def plot_emotion(folder: Path, emotion: Emotion, config: Config) -> pd.DataFrame
     error = reported.calibration_error(truth, probabilities)
     title = f"{len(test)} test clips, expected calibration error {error:.3f}{note}"
     calibration.save(folder, reported.reliability(truth, probabilities), title)
+
+    conditions.save(folder, scores["test"], scores["condition"], f"Test clips in noise and without a modality{note}")
 
     exports = _exports("fusion", emotion.facts.folds)
     rows = test.set_index("id")

@@ -19,7 +19,7 @@ from stages.lib.data.video import FrameAugmentParams, FrameSource
 from stages.lib.features.store import FeatureStore
 from stages.lib.models.fusion import build_fusion
 from stages.lib.models.wavlm import SpeechParams
-from stages.lib.training import checkpoint, emotion, exports, freeze
+from stages.lib.training import checkpoint, emotion, exports, freeze, live
 from stages.lib.training.folds import Fold
 from stages.lib.training.frozen import frozen_video
 from stages.lib.training.fusion import FusionParams, XattnParams, architecture, phases, warm_start
@@ -85,13 +85,18 @@ def train(config: Config, fold: Fold | None, folder: Path) -> None:
         return model(*batch.inputs).logits
 
     plan = phases(model, p)
+    curves = live.path(OUT.name, fold.name if fold else "")
     history = emotion.train(
-        model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, p.mode, config.compute
+        model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, config.compute, curves
     )
-    checkpoint.save(folder, model, {"classes": data.classes, "architecture": built, "warm_start": taken})
+    features = {"mel" if clean.mel else "wavlm": clean.store.settings} if model.audio is not None else {}
+    features |= {"frames": store.settings} if model.video is not None else {}
+    facts = {"classes": data.classes, "architecture": built, "features": features, "warm_start": taken}
+    checkpoint.save(folder, model, facts)
     tables.write_results(folder / "history.csv", history)
     hop = clean.store.facts["hop_seconds"]
-    exports.export(folder, model, data.classes, held_out, hop, store, p.batch_size, device)
+    harder = exports.conditions(model, data, clean, video)
+    exports.export(folder, model, data.classes, held_out, harder, hop, store, p.batch_size, device)
 
 
 def summary(config: Config, classes: int = 8) -> dict:

@@ -21,13 +21,12 @@ from stages.lib.compute import ComputeParams
 from stages.lib.data import labels, tables
 from stages.lib.data.turns import TARGETS, TurnDataset, turn_dataset
 from stages.lib.features.store import FeatureStore
-from stages.lib.models.fusion import build_fusion
 from stages.lib.models.va import VAModel
 from stages.lib.models.wavlm import SpeechParams
 from stages.lib.scoring.metrics import ccc
 from stages.lib.training import affect, checkpoint, freeze
 from stages.lib.training.losses import va_loss
-from stages.lib.training.turns import TurnInputs, embed_turns, speech_layers
+from stages.lib.training.turns import embed_turns, trained_inputs
 
 MODELS = Path("data/models/va")
 FUSION = Path("data/models/fusion")
@@ -170,17 +169,9 @@ def of_fold(fold: int, how: Adaptation, config: Config, device: torch.device) ->
     model.to(device).eval()
     table = labels.read("affect")
     session = table[table.split == str(fold)]
-    fused, weights = checkpoint.load(FUSION)
-    fusion = build_fusion(**fused["architecture"])
-    fusion.load_state_dict(weights)
-    audio, open_layers = fused["architecture"]["audio"], built["top"]["layers"] if built["top"] else 0
-    inputs = TurnInputs(
-        fusion=fusion,
-        audio=audio,
-        names=trained["inputs"],
-        top=speech_layers(fusion, audio, config.speech, open_layers),
-        open_layers=open_layers,
-        layers=built["layers"] > 0,
+    open_layers = built["top"]["layers"] if built["top"] else 0
+    inputs = trained_inputs(
+        FUSION, config.speech, names=trained["inputs"], open_layers=open_layers, layers=built["layers"] > 0
     )
     with tempfile.TemporaryDirectory() as folder:
         embed_turns(inputs, sorted(session.id), Path(folder) / "features", device)

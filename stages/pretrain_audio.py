@@ -17,7 +17,7 @@ from stages.lib.data.audio import AudioAugmentParams
 from stages.lib.data.dataset import Batch
 from stages.lib.models.audio import MelEncoder
 from stages.lib.models.wavlm import SpeechParams
-from stages.lib.training import checkpoint, emotion, freeze, loop
+from stages.lib.training import checkpoint, emotion, freeze, live, loop
 from stages.lib.training.folds import Fold
 from stages.lib.training.speech import (
     AudioParams,
@@ -123,8 +123,9 @@ def train(config: Config, fold: Fold | None, folder: Path) -> None:
         return model(batch.audio, batch.audio_mask)
 
     plan = phases(model, p)
+    curves = live.path(OUT.name, fold.name if fold else "")
     history = emotion.train(
-        model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, "audio", config.compute
+        model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, config.compute, curves
     )
     checkpoint.save(folder, model, {"classes": data.classes, "audio": built})
     tables.write_results(folder / "history.csv", history)

@@ -13,7 +13,7 @@ from stages.lib.data.dataset import Batch
 from stages.lib.data.video import FrameAugmentParams, FrameSource
 from stages.lib.features.store import FeatureStore
 from stages.lib.models.video import VideoResNet18, load_imagenet
-from stages.lib.training import checkpoint, emotion, freeze, loop
+from stages.lib.training import checkpoint, emotion, freeze, live, loop
 from stages.lib.training.folds import Fold
 
 OUT = Path("data/models/pretrain_video")
@@ -81,8 +81,9 @@ def train(config: Config, fold: Fold | None, folder: Path) -> None:
         return [{"params": list(model.parameters()), "lr": p.lr}]
 
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=train_all)]
+    curves = live.path(OUT.name, fold.name if fold else "")
     history = emotion.train(
-        model, logits, training, held_out["val"], phases, p, p.label_smoothing, seed, device, "video", config.compute
+        model, logits, training, held_out["val"], phases, p, p.label_smoothing, seed, device, config.compute, curves
     )
     checkpoint.save(folder, model, {"classes": data.classes, "video": {}})
     tables.write_results(folder / "history.csv", history)

@@ -18,16 +18,15 @@ from stages.lib.compute import ComputeParams, seed_for
 from stages.lib.data import labels, tables
 from stages.lib.data.turns import TARGETS, TurnBatch, turn_dataset
 from stages.lib.features.store import FeatureStore
-from stages.lib.models.fusion import build_fusion
 from stages.lib.models.va import VAModel
 from stages.lib.models.wavlm import SpeechParams, config_for
 from stages.lib.outputs import whole_folder
 from stages.lib.scoring.metrics import ccc
 from stages.lib.source_code import source_digest
-from stages.lib.training import affect, checkpoint, folds, freeze, loop, va_exports
+from stages.lib.training import affect, checkpoint, folds, freeze, live, loop, va_exports
 from stages.lib.training.folds import Fold
 from stages.lib.training.losses import VALoss, va_loss
-from stages.lib.training.turns import TurnInputs, embed_turns, speech_layers
+from stages.lib.training.turns import embed_turns, trained_inputs
 from stages.lib.training.va_params import VAParams, architecture
 
 OUT = Path("data/models/va")
@@ -110,8 +109,11 @@ def train(config: Config, turns: Path, fold: Fold, folder: Path) -> None:
         return {"loss": va_loss(prediction, truth, **weights).item(), "score": sum(scores) / len(scores)}
 
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: groups(model, p))]
-    history = loop.fit(model, phases, epochs, loss, validate, p, device, f"fold {fold.test}")
-    facts = {"inputs": p.inputs, "test_fold": fold.test, "validation_fold": fold.val, "warm_start": taken}
+    history = loop.fit(
+        model, phases, epochs, loss, validate, p, device, f"fold {fold.test}", live.path(OUT.name, fold.name)
+    )
+    facts = {"inputs": p.inputs, "features": store.facts["features"], "warm_start": taken}
+    facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     checkpoint.save(folder, model, {"architecture": arguments, **facts})
     tables.write_results(folder / "history.csv", history)
     va_exports.export(folder, model, {name: sets[name] for name in ("val", "test")}, p.batching, device)
@@ -146,23 +148,14 @@ def main() -> None:
 def prepare_turns(config: Config, ids: list[str], device: torch.device) -> Path:
     """What all folds share, computed once: every turn's inputs, and the WavLM layers that they train further."""
     p = config.va
-    trained, state = checkpoint.load(folds.first(FUSION))
-    fusion = build_fusion(**trained["architecture"])
-    fusion.load_state_dict(state)
-    audio = trained["architecture"]["audio"]
-    top = speech_layers(fusion, audio, config.speech, p.finetune_layers)
-    inputs = TurnInputs(
-        fusion=fusion,
-        audio=audio,
-        names=p.inputs,
-        top=top,
-        open_layers=p.finetune_layers,
-        layers=p.layers == "learned",
+    inputs = trained_inputs(
+        FUSION, config.speech, names=p.inputs, open_layers=p.finetune_layers, layers=p.layers == "learned"
     )
     with whole_folder(WORK / "turns") as folder:
         embed_turns(inputs, ids, folder / "features", device)
         if p.finetune_layers:
-            weights = {name: value.detach().cpu().contiguous() for name, value in sorted(top.state_dict().items())}
+            state = sorted(inputs.top.state_dict().items())
+            weights = {name: value.detach().cpu().contiguous() for name, value in state}
             save_file(weights, folder / "top.safetensors")
     return WORK / "turns"
 

@@ -87,3 +87,32 @@ def write_manifest(waveforms: dict[str, np.ndarray | None], films: dict[str, Pat
         )
     for role in ("emotion", "affect"):
         clips.write(role, rows)
+
+
+def film(file: Path, seed: int, frames: int = 15, fps: int = 15) -> Path:
+    """Smooth pictures of 64x48 that change over time; without sound."""
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), fps, (64, 48))
+    assert writer.isOpened()
+    start, change = rng.integers(40, 200, (2, 3, 4, 3))
+    for i in range(frames):
+        picture = (start + (change - start) * i / frames).astype(np.uint8)
+        writer.write(cv2.resize(picture, (64, 48), interpolation=cv2.INTER_LINEAR))
+    writer.release()
+    return file
+
+
+def join(picture: Path, sound: Path, file: Path) -> Path:
+    """A film and a recording in one file (.mov), both as they are, not coded anew."""
+    import av
+
+    with av.open(str(file), "w") as made, av.open(str(picture)) as seen, av.open(str(sound)) as heard:
+        parts = [(part, made.add_stream_from_template(part.streams[0])) for part in (seen, heard)]
+        for part, stream in parts:
+            for packet in part.demux(part.streams[0]):
+                if packet.dts is not None:  # the last one is empty
+                    packet.stream = stream
+                    made.mux(packet)
+    return file

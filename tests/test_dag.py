@@ -8,7 +8,7 @@ import yaml
 from dag import ROOT, StageCode, code_deps, params_read, stage_blocks
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-OUTSIDE = {"ablations", "compare", "personalise", "preset"}  # commands that no stage runs
+OUTSIDE = {"ablations", "compare", "personalise", "predict", "preset"}  # commands that no stage runs
 BLOCKS = {block.name: block for block in stage_blocks()}
 
 
@@ -115,6 +115,18 @@ def test_every_param_has_a_reader():
         return isinstance(value, dict) and all(covered(f"{path}.{name}", item) for name, item in value.items())
 
     assert [name for name, value in PARAMS.items() if not covered(name, value)] == []
+
+
+def test_final_models_are_artifacts_that_dvc_knows():
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        found = repo.artifacts.read()["dvc.yaml"]
+        outs = {out.fs_path for out in repo.index.outs}
+    assert sorted(found) == ["fusion", "va"]
+    for artifact in found.values():
+        assert artifact.type == "model" and artifact.desc and len(artifact.labels) > 2
+        assert str(ROOT / artifact.path) in outs
 
 
 def test_chain_order():

@@ -70,6 +70,13 @@ def make_emotion(models: Path, manifest: Path) -> None:
         write_history(models / stage)
     gates = pd.DataFrame({"id": ["b1", *TEST], "split": ["val"] + ["test"] * 6, "gate": [0.5, *[0.2, 0.3] * 3]})
     write(models / "fusion" / "gates.csv", gates)
+    # Without picture always angry, at 5 dB as without noise.
+    answers = {"audio_only": ["angry"] * 6, "snr_5": FUSION}
+    conditions = [(clip, name, said[i]) for i, clip in enumerate(TEST) for name, said in answers.items()]
+    table = pd.DataFrame(conditions, columns=["id", "condition", "predicted"])
+    for name in CLASSES:
+        table[f"p_{name}"] = np.where(table.predicted == name, 0.8, 0.1)
+    write(models / "fusion" / "conditions.csv", table)
     maps = {
         "video_to_audio": VIDEO_TO_AUDIO,
         "audio_to_video": AUDIO_TO_VIDEO,
@@ -201,6 +208,11 @@ def test_emotion_scores_by_hand(done):
     assert (test["accuracy_low"], test["accuracy_high"]) == (pytest.approx(2 / 3, abs=1e-6), 1)
     assert scores["audio"] == pytest.approx({"accuracy": 1 / 3, "uar": 1 / 3, "macro_f1": 1 / 6}, abs=1e-6)
     assert scores["video"] == {"accuracy": 1, "uar": 1, "macro_f1": 1}
+    assert list(scores["condition"]) == ["audio_only", "snr_5"]
+    assert scores["condition"]["audio_only"]["uar"] == pytest.approx(1 / 3, abs=1e-6)
+    assert scores["condition"]["audio_only"]["accuracy_low"] == pytest.approx(1 / 3, abs=1e-6)  # of both speakers
+    shared = ("accuracy", "accuracy_low", "accuracy_high", "uar", "uar_low", "uar_high")
+    assert scores["condition"]["snr_5"] == {name: test[name] for name in shared}
     assert scores["recall"] == {"angry": 1, "happy": 0.5, "sad": 1}
     assert scores["majority"] == scores["chance"] == pytest.approx(1 / 3, abs=1e-6)  # always happy
     facts = {name: scores[name] for name in ("clips", "speakers", "synthetic", "speaker_overlap", "seed")}
@@ -245,7 +257,7 @@ def test_tables_hold_what_the_models_left(done):
 def test_same_bytes_in_another_folder(done, copy):
     run(copy)
     files = sorted(file.relative_to(done) for name in ("metrics", "plots") for file in (done / name).iterdir())
-    assert len(files) == 3 + 12 + 11 + 1
+    assert len(files) == 3 + 13 + 12 + 1
     assert [file for file in files if (done / file).read_bytes() != (copy / file).read_bytes()] == []
 
 
@@ -267,6 +279,15 @@ def test_modes_without_gate_and_attention(done, copy):
     assert (copy / "metrics/emotion.json").read_bytes() == (done / "metrics/emotion.json").read_bytes()
 
 
+def test_a_model_that_does_not_hear_has_no_conditions(copy):
+    file = copy / "data/models/fusion/conditions.csv"
+    write(file, pd.read_csv(file).head(0))
+    run(copy)
+    assert json.loads((copy / "metrics/emotion.json").read_text())["condition"] == {}
+    table = pd.read_csv(copy / "plots/conditions.csv")
+    assert table["condition"].tolist() == ["as it is"] * 2 and table["value"].tolist() == pytest.approx([5 / 6] * 2)
+
+
 @pytest.mark.parametrize(
     "file, change, message",
     [
@@ -279,6 +300,8 @@ def test_modes_without_gate_and_attention(done, copy):
         ("fusion/predictions.csv", lambda t: t.drop(columns="p_sad"), "columns are .* expected .*p_sad"),
         ("va/fold_2/predictions.csv", lambda t: t.assign(valence=t.valence + 1), "valence of d20_0 is 3.0, labels"),
         ("va/fold_2/predictions.csv", lambda t: t.iloc[1:], r"fold_2/predictions.csv.*1 missing.*d20_0.*dvc repro"),
+        ("fusion/conditions.csv", lambda t: t[t.id != "c3"], r"fusion/conditions.csv.*1 missing, 0 unknown \(c3"),
+        ("fusion/conditions.csv", None, "fusion/conditions.csv: no such file"),
         ("va/fold_1/history.csv", None, "fold_1/history.csv: no such file"),
         ("fusion/attention.safetensors", None, "fusion/attention.safetensors: cannot be read"),
     ],

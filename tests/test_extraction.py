@@ -82,7 +82,8 @@ def test_finished_clips_are_kept_when_one_fails(counting):
     assert not list(Path("work").rglob("*.npz"))
     reader = store.FeatureStore(Path("out"))
     assert [reader.length(clip, "rows") for clip in reader.ids] == [1, 2, 3, 2]
-    assert reader.facts == {"level": 1.0, "counts": {"odd": 2}, "rounding": {}}
+    assert reader.facts == {"level": 1.0, "settings": {"level": 1.0}, "counts": {"odd": 2}, "rounding": {}}
+    assert reader.settings == {"level": 1.0}
 
 
 def test_added_clips_are_the_only_ones_extracted_and_the_bytes_are_those_of_a_fresh_run(counting, capsys):

@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -99,6 +100,33 @@ def test_early_stopping_restores_the_best_weights():
     weight, history, seen, _ = scripted([(0.1, 1), (0.5, 1), (0.4, 1), (0.5, 1), (0.3, 1), (0.9, 1)], patience=3)
     assert weight == 2 and seen == [1, 2, 3, 4, 5]  # three epochs that were no better; the sixth is never reached
     assert list(history.epoch) == seen and list(history.val_score) == [0.1, 0.5, 0.4, 0.5, 0.3]
+
+
+def test_the_history_so_far_can_be_watched(tmp_path):
+    """After every epoch, by whoever reads the file meanwhile; nothing else changes."""
+    file, seen = tmp_path / "live" / "fusion_fold_2.csv", []
+
+    def train(curves):
+        torch.manual_seed(0)
+        model = nn.Linear(1, 1)
+
+        def validate():
+            seen.append(pd.read_csv(file)["epoch"].max() if file.exists() else 0)
+            return {"score": model.weight.item(), "loss": 1.0}
+
+        plan = [Phase(name="p", epochs=3, prepare=everything(model))]
+        batches, loss = (lambda _: [torch.ones(1, 1)]), (lambda x: model(x).square().sum())
+        return fit(model, plan, batches, loss, validate, optim(), CPU, "test", curves)
+
+    history = train(file)
+    assert seen == [0, 1, 2]
+    pd.testing.assert_frame_equal(train(None), history)
+    curves = pd.read_csv(file)
+    assert set(curves["stage"]) == {"fusion"} and set(curves["fold"]) == {2}
+    told = curves[curves["series"] == "validation loss"]
+    assert list(told["epoch"]) == [1, 2, 3] and list(told["value"]) == [1.0, 1.0, 1.0]
+    assert list(curves[curves["series"] == "training loss"]["value"]) == pytest.approx(history["train_loss"], abs=1e-6)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_equal_scores_are_told_apart_by_the_loss_and_nan_is_never_best():

@@ -16,6 +16,8 @@ from test_evaluate import make as make_results
 from test_evaluate import run as evaluate
 from toy_project import run
 
+from stages.lib.training import live
+
 ROOT = Path(__file__).resolve().parents[1]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the path")
@@ -84,7 +86,7 @@ def test_plots_render_without_a_network(project, tmp_path, command):
     views = [next(iter(plot)) for plot in declared if not isinstance(plot, str)]
     body = re.sub(r"<script.*?</script>", "", html, flags=re.S)
     drawn = re.findall(r'<canvas width="(\d+)" height="(\d+)" class="marks"', body)
-    assert len(drawn) == len(views) == 12
+    assert len(drawn) == len(views) == 13
     assert all(int(width) > 100 and int(height) > 100 for width, height in drawn)
     pictures = re.findall(r'<img[^>]*src="([^"]+)"', body)
     assert len(pictures) == len(declared) - len(views) if command == ["show"] else len(pictures) >= 2
@@ -93,10 +95,24 @@ def test_plots_render_without_a_network(project, tmp_path, command):
 
 
 @needs_browser
+def test_curves_of_a_running_training(project, tmp_path):
+    """What README says to type while a stage runs; the file is known to neither git nor DVC."""
+    history = {"phase": ["head", "head"], "epoch": [1, 2], "train_loss": [2.0, 1.5], "val_loss": [2.5, 2.0]}
+    file = live.path("va", "fold_2")
+    live.write(project / file, pd.DataFrame(history | {"val_score": [0.1, 0.2]}))
+    show = ["dvc", "plots", "show", str(file), "-x", "epoch", "-y", "value", "--template", "training"]
+    run(project, *show, "-o", str(tmp_path / "out"))
+    index = tmp_path / "out/index.html"
+    assert len(re.findall(r'"series":\s*"validation score"', index.read_text(encoding="utf-8"))) == 2  # epochs
+    html, faults = opened(index, tmp_path / "profile")
+    assert faults == [] and html.count('class="marks"') == 1
+
+
+@needs_browser
 def test_report_opens_without_a_network(project, tmp_path):
     html, faults = opened(project / "plots/report.html", tmp_path / "profile")
     assert faults == []
-    assert html.count("<img") == 11
+    assert html.count("<img") == 12
 
 
 @needs_browser

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 from sklearn.calibration import calibration_curve
 from test_evaluate import FUSION, TEST, TRUTH, facts, make, run
 
 from stages import evaluate
 from stages.lib.data import labels
-from stages.lib.plots import pooled
+from stages.lib.plots import canvas, pooled
 from stages.lib.scoring import reported
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +35,7 @@ def into_folds(root: Path) -> None:
             (home / f"fold_{fold}").mkdir()
             for file in [file for file in home.iterdir() if file.is_file()]:
                 target = home / f"fold_{fold}" / file.name
-                table = pd.read_csv(file) if file.name in ("predictions.csv", "gates.csv") else None
+                table = pd.read_csv(file) if file.name in ("predictions.csv", "gates.csv", "conditions.csv") else None
                 if table is None:
                     shutil.copy(file, target)
                 else:
@@ -64,6 +65,7 @@ def test_folds_of_the_emotion_corpus(plain, folded):
     assert scores["sd"]["accuracy"] == pytest.approx(np.std(by_fold, ddof=1), abs=1e-6)
     assert scores["fold_1"]["clips"] == 3
     assert scores["test"] == without["test"]  # pooled, the same six clips
+    assert scores["condition"] == without["condition"]
     # Fold 1 (angry, sad, happy) learns from happy, angry, sad: all once, so the first class. The same for fold 2.
     assert scores["majority"] == pytest.approx(1 / 3, abs=1e-6)
     assert "mean" not in without and "fold_1" not in without
@@ -72,7 +74,7 @@ def test_folds_of_the_emotion_corpus(plain, folded):
 def test_plots_of_the_emotion_folds(plain, folded):
     curves = pd.read_csv(folded / "plots/training.csv")
     assert set(curves[curves["stage"] == "fusion"]["fold"]) == {1, 2}
-    for name in ("gates", "confusion", "attention_video_to_audio", "profiles", "calibration"):
+    for name in ("gates", "confusion", "conditions", "attention_video_to_audio", "profiles", "calibration"):
         assert sorted((folded / f"plots/{name}.csv").read_text().splitlines()) == sorted(
             (plain / f"plots/{name}.csv").read_text().splitlines()
         )
@@ -146,12 +148,43 @@ class Page(HTMLParser):
         self.text += data
 
 
+def test_pictures_keep_their_colours_in_a_palette(tmp_path):
+    """Rare colours too: a colour bar beside much of something else."""
+    rng = np.random.default_rng(0)
+    with canvas.picture(tmp_path / "palette.png", 6, 4) as figure:
+        bar, mel, photo = figure.subplots(3, 1, gridspec_kw={"height_ratios": [1, 12, 12]})
+        bar.imshow(np.linspace(0, 1, 400)[None], cmap="viridis", aspect="auto")
+        mel.imshow(rng.normal(size=(64, 200)), cmap="magma", aspect="auto")
+        photo.imshow(np.repeat(rng.uniform(0.5, 0.7, (1, 40, 1)) * [1, 0.8, 0.7], 9, 0), aspect="auto")
+        figure.savefig(tmp_path / "whole.png")
+    palette, whole = (Image.open(tmp_path / f"{name}.png") for name in ("palette", "whole"))
+    assert palette.mode == "P" and palette.size == whole.size
+    difference = np.abs(np.asarray(palette.convert("RGB"), int) - np.asarray(whole.convert("RGB"), int))
+    assert difference.max() <= 24 and difference.mean() < 3
+    assert (tmp_path / "palette.png").stat().st_size < 0.6 * (tmp_path / "whole.png").stat().st_size
+
+
+def test_ablation_tables_are_shown(plain, tmp_path):
+    root = tmp_path / "project"
+    shutil.copytree(plain, root)
+    table = "| model | UAR |\n| --- | --- |\n| fusion | 0.59 <b> |\n\nMean over seeds.\n- run 2 is missing: killed\n"
+    (root / "ablations").mkdir()
+    (root / "ablations/modes.md").write_text(table, encoding="utf-8")
+    (root / "ablations/README.md").write_text("| not | this |\n", encoding="utf-8")
+    text = (run(root) / "plots/report.html").read_text(encoding="utf-8")
+    shown = [
+        text.index(part) for part in ("Ablations: modes", "<th>model</th>", "<td>0.59 &lt;b&gt;</td>", "Mean over")
+    ]
+    assert shown == sorted(shown) and "run 2 is missing: killed" in text and "---" not in text[shown[0] :][:600]
+    assert "<th>not</th>" not in text and "Ablations" not in (plain / "plots/report.html").read_text(encoding="utf-8")
+
+
 def test_page_is_self_contained(plain):
     page, text = Page(plain / "plots/report.html"), (plain / "plots/report.html").read_text(encoding="utf-8")
     loaded = [
         a.get(name, "") for _, a in page.tags for name in ("src", "href", "data", "srcset", "poster") if name in a
     ]
-    assert len(loaded) == len(list((plain / "plots").glob("*.png"))) == 11
+    assert len(loaded) == len(list((plain / "plots").glob("*.png"))) == 12
     assert all(source.startswith("data:image/png;base64,") for source in loaded)
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object", "embed"})
     assert not re.search(r"https?://|@import|url\(", text)

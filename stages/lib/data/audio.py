@@ -3,6 +3,7 @@
 Augmentation is seeded by clip and epoch, so it is the same whatever the number of loader workers.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ import torchaudio.functional as AF
 from torch import Tensor
 
 from stages.lib.compute import generator, seed_for
-from stages.lib.features.store import FeatureStore
+from stages.lib.features.store import CLEAN, FeatureStore
 
 Encoder = Literal["wavlm", "cnn", "plain18", "resnet18"]
 
@@ -64,10 +65,10 @@ class AudioSource:
         augment: AudioAugmentParams | None = None,
         seed: int = 0,
     ):
-        self.store, self.seed, self.augment = store, seed, augment
+        self.store, self.seed, self.augment, self.view = store, seed, augment, CLEAN
         self.mel = encoder != "wavlm"
         self.array = "mel" if self.mel else "boundary" if boundary else "last"
-        views: Mapping[str, float] = (augment.views if augment else {}) or {"clean": 1.0}
+        views: Mapping[str, float] = (augment.views if augment else {}) or {CLEAN: 1.0}
         unknown = sorted(set(views) - set(store.views))
         if unknown:
             raise ValueError(
@@ -76,9 +77,15 @@ class AudioSource:
             )
         self.views = views
 
+    def at(self, view: str) -> "AudioSource":
+        """The same source, of which evaluation hears another view of the cache."""
+        other = copy.copy(self)
+        other.view = view
+        return other
+
     def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
         """-> features [T, D], real steps (0 with one step of zeros where the clip has no sound)."""
-        view = "clean" if epoch is None else draw_view(self.views, clip, epoch, self.seed)
+        view = self.view if epoch is None else draw_view(self.views, clip, epoch, self.seed)
         features = torch.from_numpy(self.store.get(clip, self.array, view).astype(np.float32))
         if not len(features):
             return features.new_zeros(1, features.shape[1]), 0

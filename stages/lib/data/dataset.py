@@ -40,6 +40,16 @@ class Batch:
         return self.audio, self.audio_mask, self.video, self.video_mask
 
 
+def absent(source: Source) -> Source:
+    """The same clips as if they lacked this modality."""
+
+    def nothing(clip: str, epoch: int | None) -> tuple[Tensor, int]:
+        features, _ = source(clip, epoch)
+        return torch.zeros_like(features[:1]), 0
+
+    return nothing
+
+
 class ClipDataset(Dataset):
     """Clips with their features and targets.
 

@@ -103,6 +103,8 @@ def _probe_video(path: Path, unread: Media) -> Media:
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 return replace(unread, fault="cannot be read as video: unknown codec")
+            if stream.disposition & av.stream.Disposition.attached_pic:
+                return replace(unread, fault="no picture in it but a cover")
             if stream.duration:
                 seconds = float(stream.duration * stream.time_base)
             else:

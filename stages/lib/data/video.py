@@ -37,9 +37,11 @@ class FrameSource:
 
     def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
         """-> frames [N, 3, H, W], real frames (0 with one black frame where the clip has no picture)."""
+        if not self.store.length(clip, "frames"):
+            # Where no clip has a picture the cache does not know their size, which then matters to no one.
+            size = self.store.dim("frames")[:2] if "frames" in self.store.arrays else (32, 32)
+            return torch.zeros(1, 3, *size), 0
         frames = self.store.get(clip, "frames")
-        if not len(frames):
-            return torch.zeros(1, 3, *frames.shape[1:3]), 0
         pixels = torch.from_numpy(frames.astype(np.float32)).permute(0, 3, 1, 2).contiguous() / 255.0
         if epoch is not None and self.augment is not None:
             pixels = augment_frames(pixels, self.augment, clip, epoch, self.seed)

@@ -11,9 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+import numpy as np
 
 from stages.lib.compute import ComputeParams, parallel, progress
 from stages.lib.data.clips import ClipMedia
@@ -86,7 +89,10 @@ def run(
 
         counts: dict[str, Counts] = {}
         total: Counter[str] = Counter()
-        facts = extractor.facts() | {"counts": {}}  # filled while the clips are written
+        facts = extractor.facts() | {
+            "settings": settings(extractor),
+            "counts": {},
+        }  # filled while the clips are written
 
         def rows() -> Iterator[tuple[str, store.Views | None]]:
             for clip in clips:
@@ -134,6 +140,32 @@ def _groups(clips: Sequence[ClipMedia], extractor: Extractor | GroupExtractor) -
     return [list(clips[start : start + size]) for start in range(0, len(clips), size)]
 
 
+def settings(extractor: Extractor) -> dict[str, Any]:
+    """What the extractor's numbers depend on, as plain values from which it can be built again."""
+    where = {field.name for field in fields(extractor) if not field.repr}
+    return {name: value for name, value in asdict(extractor).items() if name not in where}
+
+
+def checked(
+    extractor: Extractor | GroupExtractor, clips: Sequence[ClipMedia], root: Path
+) -> list[tuple[store.Views, Counts]]:
+    """What extractor.extract returns, for each clip.
+
+    Raises:
+        ValueError: media that do not decode, or a number that is not finite.
+    """
+    found = extractor.extract_group(clips, root) if len(clips) > 1 else [extractor.extract(clips[0], root)]
+    for clip, (views, _) in zip(clips, found, strict=True):
+        for view, arrays in views.items():
+            for name, rows in arrays.items():
+                if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+                    raise ValueError(
+                        f"{clip.id}: {name} of view {view} is NaN or beyond {rows.dtype}; "
+                        "look at the recording, or choose float32 where the params offer a dtype"
+                    )
+    return found
+
+
 def _extract_all(
     extract: Callable[[list[ClipMedia]], None], groups: Sequence[list[ClipMedia]], compute: ComputeParams, label: str
 ) -> None:
@@ -161,13 +193,8 @@ def _extract_all(
 
 def _extract(extractor: Extractor | GroupExtractor, root: Path, folder: Path, clips: list[ClipMedia]) -> None:
     """Compute clips and leave them in folder."""
-    together = len(clips) > 1
-    found = extractor.extract_group(clips, root) if together else [extractor.extract(clips[0], root)]
-    for clip, (views, counts) in zip(clips, found, strict=True):
-        try:
-            units.save(folder / f"{units.media_key(clip, extractor.modality)}.npz", views, counts)
-        except ValueError as error:
-            raise ValueError(f"{clip.id}: {error}") from error
+    for clip, (views, counts) in zip(clips, checked(extractor, clips, root), strict=True):
+        units.save(folder / f"{units.media_key(clip, extractor.modality)}.npz", views, counts)
 
 
 def _key(extractor: Extractor) -> str:

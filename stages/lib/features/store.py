@@ -64,6 +64,13 @@ class FeatureStore:
         """Names of the arrays."""
         return list(self._arrays)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the extractor that made it; checkpoints keep them, so that new recordings are heard alike."""
+        if "settings" not in self.facts:
+            raise ValueError(f"{self.folder}: extracted by an older version of the code; run `dvc repro`")
+        return self.facts["settings"]
+
     def dim(self, array: str) -> tuple[int, ...]:
         """Shape of one row, such as (768,)."""
         return self._known(array, self._arrays).shape[1:]

@@ -26,15 +26,8 @@ def save(path: Path, views: store.Views, counts: Counts) -> None:
     """Write a clip; whole or not at all, whoever else writes the same one.
 
     Raises:
-        ValueError: no space left, or a value that the array's type cannot hold.
+        ValueError: no space left.
     """
-    for view, arrays in views.items():
-        for name, rows in arrays.items():
-            if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-                raise ValueError(
-                    f"{name} of view {view} is NaN or beyond {rows.dtype}; "
-                    "look at the recording, or choose float32 where the params offer a dtype"
-                )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{getpid()}")
     content = {f"{view}/{name}": rows for view, arrays in views.items() for name, rows in arrays.items()}

@@ -153,7 +153,8 @@ def _mel(axis, clip: Shown) -> None:
         _note(axis, "no sound")
         return
     extent = (0, len(clip.mel) * clip.hop, 0, clip.mel.shape[1])
-    axis.imshow(clip.mel.T.astype(np.float32), origin="lower", extent=extent, aspect="auto", cmap="magma")
+    mel = clip.mel.T.astype(np.float32)
+    axis.imshow(mel, origin="lower", extent=extent, aspect="auto", cmap="magma", interpolation="nearest")
     axis.set_xlim(0, clip.end)
 
 

@@ -5,17 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from stages.lib.plots import canvas
+from stages.lib.training import live
 
-SERIES = {"train_loss": "training loss", "val_loss": "validation loss", "val_score": "validation score"}
 SCORES = {"pretrain_audio": "macro-F1", "pretrain_video": "macro-F1", "fusion": "macro-F1", "va": "mean CCC"}
 
 
 def save(folder: Path, histories: pd.DataFrame) -> None:
     """histories: stage, fold, phase, epoch, train_loss, val_loss, val_score (results.histories)."""
-    rows = histories.melt(["stage", "fold", "phase", "epoch"], list(SERIES), "series", "value")
-    rows["series"] = rows["series"].map(SERIES)
-    rows["epoch"] = rows["epoch"].astype(int)
-    canvas.table(folder / "training.csv", rows, "nothing was trained")
+    canvas.table(folder / "training.csv", live.as_curves(histories), "nothing was trained")
     stages = histories.groupby("stage", sort=False)
     with canvas.picture(folder / "training.png", 3.1 * len(stages), 5.2) as figure:
         axes = figure.subplots(2, len(stages), squeeze=False, sharex="col")

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from stages.lib.plots import page
+from stages.lib.plots import conditions, page
 
 TITLE = "Audio-visual emotion: report of a run"
 NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
@@ -17,6 +17,7 @@ EMOTION = {
     "confusion.png": "True and predicted emotion of every test clip.",
     "calibration.png": "Does confidence keep its promise? Bars show the gap between confidence and accuracy.",
     "attention_emotion.png": "The best, the median and the worst predicted test clip on one time axis.",
+    "conditions.png": "Test clips in ever more noise, and without picture or sound; 95 % intervals over speakers.",
     "gates.png": "How much of each test clip's embedding is sound.",
 }
 ATTENTION = {
@@ -33,7 +34,11 @@ TRAINING = {"training.png": "Training curves; the marked epoch, best on validati
 
 
 def write(
-    folder: Path, scores: Mapping[str, Any], rejects: Mapping[str, pd.DataFrame], params: Mapping[str, Any]
+    folder: Path,
+    scores: Mapping[str, Any],
+    rejects: Mapping[str, pd.DataFrame],
+    params: Mapping[str, Any],
+    ablations: Mapping[str, str],
 ) -> None:
     """report.html into folder, with the pictures that are there.
 
@@ -41,6 +46,7 @@ def write(
         scores: emotion, affect and manifest: what the functions of report.py of these names return.
         rejects: role -> rejected.csv (path, reason).
         params: section -> what this run was made with.
+        ablations: name -> Markdown that stages.ablations wrote of other runs.
     """
     emotion, affect, manifest = (scores[name] for name in ("emotion", "affect", "manifest"))
     parts = []
@@ -55,6 +61,8 @@ def write(
             f"{emotion['clips']} test clips of {emotion['speakers']} speakers; 95 % intervals by bootstrap over them."
         ),
         page.table(("", "accuracy", "UAR", "macro-F1"), _emotion_rows(emotion)),
+        page.heading("Emotion in noise and without a modality"),
+        page.table(("test clips", "accuracy", "UAR"), _condition_rows(emotion)),
         _pictures(folder, EMOTION),
         page.heading("Attention of all test clips"),
         _pictures(folder, ATTENTION),
@@ -65,6 +73,7 @@ def write(
         ),
         page.table(("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE"), _affect_rows(affect)),
         _pictures(folder, AFFECT),
+        *(f"{page.heading(f'Ablations: {name}')}\n{page.markdown(text)}" for name, text in ablations.items()),
         page.heading("Training"),
         _pictures(folder, TRAINING),
         page.heading("What was run"),
@@ -94,6 +103,12 @@ def _emotion_rows(emotion: Mapping) -> list[list[str]]:
     rows += [[f"{part} alone", *(_number(emotion[part][name]) for name in names)] for part in ("audio", "video")]
     rows.append(["most frequent training class", _number(emotion["majority"]), NONE, NONE])
     return [*rows, ["chance", NONE, _number(emotion["chance"]), NONE]]
+
+
+def _condition_rows(emotion: Mapping) -> list[list[str]]:
+    found = {conditions.AS_IS: emotion["test"]}
+    found |= {conditions.label(name): of for name, of in conditions.ordered(emotion["condition"]).items()}
+    return [[name, *(_bounded(of, score) for score in conditions.SCORES)] for name, of in found.items()]
 
 
 def _affect_rows(affect: Mapping) -> list[list[str]]:

@@ -24,6 +24,7 @@ th, td { text-align: left; padding: .38rem .7rem .38rem 0; border-bottom: 1px so
 th { color: var(--soft); font-weight: 600; }
 .pictures { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
 figure { margin: 1.2rem 0 1rem; max-width: 100%; }
+figcaption { width: min-content; min-width: 100%; }
 figure img { max-width: 100%; height: auto; display: block; }
 figure .scroll.wide img { min-width: 36rem; }
 details { border-top: 1px solid var(--line); padding: .5rem 0; }
@@ -68,6 +69,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+def markdown(text: str) -> str:
+    """The part of Markdown that stages.ablations writes: a table, paragraphs, and lines of a list."""
+    parts, rows = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+            continue
+        if rows:
+            parts.append(table(rows[0], rows[2:]))  # the second line underlines the header
+            rows = []
+        if line.strip():
+            parts.append(heading(line.lstrip("# ")) if line.startswith("#") else paragraph(line))
+    return "\n".join(parts)
+
+
 def pictures(files: Mapping[Path, str]) -> str:
     """PNG -> caption; the pictures are put inside the page, side by side where they fit."""
     return f'<div class="pictures">{"".join(_picture(file, caption) for file, caption in files.items())}</div>'
@@ -80,8 +96,8 @@ def _picture(file: Path, caption: str) -> str:
     wide = " wide" if width > 1.6 * height else ""
     data = base64.b64encode(content).decode("ascii")
     caption = html.escape(caption)
-    # Drawn at 140 dots an inch, shown at 84: sharp on a phone, two beside each other on a laptop.
-    size = f'width="{width * 3 // 5}" height="{height * 3 // 5}"'
+    # Drawn at 120 dots an inch, shown at 84: sharp on a phone, two beside each other on a laptop.
+    size = f'width="{width * 7 // 10}" height="{height * 7 // 10}"'
     image = f'<img alt="{caption}" {size} src="data:image/png;base64,{data}">'
     return f'<figure><div class="scroll{wide}">{image}</div><figcaption>{caption}</figcaption></figure>'
 

@@ -44,6 +44,7 @@ def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
         "audio": _scores(results.audio, classes),
         "video": _scores(results.video, classes),
         **(_over_folds(folds, tuple(SCORES)) if folds else {}),
+        "condition": conditions(results, draws, seed),
         "majority": metrics.accuracy(*indices(fusion.assign(predicted=fusion["majority"]), classes)),
         "chance": 1 / len(np.unique(truth)),
         "recall": dict(zip(classes, metrics.recalls(truth, prediction, len(classes)).tolist(), strict=True)),
@@ -53,6 +54,24 @@ def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
         "speaker_overlap": results.facts.speaker_overlap,
         "seed": seed,
     }
+
+
+def conditions(results: Emotion, draws: int, seed: int) -> dict[str, dict[str, float]]:
+    """Accuracy and UAR of the fusion model, with intervals, on test clips that lack a modality or are noisy.
+
+    The bootstrap draws the same speakers as for the test clips as they are.
+    """
+    scores: dict[str, dict[str, float]] = {}
+    for name, rows in results.conditions.items():
+        classes = results.facts.classes
+        bounds = intervals.bootstrap(
+            emotion_sums(rows, classes), draws=draws, seed=seed_for(seed, "bootstrap", "emotion")
+        )
+        found, scores[name] = _scores(rows, classes), {}
+        for score in ("accuracy", "uar"):
+            low, high = bounds[score]
+            scores[name] |= {score: found[score], f"{score}_low": low, f"{score}_high": high}
+    return scores
 
 
 def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Emotion:
     audio: pd.DataFrame
     video: pd.DataFrame
     gates: pd.DataFrame  # id, gate: share of audio, label; no rows where the mode has no gate
+    # name -> the test rows of fusion under it: audio_only, video_only, snr_20 ... (dB); as far as the mode has them
+    conditions: dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def read_emotion(root: Path = Path()) -> Emotion:
         audio=classified("pretrain_audio", facts, known, root),
         video=classified("pretrain_video", facts, known, root),
         gates=pd.concat(gates, ignore_index=True) if gates else pd.DataFrame(columns=["id", "gate", "label"]),
+        conditions=read_conditions(facts, known, root),
     )
 
 
@@ -132,6 +135,22 @@ def classified(stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path =
         counts = pd.Categorical(trained["label"], facts.classes).value_counts()
         parts.append(table.assign(fold=fold, majority=facts.classes[int(np.argmax(counts.to_numpy()))]))
     return pd.concat(parts).sort_values("id", ignore_index=True)
+
+
+def read_conditions(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> dict[str, pd.DataFrame]:
+    """Test rows of the fusion model under each condition, over all folds, in the order of the file.
+
+    Raises:
+        ValueError: as for read_emotion.
+    """
+    shares, parts = tuple(f"p_{name}" for name in facts.classes), {}
+    for fold, folder in stage_folders("fusion", facts.folds, root).items():
+        file = folder / "conditions.csv"
+        table = tables.read_csv(file, ("id", "condition", "predicted", *shares), shares, REMEDY)
+        _check_finite(file, table, shares)
+        for name, rows in table.groupby("condition", sort=False):
+            parts.setdefault(name, []).append(_joined(file, rows, _test_rows(known, fold)))
+    return {name: pd.concat(rows).sort_values("id", ignore_index=True) for name, rows in parts.items()}
 
 
 def rated(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:

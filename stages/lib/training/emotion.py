@@ -97,13 +97,14 @@ def train(
     label_smoothing: float,
     seed: int,
     device: torch.device,
-    label: str,
     compute: ComputeParams,
+    curves: Path,
 ) -> pd.DataFrame:
     """Cross-entropy training, selected by macro-F1 on the validation clips; returns the history.
 
     Args:
         logits: batch on the device -> [B, C] by model.
+        curves: see loop.fit; its name labels the progress bar.
     """
 
     def loss(batch: Batch) -> Tensor:
@@ -119,7 +120,7 @@ def train(
         }
 
     epochs = training_batches(training, params.batch_size, seed, loader_workers(compute.loader_workers, Path()))
-    return fit(model, phases, epochs, loss, validate, params, device, label)
+    return fit(model, phases, epochs, loss, validate, params, device, curves.stem, curves)
 
 
 def batches(dataset: ClipDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:

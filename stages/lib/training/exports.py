@@ -1,6 +1,7 @@
-"""What a fusion model tells of its held-out clips beside its predictions: gates and attention."""
+"""What a fusion model tells of its held-out clips: predictions, also under harder conditions, gates and attention."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -8,8 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from stages.lib.data import tables
-from stages.lib.data.dataset import Batch, ClipDataset
-from stages.lib.features.store import FeatureStore
+from stages.lib.data.audio import AudioSource
+from stages.lib.data.dataset import Batch, ClipDataset, Source, absent
+from stages.lib.features.store import CLEAN, FeatureStore
 from stages.lib.models.fusion import Fusion, FusionOutput
 from stages.lib.training import emotion
 
@@ -19,12 +21,14 @@ def export(
     model: Fusion,
     classes: list[str],
     held_out: dict[emotion.Split, ClipDataset],
+    harder: Mapping[str, ClipDataset],
     hop: float,
     frames: FeatureStore,
     batch_size: int,
     device: torch.device,
 ) -> None:
-    """predictions.csv and gates.csv of validation and test clips, attention.safetensors of test clips."""
+    """predictions.csv and gates.csv of validation and test clips; of test clips attention.safetensors, and their
+    predictions under each of the harder conditions in conditions.csv."""
     predicted, gates, attention = [], [], {}
     model.eval()
     with torch.inference_mode():
@@ -37,10 +41,41 @@ def export(
                     gates += [(clip, split, share) for clip, share in zip(batch.ids, output.gate.tolist(), strict=True)]
                 if output.video_to_audio is not None and split == "test":
                     attention |= attention_maps(batch, output, hop, frames)
+        under = [_under(model, classes, name, dataset, batch_size, device) for name, dataset in harder.items()]
     tables.write_results(folder / "predictions.csv", pd.concat(predicted).sort_values("id"))
+    none = pd.DataFrame(columns=["id", "condition", "predicted", *(f"p_{name}" for name in classes)])
+    rows = pd.concat(under) if under else none
+    tables.write_results(folder / "conditions.csv", rows.sort_values("id", kind="stable"))
     shares = pd.DataFrame(gates, columns=["id", "split", "gate"])
     tables.write_results(folder / "gates.csv", shares.sort_values("id"))
     save_file(dict(sorted(attention.items())), folder / "attention.safetensors")
+
+
+def conditions(
+    model: Fusion, data: emotion.EmotionData, audio: AudioSource, video: Source | None
+) -> dict[str, ClipDataset]:
+    """The test clips without picture (audio_only), without sound (video_only) and at every SNR of the cache (snr_20),
+    as far as the model takes what is changed."""
+    made: dict[str, ClipDataset] = {}
+    if model.audio is None:
+        return made
+    if video is not None:
+        made["audio_only"] = data.dataset("test", audio, absent(video))
+        made["video_only"] = data.dataset("test", absent(audio), video)
+    for view in audio.store.views:
+        if view != CLEAN:
+            made[f"snr_{view.removesuffix('dB')}"] = data.dataset("test", audio.at(view), video)
+    return made
+
+
+def _under(
+    model: Fusion, classes: list[str], name: str, dataset: ClipDataset, batch_size: int, device: torch.device
+) -> pd.DataFrame:
+    """Rows of conditions.csv: id, condition, predicted, p_<class>..."""
+    logits = torch.cat([model(*b.inputs).logits.cpu() for b in emotion.batches(dataset, batch_size, device)])
+    table = emotion.prediction_table(classes, "test", dataset, logits).drop(columns=["split", "label"])
+    table.insert(1, "condition", name)
+    return table
 
 
 def attention_maps(batch: Batch, output: FusionOutput, hop: float, frames: FeatureStore) -> dict[str, torch.Tensor]:

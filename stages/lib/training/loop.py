@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from stages.lib.compute import progress_interval
 from stages.lib.runtime import Precision, autocast
+from stages.lib.training import live
 from stages.lib.training.freeze import train_mode
 
 
@@ -63,6 +65,7 @@ def fit(
     params: OptimParams,
     device: torch.device,
     label: str,
+    curves: Path | None = None,
 ) -> pd.DataFrame:
     """Train model and leave it with the weights of its best validation epoch.
 
@@ -72,6 +75,7 @@ def fit(
         validate: () -> {"loss", "score"} on the validation rows; a higher score is better, equal
             scores are told apart by the loss.
         label: for the progress bar.
+        curves: a file that shows the history so far after every epoch (live.py); no result depends on it.
 
     Returns:
         one row per epoch: phase, epoch, train_loss, val_loss, val_score, learning_rate.
@@ -103,6 +107,8 @@ def fit(
                     "learning_rate": rate,
                 }
             )
+            if curves is not None:
+                live.write(curves, pd.DataFrame(history))
             score = (validation["score"], -validation["loss"])
             # NaN compares false: an undefined score is never the best.
             if score > best:

@@ -16,8 +16,9 @@ from stages.lib.data.dataset import ClipDataset, collate
 from stages.lib.data.video import FrameSource
 from stages.lib.features import store
 from stages.lib.features.store import CLEAN, FeatureStore
-from stages.lib.models.fusion import Fusion
+from stages.lib.models.fusion import Fusion, build_fusion
 from stages.lib.models.wavlm import SpeechParams, TopLayers, load
+from stages.lib.training import checkpoint, folds
 
 FEATURES = Path("data/features")
 ROWS = {"prosody": "functionals", "speaker": "embedding"}  # arrays of those caches
@@ -42,6 +43,22 @@ class TurnInputs:
     layers: bool
 
 
+def trained_inputs(
+    folder: Path, speech: SpeechParams, *, names: Sequence[str], open_layers: int, layers: bool
+) -> TurnInputs:
+    """TurnInputs around the fusion model of a folder (where it holds one a fold: of the first).
+
+    Raises:
+        ValueError: as checkpoint.load and speech_layers.
+    """
+    config, state = checkpoint.load(folds.first(folder))
+    fusion = build_fusion(**config["architecture"])
+    fusion.load_state_dict(state)
+    audio = config["architecture"]["audio"]
+    top = speech_layers(fusion, audio, speech, open_layers)
+    return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
+
+
 def speech_layers(fusion: Fusion, audio: dict | None, speech: SpeechParams, open_layers: int) -> TopLayers | None:
     """The layers above the cached boundary: those that the fusion fine-tuned, where its audio encoder is a WavLM;
     otherwise WavLM's own where some are to be trained, and none where the cached last state will do.
@@ -60,24 +77,29 @@ def speech_layers(fusion: Fusion, audio: dict | None, speech: SpeechParams, open
     return top if top.layers else None
 
 
-def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: torch.device) -> None:
+def embed_turns(
+    inputs: TurnInputs, ids: Sequence[str], folder: Path, device: torch.device, features: Path = FEATURES
+) -> None:
     """Write a feature folder with `speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate`
     [1, size] of every turn, as far as inputs asks for them; `gate` is the fusion's share of audio, where it has one.
 
-    Turn by turn, so that a turn's embedding does not depend on its company.
+    Turn by turn, so that a turn's embedding does not depend on its company. The index keeps the settings of the
+    extractors that all this comes from.
+
+    Args:
+        features: folder of the caches, <kind>/affect.
 
     Raises:
         ValueError: a turn has no sound although speech, prosody or speaker is an input, or the cache lacks an array.
     """
-    vectors = {
-        name: FeatureStore(FEATURES / name / "affect") for name in ("prosody", "speaker") if name in inputs.names
-    }
-    states = FeatureStore(FEATURES / "wavlm" / "affect")
+    caches = {kind: FeatureStore(features / kind / "affect") for kind in kinds(inputs)}
+    vectors = {name: caches[name] for name in ("prosody", "speaker") if name in inputs.names}
+    states = caches["wavlm"]
     if inputs.layers and "layers" not in states.arrays:
         raise ValueError(
             f"va.layers is learned, but {states.folder} holds the last layer alone; set features.wavlm.layers"
         )
-    fused = _fusion_clips(inputs, ids) if "fused" in inputs.names else None
+    fused = _fusion_clips(inputs, ids, caches) if "fused" in inputs.names else None
     inputs.fusion.to(device).eval()
     if inputs.top is not None:
         inputs.top.to(device).eval()
@@ -104,7 +126,17 @@ def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: to
             yield clip, {CLEAN: arrays}
 
     with torch.inference_mode():
-        store.write(folder, [CLEAN], rows(), facts={"hop_seconds": states.facts["hop_seconds"]})
+        made_from = {kind: cache.settings for kind, cache in caches.items()}
+        store.write(folder, [CLEAN], rows(), facts={"hop_seconds": states.facts["hop_seconds"], "features": made_from})
+
+
+def kinds(inputs: TurnInputs) -> list[str]:
+    """The feature caches that embed_turns reads."""
+    found = ["wavlm", *(name for name in ("prosody", "speaker") if name in inputs.names)]
+    if "fused" in inputs.names:
+        found += ["mel"] if inputs.audio is not None and inputs.audio["encoder"] != "wavlm" else []
+        found += ["frames"] if inputs.fusion.video is not None else []
+    return found
 
 
 def _speech(inputs: TurnInputs, states: FeatureStore, clip: str, device: torch.device) -> np.ndarray:
@@ -118,13 +150,13 @@ def _speech(inputs: TurnInputs, states: FeatureStore, clip: str, device: torch.d
     return inputs.top(boundary, mask, skip=inputs.open_layers).squeeze(0).cpu().numpy()
 
 
-def _fusion_clips(inputs: TurnInputs, ids: Sequence[str]) -> ClipDataset:
+def _fusion_clips(inputs: TurnInputs, ids: Sequence[str], caches: dict[str, FeatureStore]) -> ClipDataset:
     """What the fusion model takes of every turn."""
     audio = video = None
     if inputs.audio is not None:
         encoder = inputs.audio["encoder"]
-        cache = FeatureStore(FEATURES / ("wavlm" if encoder == "wavlm" else "mel") / "affect")
+        cache = caches["wavlm" if encoder == "wavlm" else "mel"]
         audio = AudioSource(cache, encoder, bool(inputs.audio.get("unfreeze_layers")))
     if inputs.fusion.video is not None:
-        video = FrameSource(FeatureStore(FEATURES / "frames" / "affect"))
+        video = FrameSource(caches["frames"])
     return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)

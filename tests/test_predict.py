@@ -1,0 +1,396 @@
+"""Own recordings: what `predict` says of a clip is what the pipeline said of it."""
+
+import json
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from recordings import film, join, voice, write_manifest
+from safetensors.numpy import load_file
+from toys import ENCODERS, params_with, wake
+
+from stages import features, fusion, predict, va
+from stages.lib.data import clips, labels
+from stages.lib.data.labels import CorpusFacts
+from stages.lib.features import extraction, frames, mel, wavlm
+from stages.lib.models.fusion import build_fusion
+from stages.lib.prediction import models as trained
+from stages.lib.prediction import recording
+from stages.lib.prediction.predict import extract, predict_clips
+from stages.lib.training import checkpoint
+
+CLASSES = ["angry", "happy"]
+SPLITS = {"a1": "train", "a2": "train", "b1": "train", "b2": "val", "c1": "test", "c2": "test"}
+DIALOGUES = {"a1": 1, "a2": 1, "b1": 2, "b2": 2, "c1": 3, "c2": 3}  # one a fold, and of one speaker
+CHANGES = {
+    **{f"corpora.{role}": {"name": "csv", "root": "corpus"} for role in ("emotion", "affect")},
+    "compute": {"device": "cpu", "threads": 1, "workers": 1, "loader_workers": 0},
+    "views.emotion": [10, 0],
+    "augment.audio.views": {"clean": 1},
+    "features.prosody.set": "free",
+    "features.frames": {"count": 3, "size": 32, "face": False, "margin": 0.1},
+    "fusion.warm_start": [],
+    "fusion.head_epochs": 0,
+    "fusion.epochs": 2,
+    "va.epochs": 2,
+}
+
+
+def main(stage, *arguments: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", [stage.__name__, *arguments])
+        stage.main()
+
+
+def facts(role: str, folds: list[int]) -> CorpusFacts:
+    scale = {name: [1, 5] for name in ("valence", "arousal", "dominance")}
+    return CorpusFacts(
+        corpus="made-up", role=role, synthetic=True, classes=CLASSES, scale=scale, split="given", speaker_overlap=False,
+        clips=6, speakers=3, rejected=0, folds=folds,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Features, a fusion model and V/A models of three folds, trained for two epochs by the stages themselves."""
+    root = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        params_with(root, CHANGES)
+        Path("corpus").mkdir()
+        films = {clip: film(Path(f"corpus/{clip}.mp4"), seed) for seed, clip in enumerate(SPLITS)}
+        sounds = {clip: voice(0.9 + 0.1 * i, 100 + 30 * i, i) for i, clip in enumerate(SPLITS)}
+        write_manifest(sounds, films)
+        rows = [
+            {"id": clip, "label": CLASSES[i % 2], "emotion": CLASSES[i % 2], "speaker": f"S{DIALOGUES[clip]}"}
+            | {"dialogue": f"d{DIALOGUES[clip]}", "turn": i, "valence": 1 + i % 4, "arousal": 5 - i % 3}
+            for i, clip in enumerate(SPLITS)
+        ]
+        emotion = [row | {"split": SPLITS[row["id"]]} for row in rows]
+        labels.write("emotion", emotion, facts("emotion", []))
+        labels.write("affect", [row | {"split": str(DIALOGUES[row["id"]])} for row in rows], facts("affect", [1, 2, 3]))
+        main(features, "wavlm", "frames", "prosody", "speaker")
+        main(fusion)
+        main(va)
+        for clip in SPLITS:
+            join(films[clip], Path(f"corpus/{clip}.wav"), Path(f"{clip}.mov"))
+    return root
+
+
+@pytest.fixture(autouse=True)
+def inside(project, monkeypatch):
+    monkeypatch.chdir(project)
+
+
+@pytest.fixture
+def copy(project, tmp_path, monkeypatch) -> Path:
+    """A workspace of one's own, to break."""
+    shutil.copytree(project, tmp_path / "own")
+    monkeypatch.chdir(tmp_path / "own")
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def told(capsys):
+    """Run the command with --json; returns its JSON and what it wrote to stderr."""
+
+    def run(*arguments: str) -> tuple[dict, str]:
+        main(predict, *map(str, arguments), "--json")
+        written = capsys.readouterr()
+        return json.loads(written.out), written.err
+
+    return run
+
+
+def rows(file: str) -> pd.DataFrame:
+    return pd.read_csv(f"data/models/{file}").set_index("id")
+
+
+def test_emotion_of_a_clip_is_the_pipelines_own(told):
+    answer, _ = told("c1.mov", "c2.mov")
+    table = rows("fusion/predictions.csv")
+    for clip, of in zip(("c1", "c2"), answer["recordings"], strict=True):
+        expected = table.loc[clip, [f"p_{name}" for name in CLASSES]].to_list()
+        assert list(of["emotion"].values()) == pytest.approx(expected, abs=1e-4)
+        assert of["predicted"] == table.loc[clip, "predicted"] and len(of["windows"]) == 1
+        gates = rows("fusion/gates.csv")
+        assert of["windows"][0]["audio_share"] == pytest.approx(gates.loc[clip, "gate"], abs=1e-4)
+        maps = load_file("data/models/fusion/attention.safetensors")
+        attention = of["windows"][0]["attention"]
+        for name, times in (("video_to_audio", "audio_times"), ("audio_to_video", "video_times")):
+            np.testing.assert_allclose(attention[name]["weights"], maps[f"{clip}/{name}"].mean(0), atol=1e-4)
+            np.testing.assert_allclose(attention[name]["seconds"], maps[f"{clip}/{times}"], atol=1e-4)
+
+
+def test_first_turn_of_a_dialogue_is_the_pipelines_own(told):
+    for fold, first in ((1, "a1"), (2, "b1"), (3, "c1")):
+        (of,) = told(f"{first}.mov")[0]["recordings"]
+        expected = rows(f"va/fold_{fold}/predictions.csv").loc[first]
+        for target in ("valence", "arousal"):
+            assert of[target]["folds"][fold - 1] == pytest.approx(expected[f"{target}_predicted"], abs=1e-4)
+            assert of[target]["mean"] == pytest.approx(np.mean(of[target]["folds"]), abs=1e-5)
+            assert of[target]["sd"] == pytest.approx(np.std(of[target]["folds"]), abs=1e-5)
+
+
+def test_the_state_runs_on_as_over_a_dialogue(tmp_path):
+    """The turns of a dialogue, given as the windows of a recording."""
+    models = trained.load(torch.device("cpu"))
+    turns = [turn for turn in clips.read("affect") if DIALOGUES[turn.id] == 3]
+    for turn in turns:
+        for name in (turn.audio, turn.video):
+            shutil.copy(Path("corpus") / name, tmp_path / name)
+    with torch.inference_mode():
+        assert extract(turns, models, tmp_path) == []
+        found = predict_clips(turns, models, tmp_path)
+    expected = rows("va/fold_3/predictions.csv")
+    for turn in ("c1", "c2"):
+        np.testing.assert_allclose(
+            found[turn].affect[2],
+            expected.loc[turn, ["valence_predicted", "arousal_predicted"]].astype(float),
+            atol=1e-4,
+        )
+    assert models.va[3].state is not None
+
+
+def test_a_lost_modality_is_that_of_the_conditions(told):
+    table = rows("fusion/conditions.csv").set_index("condition", append=True)
+    for file, condition in (("corpus/c1.wav", "audio_only"), ("corpus/c1.mp4", "video_only")):
+        (of,) = told(file)[0]["recordings"]
+        expected = table.loc[("c1", condition), [f"p_{name}" for name in CLASSES]].to_list()
+        assert list(of["emotion"].values()) == pytest.approx(expected, abs=1e-4)
+        heard = condition == "audio_only"
+        assert (of["sound"], of["picture"]) == (heard, not heard)
+        assert (of["valence"] is None) == (not heard)
+        assert set(of["windows"][0]["attention"]) == ({"prosody_to_speech"} if heard else set())
+    assert "no sound in 1 of 1 windows" in of["notes"][0]
+
+
+def test_conditions_of_the_test_clips():
+    table = pd.read_csv("data/models/fusion/conditions.csv")
+    assert list(table["id"].unique()) == ["c1", "c2"]
+    assert list(table["condition"][:4]) == ["audio_only", "video_only", "snr_10", "snr_0"]
+    shares = table[[f"p_{name}" for name in CLASSES]]
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    assert list(table["predicted"]) == [CLASSES[i] for i in shares.to_numpy().argmax(1)]
+    one = table[table["id"] == "c1"]
+    assert one["p_angry"].nunique() == 4  # no two conditions are the same to the model
+
+
+@pytest.mark.parametrize(
+    ("seconds", "window", "hop", "expected"),
+    [
+        (3.7, 4, 4, [(0, 3.7)]),
+        (5.9, 4, 4, [(0, 5.9)]),
+        (6.1, 4, 4, [(0, 4), (4, 6.1)]),
+        (12, 4, 4, [(0, 4), (4, 8), (8, 12)]),
+        (6.4, 4, 1, [(0, 4), (1, 5), (2, 6.4)]),
+        (0.2, 4, 1, [(0, 0.2)]),
+    ],
+)
+def test_windows_by_hand(seconds, window, hop, expected):
+    assert recording.spans(seconds, window, hop) == expected
+
+
+def test_windows_cover_a_recording():
+    for seconds in np.linspace(0.3, 40, 57):
+        for hop in (0.5, 1.5, 3.0):
+            spans = recording.spans(seconds, 3.0, hop)
+            assert spans[0][0] == 0 and spans[-1][1] == seconds
+            assert all(0 < end - start <= 3.0 + hop / 2 for start, end in spans)
+            assert all(later[0] <= earlier[1] for earlier, later in pairwise(spans))
+            assert seconds < 3.0 or all(end - start >= 3.0 - hop / 2 - 1e-9 for start, end in spans)
+
+
+def test_a_long_recording_in_windows(told, tmp_path):
+    sound = voice(5.0, 140, 7)
+    sound[16000:32000] = 0.0  # silent from 1 to 2 s
+    soundfile.write(tmp_path / "long.wav", sound, 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "last.wav", sound[64000:], 16000, subtype="FLOAT")
+    join(film(tmp_path / "long.mp4", 3, frames=45), tmp_path / "long.wav", tmp_path / "long.mov")  # 3 s of picture
+    whole, last = (told(tmp_path / name, "--window", 1)[0]["recordings"][0] for name in ("long.mov", "last.wav"))
+    windows = whole["windows"]
+    assert [(of["start"], of["end"]) for of in windows] == [(i, i + 1) for i in range(5)]
+    assert [of["sound"] for of in windows] == [True, False, True, True, True]
+    assert [of["picture"] for of in windows] == [True] * 3 + [False] * 2
+    assert [of["valence"] is None for of in windows] == [False, True, False, False, False]
+    times = windows[2]["attention"]["video_to_audio"]["seconds"]
+    assert 2 < times[0] < times[-1] < 3 and windows[2]["attention"]["prosody_to_speech"]["seconds"][0] > 2
+    # The last second by itself: the same sound without picture, so the same emotion; but V and A remember.
+    assert windows[4]["emotion"] == pytest.approx(last["emotion"], abs=1e-4)
+    assert windows[4]["valence"]["mean"] != pytest.approx(last["valence"]["mean"], abs=1e-3)
+    means = [of["emotion"]["angry"] for of in windows]
+    assert whole["emotion"]["angry"] == pytest.approx(np.mean(means), abs=1e-5)
+
+
+def test_json_has_a_stable_form(told):
+    answer, errors = told("c1.mov", "corpus/c1.wav", "corpus/c1.mp4")
+    assert list(answer) == ["models", "notes", "recordings", "failed"]
+    assert answer["models"]["emotion"] == {"corpus": "made-up", "synthetic": True, "classes": CLASSES, "models": 1}
+    assert answer["models"]["affect"]["models"] == 3 and answer["models"]["affect"]["scale"]["valence"] == [1, 5]
+    assert "synthetic sample" in answer["notes"][0] and "synthetic sample" in errors
+    for of in answer["recordings"]:
+        assert list(of) == [
+            *("file", "seconds", "sound", "picture", "predicted", "emotion", "valence", "arousal", "windows", "notes"),
+        ]
+        for window in of["windows"]:
+            assert list(window) == [
+                *("start", "end", "sound", "picture", "predicted", "emotion"),
+                *("audio_share", "valence", "arousal", "attention"),
+            ]
+            assert sum(window["emotion"].values()) == pytest.approx(1, abs=1e-5)
+            for shown in window["attention"].values():
+                assert len(shown["seconds"]) == len(shown["weights"]) and sum(shown["weights"]) == pytest.approx(
+                    1, abs=1e-3
+                )
+
+
+def test_enrolment_moves_valence_and_arousal_alone(told):
+    own, same, other = (
+        told("c1.mov", *given)[0]["recordings"][0]
+        for given in ([], ["--speaker", "c1.mov"], ["--speaker", "corpus/a1.wav"])
+    )
+    assert own == same
+    assert own["emotion"] == other["emotion"] and own["valence"]["folds"] != other["valence"]["folds"]
+    with pytest.raises(ValueError, match=r"a1.mp4: no sound, so no speaker"):
+        main(predict, "c1.mov", "--speaker", "corpus/a1.mp4")
+
+
+def test_a_folder_with_files_that_are_no_recordings(told, tmp_path, capsys):
+    for name in ("c1.mov", "corpus/c2.wav"):
+        shutil.copy(name, tmp_path)
+    (tmp_path / "notes.txt").write_text("A text, which FFmpeg would show as a film of a terminal.\n" * 40)
+    (tmp_path / "broken.mp4").write_bytes(Path("c1.mov").read_bytes()[:500])
+    (tmp_path / "empty.wav").touch()
+    answer, errors = told(tmp_path)
+    assert [Path(of["file"]).name for of in answer["recordings"]] == ["c1.mov", "c2.wav"]
+    assert [Path(of["file"]).name for of in answer["failed"]] == ["broken.mp4", "empty.wav", "notes.txt"]
+    assert "a picture or a text, not a recording" in answer["failed"][2]["reason"] and errors.count("left out:") == 3
+    for name in ("c1.mov", "c2.wav"):
+        (tmp_path / name).unlink()
+    with pytest.raises(ValueError, match=r"none of 3 files could be predicted: .*neither sound nor picture"):
+        main(predict, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.wav"], "nowhere.wav: no such file or folder"),
+        (["params.yaml"], "params.yaml: a picture or a text, not a recording|params.yaml: neither sound nor picture"),
+        (["c1.mov", "--speaker", "params.yaml"], "params.yaml: "),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        main(predict, *arguments)
+
+
+def rewrite(file: str, change) -> None:
+    config = json.loads(Path(file).read_text())
+    change(config)
+    Path(file).write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda: shutil.rmtree("data/models/fusion"), r"fusion.model.json: .*dvc repro"),
+        (lambda: shutil.rmtree("data/models/va/fold_2"), r"fold_2.model.json: .*dvc repro"),
+        (lambda: rewrite("data/models/fusion/model.json", lambda c: c.pop("features")), "another version of the code"),
+        (
+            lambda: rewrite("data/models/fusion/model.json", lambda c: c["architecture"].update(classes=3)),
+            "models/fusion: trained by another version of the code; run `dvc repro`",
+        ),
+        (
+            lambda: rewrite(
+                "data/models/fusion/model.json", lambda c: c["features"]["frames"]["params"].update(size=48)
+            ),
+            "fusion and va were trained on different frames features: params changed between them; run `dvc repro`",
+        ),
+    ],
+)
+def test_models_that_are_missing_or_do_not_fit(copy, change, message):
+    change()
+    with pytest.raises(ValueError, match=message):
+        main(predict, "c1.mov")
+
+
+def save_fusion(folder: Path, mode: str, encoder: str | None, seed: int) -> None:
+    """An untrained model in which every weight matters, in place of a trained one."""
+    torch.manual_seed(seed)
+    audio, video = ENCODERS[encoder] if encoder else None, None if mode == "audio" else {}
+    built = {"mode": mode, "classes": len(CLASSES), "audio": audio, "video": video, "options": {}}
+    found = {"frames": frames.configure(Path("params.yaml"), "emotion")} if video is not None else {}
+    if encoder:
+        kind = wavlm if encoder == "wavlm" else mel
+        found[kind.__name__.rpartition(".")[2]] = kind.configure(Path("params.yaml"), "emotion")
+    settings = {name: extraction.settings(extractor) for name, extractor in found.items()}
+    folder.mkdir(parents=True)
+    model = wake(build_fusion(**built))
+    checkpoint.save(folder, model, {"classes": CLASSES, "architecture": built, "features": settings})
+
+
+@pytest.mark.parametrize(
+    ("mode", "encoder"),
+    [("audio", "cnn"), ("video", None), ("late", "resnet18"), ("gated", "wavlm"), ("concat", "cnn")],
+)
+def test_every_mode_takes_what_there_is(copy, told, mode, encoder):
+    for folder in ("fusion", "va"):
+        shutil.rmtree(f"data/models/{folder}")
+    save_fusion(Path("data/models/fusion"), mode, encoder, 0)
+    both, sound, picture = told("c1.mov", "corpus/c1.wav", "corpus/c1.mp4")[0]["recordings"]
+    assert (sound["emotion"] is None, picture["emotion"] is None) == (mode == "video", mode == "audio")
+    alone = {"audio": sound, "video": picture}
+    if mode in alone:  # what it does not take makes no difference, and what it needs is named
+        lost = {"audio": picture, "video": sound}[mode]
+        assert alone[mode]["emotion"] == pytest.approx(both["emotion"], abs=1e-6)
+        needed = {"audio": "sound", "video": "picture"}[mode]
+        assert f"no {needed} in 1 of 1 windows, so no emotion there" in " ".join(lost["notes"])
+    else:
+        angry = [of["emotion"]["angry"] for of in (both, sound, picture)]
+        assert len({round(share, 4) for share in angry}) == 3
+    assert (both["windows"][0]["audio_share"] is not None) == (mode == "gated")
+
+
+def test_models_of_folds_are_averaged(copy, told):
+    for folder in ("fusion", "va"):
+        shutil.rmtree(f"data/models/{folder}")
+    single = []
+    for seed in (1, 2):
+        save_fusion(Path("data/models/fusion"), "gated", "wavlm", seed)
+        single.append(told("c1.mov")[0]["recordings"][0]["emotion"]["angry"])
+        Path("data/models/fusion").rename(f"fold_{seed}")
+    Path("data/models/fusion").mkdir()
+    for seed in (1, 2):
+        Path(f"fold_{seed}").rename(f"data/models/fusion/fold_{seed}")
+    rewrite("data/manifest/emotion/corpus.json", lambda facts: facts.update(folds=[1, 2]))
+    answer, _ = told("c1.mov")
+    assert answer["models"]["emotion"]["models"] == 2 and abs(single[0] - single[1]) > 1e-3
+    assert answer["recordings"][0]["emotion"]["angry"] == pytest.approx(np.mean(single), abs=1e-5)
+
+
+def test_without_va_models_there_is_emotion(copy, told):
+    shutil.rmtree("data/models/va")
+    answer, errors = told("c1.mov")
+    assert answer["models"]["affect"] is None and answer["recordings"][0]["valence"] is None
+    assert "no models in data/models/va" in errors
+
+
+def test_params_changed_since_training_change_nothing_and_are_told(copy, told):
+    before, _ = told("c1.mov")
+    params_with(copy, CHANGES | {"features.frames.count": 2, "features.frames.size": 48})
+    after, errors = told("c1.mov")
+    assert after["recordings"] == before["recordings"]
+    assert "params.yaml asks for other frames features than the models were trained on" in errors
+
+
+def test_one_picture_a_file(told, tmp_path):
+    told("c1.mov", "corpus/c1.wav", "corpus/c1.mp4", "--window", 0.5, "--hop", 0.25, "--plot", tmp_path / "p.png")
+    made = sorted(file.name for file in tmp_path.iterdir())
+    assert made == ["p_c1_1.png", "p_c1_2.png", "p_c1_3.png"]
+    for name in made:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG") and (tmp_path / name).stat().st_size > 20_000
