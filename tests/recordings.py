@@ -20,6 +20,7 @@ SECTIONS = {
         "address": None,
     },
     "corpora": {role: {"name": "ravdess", "root": "corpus"} for role in ("emotion", "affect")},
+    "manifest": {"max_rejected": 0.0},
     "views": {"emotion": [20, 5], "affect": [], "seed": 0},
     "speech": {"model": "tiny", "unfreeze_layers": 2},
     "features": {

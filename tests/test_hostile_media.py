@@ -91,9 +91,10 @@ def test_random_and_foreign_bytes(tmp_path, valid, suffix):
         (np.zeros(800), 16000, "no sound in it, all samples are zero"),
         (np.where(np.arange(8000) == 9, np.nan, SOUND), 16000, "NaN or infinite samples in it"),
         (np.where(np.arange(8000) == 9, np.inf, SOUND), 16000, "NaN or infinite samples in it"),
-        (SOUND * 1e30, 16000, None),
+        (SOUND * 1e30, 16000, "samples of up to 5e+29, where full scale is 1"),
+        (SOUND * 32768, 16000, None),
     ],
-    ids=["empty", "one sample", "8 channels", "192 kHz", "8 kHz", "silent", "NaN", "inf", "loud"],
+    ids=["empty", "one sample", "8 channels", "192 kHz", "8 kHz", "silent", "NaN", "inf", "loud", "scaled as integers"],
 )
 def test_odd_sounds(tmp_path, samples, rate, fault):
     soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")

@@ -33,6 +33,7 @@ def configured(
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage; a user's mistake (ValueError) ends it with one clear line instead of a traceback."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be valid text
     try:
         main()
     except ValueError as error:
