@@ -175,7 +175,8 @@ def of_fold(fold: int, how: Adaptation, config: Config, device: torch.device) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         embed_turns(inputs, sorted(session.id), Path(folder) / "features", device)
-        rows = personalise(model, FeatureStore(Path(folder) / "features"), session, how, config.weights)
+        store = FeatureStore(Path(folder) / "features")
+        rows = personalise(model, store, session[~session.id.isin(store.missing)], how, config.weights)
     return [{"fold": fold} | row for row in rows]
 
 

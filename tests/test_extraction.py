@@ -44,7 +44,7 @@ class Counting:
 
     def extract(self, clip, root):
         if clip.id in self.fails:
-            raise ValueError("features.counting.model is not there; download it")
+            raise ValueError(f"features.counting.model is not there for {clip.id}; download it")
         if clip.id in self.broken:
             raise MediaError(root / clip.audio, "broken; repair it")
         self.seen.append(clip.id)

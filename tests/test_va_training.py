@@ -342,7 +342,7 @@ def test_exports(toy, tmp_path):
     features, rows = toy
     model = va_model(interaction="bidirectional", pooling="attention", state=STATE | {"alpha": "per_target"})
     test = turn_dataset(features, rows[rows.split == "1"], True)
-    va_exports.export(tmp_path, model, {"test": test}, BATCHING, CPU)
+    va_exports.export(tmp_path, model, {"test": test}, {"test": rows[rows.id == "t2"]}, BATCHING, CPU)
     read = {name: pd.read_csv(tmp_path / f"{name}.csv") for name in ("predictions", "branches", "film", "gates")}
     assert all(list(table.id) == sorted(test.ids) for table in read.values())
     assert read["gates"].gate.tolist() == pytest.approx([int(clip[1:3]) / 100 for clip in sorted(test.ids)])

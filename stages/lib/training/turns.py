@@ -21,6 +21,7 @@ from stages.lib.models.wavlm import SpeechParams, TopLayers, load
 from stages.lib.training import checkpoint, folds
 
 FEATURES = Path("data/features")
+SHOWN = 8  # turns named in the log
 ROWS = {"prosody": "functionals", "speaker": "embedding"}  # arrays of those caches
 
 
@@ -83,14 +84,15 @@ def embed_turns(
     """Write a feature folder with `speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate`
     [1, size] of every turn, as far as inputs asks for them; `gate` is the fusion's share of audio, where it has one.
 
-    Turn by turn, so that a turn's embedding does not depend on its company. The index keeps the settings of the
-    extractors that all this comes from.
+    Turn by turn, so that a turn's embedding does not depend on its company. A turn that lacks speech, prosody or speaker
+    where these are inputs (it has no sound, or none that could be used) has no rows. The index keeps the settings of
+    the extractors that all this comes from.
 
     Args:
         features: folder of the caches, <kind>/affect.
 
     Raises:
-        ValueError: a turn has no sound although speech, prosody or speaker is an input, or the cache lacks an array.
+        ValueError: no turn has sound although speech, prosody or speaker is an input, or the cache lacks an array.
     """
     caches = {kind: FeatureStore(features / kind / "affect") for kind in kinds(inputs)}
     vectors = {name: caches[name] for name in ("prosody", "speaker") if name in inputs.names}
@@ -104,19 +106,19 @@ def embed_turns(
     if inputs.top is not None:
         inputs.top.to(device).eval()
 
-    def rows() -> Iterator[tuple[str, store.Views]]:
+    silent: list[str] = []
+
+    def rows() -> Iterator[tuple[str, store.Views | None]]:
         for i, clip in enumerate(progress(ids, len(ids), "turns")):
             arrays = {name: np.asarray(vectors[name].get(clip, ROWS[name]), np.float32) for name in vectors}
             if "speech" in inputs.names:
                 arrays["speech"] = _speech(inputs, states, clip, device)
                 if inputs.layers:
                     arrays["layers"] = np.asarray(states.get(clip, "layers"), np.float32)
-            silent = [name for name, values in arrays.items() if not len(values)]
-            if silent:
-                raise ValueError(
-                    f"turn {clip}: no sound, so no {', '.join(silent)}; give it a recording, leave it out of the "
-                    f"corpus, or drop these from va.inputs"
-                )
+            if not all(len(values) for values in arrays.values()):
+                silent.append(clip)
+                yield clip, None
+                continue
             if fused is not None:
                 batch = collate([fused[None, i]]).to(device)
                 output = inputs.fusion(*batch.inputs)
@@ -128,6 +130,10 @@ def embed_turns(
     with torch.inference_mode():
         made_from = {kind: cache.settings for kind, cache in caches.items()}
         store.write(folder, [CLEAN], rows(), facts={"hop_seconds": states.facts["hop_seconds"], "features": made_from})
+    if silent:
+        print(f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {', '.join(silent[:SHOWN])}")
+    if len(silent) == len(ids):
+        raise ValueError(f"no turn has sound to make {', '.join(inputs.names)} from; give recordings, or change va.inputs")
 
 
 def kinds(inputs: TurnInputs) -> list[str]:
