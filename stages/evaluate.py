@@ -186,6 +186,7 @@ def _shown(
         frames=pictures,
         frame_times=times,
         mel=sound.get(clip, "mel")[: int(heard[0]) if len(heard) else 0],
+        peaks=sound.get(clip, "peaks"),
         hop=sound.facts["hop_seconds"],
     )
 
