@@ -34,8 +34,8 @@ SECTIONS = {
         },
         "mel": {"seconds": 3.0, "n_fft": 400, "hop": 160, "mels": 64, "top_db": 80.0, "dtype": "float32"},
         "frames": {"count": 4, "size": 32, "face": True, "margin": 0.1},
-        "prosody": {"set": "free"},
-        "speaker": {"model": "statistics", "source": None},
+        "prosody": {"set": "free", "max_seconds": 60.0},
+        "speaker": {"model": "statistics", "source": None, "max_seconds": 60.0},
     },
 }
 

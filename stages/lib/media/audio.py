@@ -37,6 +37,13 @@ def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE, seconds: float | N
     return np.frombuffer(samples, np.float32)[:wanted]
 
 
+def read_start(path: Path, seconds: float) -> tuple[np.ndarray, bool]:
+    """The first seconds of `read_waveform`, and whether there is more."""
+    waveform = read_waveform(path, seconds=seconds + 1 / SAMPLE_RATE)
+    limit = round(seconds * SAMPLE_RATE)
+    return waveform[:limit], len(waveform) > limit
+
+
 def decode(path: Path) -> Iterator[tuple[np.ndarray, int]]:
     """Blocks of (float32 [samples, channels], Hz); none where the file has no samples.
 

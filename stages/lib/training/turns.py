@@ -131,9 +131,13 @@ def embed_turns(
         made_from = {kind: cache.settings for kind, cache in caches.items()}
         store.write(folder, [CLEAN], rows(), facts={"hop_seconds": states.facts["hop_seconds"], "features": made_from})
     if silent:
-        print(f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {', '.join(silent[:SHOWN])}")
+        print(
+            f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {', '.join(silent[:SHOWN])}"
+        )
     if len(silent) == len(ids):
-        raise ValueError(f"no turn has sound to make {', '.join(inputs.names)} from; give recordings, or change va.inputs")
+        raise ValueError(
+            f"no turn has sound to make {', '.join(inputs.names)} from; give recordings, or change va.inputs"
+        )
 
 
 def kinds(inputs: TurnInputs) -> list[str]:

@@ -55,7 +55,8 @@ def export(
                 if split == "test":
                     _collect(found, batch, output, dataset)
                     attention |= _attention(batch, output, hop)
-        predicted += [(clip, split, *truth, nan, nan) for clip, *truth in silent[split][["id", *TARGETS]].to_numpy()]
+    for split, rows in silent.items():
+        predicted += [(clip, split, *truth, nan, nan) for clip, *truth in rows[["id", *TARGETS]].to_numpy()]
     columns = ["id", "split", *TARGETS, *(f"{target}_predicted" for target in TARGETS)]
     _write(folder / "predictions.csv", predicted, columns)
     _write(folder / "branches.csv", found["branches"], ["id", *BRANCHES])
