@@ -162,10 +162,8 @@ def main() -> None:
 
 def of_fold(fold: int, how: Adaptation, config: Config, device: torch.device) -> list[dict]:
     """Rows of `personalise` for the test session of a fold, with the inputs that its model was trained on."""
-    trained, state = checkpoint.load(MODELS / f"fold_{fold}")
+    trained, model = checkpoint.rebuild(MODELS / f"fold_{fold}", VAModel)
     built = trained["architecture"]
-    model = VAModel(**built)
-    model.load_state_dict(state)
     model.to(device).eval()
     table = labels.read("affect")
     session = table[table.split == str(fold)]

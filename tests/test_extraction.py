@@ -375,7 +375,7 @@ def test_worker_processes_are_used_when_they_pay(tmp_path, monkeypatch):
         found = [f"{i:02}" for i in range(extraction.PROBE + 4)]
         done = []
         two = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0, engine="local", address=None)
-        extraction._extract_all(lambda unit: done.append(unit) or {}, found, two, "counting")
+        extraction._extract_all(lambda unit, done=done: done.append(unit) or {}, found, two, "counting")
         assert (calls, done) == (expected, found)
 
 

@@ -40,7 +40,7 @@ class NoiseViews:
         return RECORDING.as_posix() if self.recording else "gaussian"
 
     def make(self, waveform: np.ndarray, clip: str) -> np.ndarray:
-        """waveform [samples], a clip's first MEASURED seconds or more -> float32 [views, samples], in the order of names."""
+        """waveform [samples] of a clip's first MEASURED seconds or more -> float32 [views, samples], as in names."""
         noisy = [self._mix(waveform, snr, clip) for snr in self.snrs]
         return np.stack([waveform, *noisy])
 
@@ -100,8 +100,7 @@ def _recording() -> np.ndarray:
     except MediaError as error:  # the fault of this file, not of the clip that is to be heard in it
         raise ValueError(f"{error}, or remove it: the noise is then Gaussian") from error
     if len(noise) < SHORTEST * SAMPLE_RATE or not noise.any():
-        what = "silent" if len(noise) >= SHORTEST * SAMPLE_RATE else f"{len(noise) / SAMPLE_RATE:.4f} s long"
-        raise ValueError(
-            f"{RECORDING}: {what}; give {SHORTEST:g} s of noise or more, or remove it: it is then Gaussian"
-        )
+        fault = "silent" if len(noise) >= SHORTEST * SAMPLE_RATE else f"{len(noise) / SAMPLE_RATE:.4f} s long"
+        remedy = f"give {SHORTEST:g} s of noise or more, or remove it: it is then Gaussian"
+        raise ValueError(f"{RECORDING}: {fault}; {remedy}")
     return noise

@@ -52,9 +52,7 @@ def trained_inputs(
     Raises:
         ValueError: as checkpoint.load and speech_layers.
     """
-    config, state = checkpoint.load(folds.first(folder))
-    fusion = build_fusion(**config["architecture"])
-    fusion.load_state_dict(state)
+    config, fusion = checkpoint.rebuild(folds.first(folder), build_fusion)
     audio = config["architecture"]["audio"]
     top = speech_layers(fusion, audio, speech, open_layers)
     return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
@@ -84,9 +82,9 @@ def embed_turns(
     """Write a feature folder with `speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate`
     [1, size] of every turn, as far as inputs asks for them; `gate` is the fusion's share of audio, where it has one.
 
-    Turn by turn, so that a turn's embedding does not depend on its company. A turn that lacks speech, prosody or speaker
-    where these are inputs (it has no sound, or none that could be used) has no rows. The index keeps the settings of
-    the extractors that all this comes from.
+    Turn by turn, so that a turn's embedding does not depend on its company. A turn without usable sound has no rows
+    where speech, prosody or speaker is an input. The index keeps the settings of the extractors that all this comes
+    from.
 
     Args:
         features: folder of the caches, <kind>/affect.
@@ -131,13 +129,10 @@ def embed_turns(
         made_from = {kind: cache.settings for kind, cache in caches.items()}
         store.write(folder, [CLEAN], rows(), facts={"hop_seconds": states.facts["hop_seconds"], "features": made_from})
     if silent:
-        print(
-            f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {', '.join(silent[:SHOWN])}"
-        )
+        named = ", ".join(silent[:SHOWN])
+        print(f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {named}", flush=True)
     if len(silent) == len(ids):
-        raise ValueError(
-            f"no turn has sound to make {', '.join(inputs.names)} from; give recordings, or change va.inputs"
-        )
+        raise ValueError(f"no turn has sound for {', '.join(inputs.names)}; give recordings, or change va.inputs")
 
 
 def kinds(inputs: TurnInputs) -> list[str]:
