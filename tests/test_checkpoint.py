@@ -153,7 +153,8 @@ def test_other_things_than_weights_are_refused(tmp_path, content):
 def test_truncated_at_every_tenth_with_any_bytes_and_with_the_other_ones_name(tmp_path, suffix):
     checkpoint.save(tmp_path, small(), {})
     torch.save(small().state_dict(), tmp_path / "model.pt")
-    file, other = tmp_path / f"model{suffix}", tmp_path / f"model{'.pt' if suffix == '.safetensors' else '.safetensors'}"
+    file = tmp_path / f"model{suffix}"
+    other = file.with_suffix(".pt" if suffix == ".safetensors" else ".safetensors")
     whole = file.read_bytes()
     cut = [whole[: len(whole) * tenth // 10] for tenth in range(10)]
     drawn = [np.random.default_rng(size).bytes(size) for size in (1, 8, 9, 100, 5000)]
@@ -176,8 +177,11 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
 
 @pytest.mark.parametrize(
     "config",
-    [{}, {"architecture": {}}, {"architecture": {"features": 4}}, {"architecture": {"features": "3"}}]
-    + [{"architecture": None}, {"architecture": {"features": 3, "more": 1}}, [], 3, None],
+    [
+        *({}, [], 3, None, {"architecture": None}, {"architecture": {}}),
+        *({"architecture": {"features": given}} for given in (4, "3")),
+        {"architecture": {"features": 3, "more": 1}},
+    ],
 )
 def test_a_config_of_another_model_is_refused(tmp_path, config):
     checkpoint.save(tmp_path, small(), config)

@@ -39,7 +39,7 @@ def read_frames(
         # A frame belongs to the stretch if its instant does; 1e-6 of a frame absorbs rounding of seconds.
         first = math.ceil(begin * rate - 1e-6)
         stop = frames if end is None else min(frames, math.ceil(end * rate - 1e-6))
-        pictures, wanted = {}, []
+        pictures, wanted, promised = {}, [], stop - first
         while first < stop:
             wanted = [first + int((i + 0.5) * (stop - first) / count) for i in range(count)]
             pictures, reached = _decode(capture, path, wanted)
@@ -49,6 +49,9 @@ def read_frames(
         if first >= stop:
             where = "the file" if start is None and end is None else f"{begin:g} to {end or frames / rate:g} s"
             raise MediaError(path, f"no frame in {where} (it has {frames / rate:.2f} s); correct the times or the file")
+        if 2 * (stop - first) < promised:  # a little less than promised is usual, most of it missing is damage
+            seconds = f"{(stop - first) / rate:.2f} s of {promised / rate:.2f} s"
+            raise MediaError(path, f"pictures decode for {seconds} only; repair or remove the file")
     finally:
         capture.release()
     times = np.array([index / rate - begin for index in wanted], np.float32)

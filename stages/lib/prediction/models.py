@@ -50,7 +50,9 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         fusions.append(model.to(device).eval())
     first = configs[0]
     if first.get("classes") != emotion.classes:
-        raise ValueError(f"{root / MODELS / 'fusion'}: {checkpoint.OUTDATED}: its classes are not those of the manifest")
+        raise ValueError(
+            f"{root / MODELS / 'fusion'}: {checkpoint.OUTDATED}: its classes are not those of the manifest"
+        )
     settings = dict(_told(root / MODELS / "fusion", first, "features"))
     affect, va, inputs = None, {}, None
     if (root / MODELS / "va").is_dir():

@@ -33,7 +33,7 @@ def read(path: Path) -> Recording:
     Raises:
         ValueError: it holds neither sound nor picture; says why.
     """
-    path = path.resolve()
+    path = path.absolute()
     sound, picture = probe((path, "audio")), probe((path, "video"))
     if sound.fault and picture.fault == STILL_FAULT:
         raise ValueError(f"{path}: {STILL_FAULT}; give an audio or video file")

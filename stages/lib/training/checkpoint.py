@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-
 Model = TypeVar("Model", bound=nn.Module)
 REMAKE = "run the stage that makes it (dvc repro)"
 OUTDATED = "trained by another version of the code; run `dvc repro`"
