@@ -191,7 +191,8 @@ def unopenable(folder: Path, suffix: str) -> dict[str, Path]:
         "a folder": folder / f"folder{suffix}",
         "absent": folder / "no",
     }
-    make(closed, 3000).chmod(0)
+    (make(closed, 3000) if suffix in FORMATS else closed).touch(0)
+    closed.chmod(0)
     return made | {"no permission": closed}
 
 

@@ -51,10 +51,13 @@ class Case:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, help="work there and leave it to be looked at")
     parser.add_argument("--hours", type=float, default=0, help="also measure recordings of so many hours")
-    hours = parser.parse_args().hours
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        os.chdir(name)
+        folder = options.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chdir(folder)
         cases = write_emotion(Path("emotion"))
         write_affect(Path("affect"))
         write_params(max_rejected=0.02)
@@ -66,8 +69,8 @@ def main() -> None:
         tried += predicted(cases)
         tried += hostile_files.try_all(ROOT)
         show(tried)
-        if hours:
-            long_recordings.show(hours)
+        if options.hours:
+            long_recordings.show(options.hours)
 
 
 def write_emotion(root: Path) -> list[Case]:

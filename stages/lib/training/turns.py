@@ -104,19 +104,24 @@ def embed_turns(
     if inputs.top is not None:
         inputs.top.to(device).eval()
 
-    silent: list[str] = []
+    heard = [(cache, ROWS[name]) for name, cache in vectors.items()]
+    heard += [(states, "last" if inputs.top is None else "boundary")] if "speech" in inputs.names else []
+    silent = [clip for clip in ids if not all(cache.length(clip, array) for cache, array in heard)]
+    if len(silent) == len(ids):
+        raise ValueError(f"no turn has sound for {', '.join(inputs.names)}; give recordings, or change va.inputs")
+
+    left_out = frozenset(silent)
 
     def rows() -> Iterator[tuple[str, store.Views | None]]:
         for i, clip in enumerate(progress(ids, len(ids), "turns")):
+            if clip in left_out:
+                yield clip, None
+                continue
             arrays = {name: np.asarray(vectors[name].get(clip, ROWS[name]), np.float32) for name in vectors}
             if "speech" in inputs.names:
                 arrays["speech"] = _speech(inputs, states, clip, device)
                 if inputs.layers:
                     arrays["layers"] = np.asarray(states.get(clip, "layers"), np.float32)
-            if not all(len(values) for values in arrays.values()):
-                silent.append(clip)
-                yield clip, None
-                continue
             if fused is not None:
                 batch = collate([fused[None, i]]).to(device)
                 output = inputs.fusion(*batch.inputs)
@@ -131,8 +136,6 @@ def embed_turns(
     if silent:
         named = ", ".join(silent[:SHOWN])
         print(f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {named}", flush=True)
-    if len(silent) == len(ids):
-        raise ValueError(f"no turn has sound for {', '.join(inputs.names)}; give recordings, or change va.inputs")
 
 
 def kinds(inputs: TurnInputs) -> list[str]:
@@ -149,8 +152,6 @@ def _speech(inputs: TurnInputs, states: FeatureStore, clip: str, device: torch.d
     if inputs.top is None:
         return np.asarray(states.get(clip, "last"), np.float32)
     boundary = torch.from_numpy(states.get(clip, "boundary").astype(np.float32)).unsqueeze(0).to(device)
-    if not boundary.shape[1]:
-        return boundary.squeeze(0).cpu().numpy()
     mask = torch.ones(boundary.shape[:2], dtype=torch.bool, device=device)
     return inputs.top(boundary, mask, skip=inputs.open_layers).squeeze(0).cpu().numpy()
 
