@@ -90,8 +90,15 @@ def _ratings() -> Found:
         hostile.sound(root / f"Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F00{i}.wav", i)
     file = root / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
     options = iemocap.Params(parts=["impro"], wearer_side="left")
+
+    def work() -> None:
+        found, rejects = CORPORA["iemocap"].list_clips(root, options)
+        assert len(found) == 9 or rejects, "a turn is neither there nor listed"
+        if len(found) < 9:
+            raise ValueError("; ".join(reject.reason for reject in rejects))
+
     foreign = {"utf-16": RATINGS.encode("utf-16"), "windows": RATINGS.replace("\n", "\r\n").encode()}
-    yield from _written(file, RATINGS.encode(), foreign, lambda: CORPORA["iemocap"].list_clips(root, options))
+    yield from _written(file, RATINGS.encode(), foreign, work)
 
 
 def _table() -> Found:

@@ -275,8 +275,8 @@ def _open_array(path: Path, entry: dict[str, Any]) -> np.ndarray:
     """The memory map, after its shape, dtype and the file's size were compared with the index."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(_damaged(path, str(error))) from error
+    except Exception as error:  # a damaged header fails with whatever it trips over
+        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from error
     if list(array.shape) != entry["shape"] or array.dtype.str != entry["dtype"]:
         expected = f"{entry['dtype']} {entry['shape']}"
         raise ValueError(_damaged(path, f"holds {array.dtype.str} {list(array.shape)}, the index says {expected}"))
