@@ -219,7 +219,7 @@ def used_or_listed(cases: list[Case]) -> list[Tried]:
     )
     outcomes = {True: "refused", False: "used"}
     return tried + [
-        Tried(kind="turns, one without sound", damage="", outcome=outcomes[bool(pd.isna(value))])
+        Tried(kind="turns (one without sound)", damage="", outcome=outcomes[bool(pd.isna(value))])
         for value in told.valence_predicted
     ]
 
