@@ -299,7 +299,7 @@ def test_the_chain_on_one_corpus(tmp_path):
         "sample.iemocap.turns": 8,
     }
     clone = reproduce(tmp_path / "clone", small_params(workers=2, **changes))
-    assert "up to date" in run(clone, "dvc", "status")
+    assert "Data and pipelines are up to date" in run(clone, "dvc", "repro")
     models, known = clone / "data/models", pd.read_csv(clone / "data/manifest/emotion/labels.csv", dtype=str)
     rated = pd.read_csv(clone / "data/manifest/affect/labels.csv", dtype=str)
     speaker_of = known.set_index("id").speaker
