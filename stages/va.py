@@ -145,12 +145,12 @@ def main() -> None:
     ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]
     if labels.read_facts("emotion").per_fold:
         unit = partial(train_apart, config, ids)
-        depends += [FUSION, *Path("data/features").glob("*/affect")]
+        depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it holds the rows' checksums
     else:
         fusion, turns = folds.first(FUSION), WORK / "turns"
         prepare_turns(config, fusion, ids, turns, device)
         unit = partial(train, config, fusion, turns)
-        depends += [turns]
+        depends += [turns / "features" / "index.json", *turns.glob("top.safetensors")]
     parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
     folds.train_all(unit, plan, folds.key_of(parts, depends), WORK, OUT, config.compute)
 
