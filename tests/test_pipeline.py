@@ -43,9 +43,9 @@ for name in "sample manifest features pretrain_audio pretrain_video fusion va ev
 """
 
 
-def small_params(workers: int) -> str:
+def small_params(workers: int, **changes: object) -> str:
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for key, value in (SMALL | {"compute.workers": workers}).items():
+    for key, value in (SMALL | {"compute.workers": workers} | changes).items():
         *path, last = key.split(".")
         section = content
         for name in path:
@@ -84,13 +84,17 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory) -> Path:
     """A clone in which `dvc repro` has run with two workers."""
-    folder = tmp_path_factory.mktemp("pipeline") / "clone"
+    return reproduce(tmp_path_factory.mktemp("pipeline") / "clone", small_params(workers=2))
+
+
+def reproduce(folder: Path, params: str) -> Path:
+    """The project in a folder of its own under git, with these params, after `dvc repro`."""
     files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in files:
         if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/")) and not name.endswith("dvc.lock"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    (folder / "params.yaml").write_text(small_params(workers=2))
+    (folder / "params.yaml").write_text(params)
     run(folder, "git", "init", "-q")
     run(folder, "git", "add", ".")
     run(folder, "git", "commit", "-q", "-m", "small")

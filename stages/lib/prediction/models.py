@@ -31,7 +31,7 @@ class Models:
     audio: dict[str, Any] | None  # arguments of the fusion's audio encoder; None = it does not hear
     affect: CorpusFacts | None  # None = there are no V/A models
     va: dict[int, VAModel]  # by test fold
-    inputs: TurnInputs | None  # of the V/A models
+    inputs: dict[int, TurnInputs]  # of each; the same object where folds share a fusion model
     settings: dict[str, Settings]  # feature kind -> of its extractor
     extractors: dict[str, Extractor]
     device: torch.device
@@ -54,7 +54,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
             f"{root / MODELS / 'fusion'}: {checkpoint.OUTDATED}: its classes are not those of the manifest"
         )
     settings = dict(_told(root / MODELS / "fusion", first, "features"))
-    affect, va, inputs = None, {}, None
+    affect, va, inputs = None, {}, {}
     if (root / MODELS / "va").is_dir():
         affect = labels.read_facts("affect", root / "data/manifest")
         folders = stage_folders("va", affect.folds, root)
@@ -62,14 +62,10 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         va = {fold: model.to(device).eval() for fold, (_, model) in trained.items()}
         config = next(iter(trained.values()))[0]
         _join(settings, _told(root / MODELS / "va", config, "features"))
-        built = config["architecture"]
-        inputs = trained_inputs(
-            root / MODELS / "fusion",
-            SpeechParams(**settings["wavlm"]["speech"]),
-            names=_told(root / MODELS / "va", config, "inputs"),
-            open_layers=built["top"]["layers"] if built["top"] else 0,
-            layers=built["layers"] > 0,
-        )
+        speech = SpeechParams(**settings["wavlm"]["speech"])
+        sources = {fold: root / _told(folders[str(fold)], config, "fusion") for fold, (config, _) in trained.items()}
+        behind = {source: _inputs(source, config, speech) for source in sorted(set(sources.values()))}
+        inputs = {fold: behind[source] for fold, source in sources.items()}
     return Models(
         emotion=emotion,
         fusions=fusions,
@@ -101,6 +97,13 @@ def _extractor(kind: str, of: Settings, device: str) -> Extractor:
         return EXTRACTORS[kind](of, device)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{MODELS}: {checkpoint.OUTDATED}: its {kind} features cannot be made ({error})") from error
+
+
+def _inputs(fusion: Path, config: dict, speech: SpeechParams) -> TurnInputs:
+    """Args: config: of the V/A models, which differ in their weights alone."""
+    built, names = config["architecture"], _told(MODELS / "va", config, "inputs")
+    open_layers = built["top"]["layers"] if built["top"] else 0
+    return trained_inputs(fusion, speech, names=names, open_layers=open_layers, layers=built["layers"] > 0)
 
 
 def _join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:

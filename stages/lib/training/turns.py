@@ -1,6 +1,7 @@
 """Turn embeddings for the V/A model: what the frozen fusion model makes of every turn, next to prosody and speaker.
 
-Computed once and shared by all folds. Standardisation is not done here: it belongs to a fold's training rows.
+Computed once for all folds that take the same fusion model. Standardisation is not done here: it belongs to a fold's
+training rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from stages.lib.features import store
 from stages.lib.features.store import CLEAN, FeatureStore
 from stages.lib.models.fusion import Fusion, build_fusion
 from stages.lib.models.wavlm import SpeechParams, TopLayers, load
-from stages.lib.training import checkpoint, folds
+from stages.lib.training import checkpoint
 
 FEATURES = Path("data/features")
 SHOWN = 8  # turns named in the log
@@ -47,12 +48,12 @@ class TurnInputs:
 def trained_inputs(
     folder: Path, speech: SpeechParams, *, names: Sequence[str], open_layers: int, layers: bool
 ) -> TurnInputs:
-    """TurnInputs around the fusion model of a folder (where it holds one a fold: of the first).
+    """TurnInputs around the fusion model of a folder.
 
     Raises:
         ValueError: as checkpoint.load and speech_layers.
     """
-    config, fusion = checkpoint.rebuild(folds.first(folder), build_fusion)
+    config, fusion = checkpoint.rebuild(folder, build_fusion)
     audio = config["architecture"]["audio"]
     top = speech_layers(fusion, audio, speech, open_layers)
     return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
