@@ -1,6 +1,7 @@
 """What every stage's command line shares: the --params option and one-line errors."""
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -33,6 +34,8 @@ def configured(
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage; a user's mistake (ValueError) ends it with one clear line instead of a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be valid text
     try:
         main()
     except ValueError as error:
