@@ -17,6 +17,7 @@ from stages.lib.corpora import csv, iemocap, msp_podcast, ravdess
 from stages.lib.corpora.clip import Reject
 from stages.lib.data import attach, check, clips, disjoint, drafts, labels, probe, splits, summary, tables
 from stages.lib.data.known_media import KnownMedia
+from stages.lib.outputs import alone, whole_files
 
 ROLES = ("emotion", "affect")
 UNUSED = Path("tmp/manifest")  # where rejected.csv goes when the stage stops because of it
@@ -83,12 +84,14 @@ def main() -> None:
     )
     if arguments.check:
         return
-    files = [file for role in ROLES for file in drafted[role].media_files()]
-    probed = probe.probe_all(files, config.compute, KnownMedia())
-    found = {role: use_media(role, config, drafted[role], probed) for role in ROLES}
-    disjoint.recordings({role: media for role, (media, _) in found.items()})
-    for role in ROLES:
-        print(write(role, config, drafted[role], *found[role]))
+    with alone("manifest"):
+        files = [file for role in ROLES for file in drafted[role].media_files()]
+        probed = probe.probe_all(files, config.compute, KnownMedia())
+        found = {role: use_media(role, config, drafted[role], probed) for role in ROLES}
+        disjoint.recordings({role: media for role, (media, _) in found.items()})
+        with whole_files(clips.FOLDER) as folder:  # clips and labels of both roles change together
+            for role in ROLES:
+                print(write(folder, role, config, drafted[role], *found[role]))
 
 
 def draft(role: str, config: Config) -> drafts.Draft:
@@ -126,8 +129,10 @@ def write_rejected(file: Path, rejects: list[Reject]) -> None:
     tables.write_csv(file, pd.DataFrame(rows, columns=["path", "reason"]))
 
 
-def write(role: str, config: Config, drafted: drafts.Draft, media: list[clips.ClipMedia], rejects: list[Reject]) -> str:
-    """Write the role's four files; returns a summary for the reader of the log."""
+def write(
+    folder: Path, role: str, config: Config, drafted: drafts.Draft, media: list[clips.ClipMedia], rejects: list[Reject]
+) -> str:
+    """Write the role's four files below folder; returns a summary for the reader of the log."""
     where, section = config.corpora[role], getattr(config.manifest, role)
     usable = {clip.id for clip in media}
     kept = [clip for clip in drafted.clips if clip.id in usable]
@@ -146,9 +151,9 @@ def write(role: str, config: Config, drafted: drafts.Draft, media: list[clips.Cl
         rejected=len(rejects),
         folds=splits.fold_numbers(part_of),
     )
-    clips.write(role, media)
-    labels.write(role, rows, facts)
-    write_rejected(clips.FOLDER / role / "rejected.csv", rejects)
+    clips.write(role, media, folder)
+    labels.write(role, rows, facts, folder)
+    write_rejected(folder / role / "rejected.csv", rejects)
     absent = splits.absent_actors(kept, section) if section.split == "actor" else []
     return summary.role(facts, media, pd.DataFrame(rows), absent)
 

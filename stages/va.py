@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from stages.lib import cli, params, runtime
 from stages.lib.compute import ComputeParams, seed_for
@@ -20,7 +19,7 @@ from stages.lib.data.turns import TARGETS, TurnBatch, turn_dataset
 from stages.lib.features.store import FeatureStore
 from stages.lib.models.va import VAModel
 from stages.lib.models.wavlm import SpeechParams, config_for
-from stages.lib.outputs import whole_folder
+from stages.lib.outputs import alone, whole_folder
 from stages.lib.scoring.metrics import ccc
 from stages.lib.source_code import source_digest
 from stages.lib.training import affect, checkpoint, folds, freeze, live, loop, va_exports
@@ -139,10 +138,11 @@ def main() -> None:
     for fold in plan:  # what is wrong with the rows is said before any work
         affect.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
 
-    turns = prepare_turns(config, sorted(table.id), device)
-    parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
-    key = folds.key_of(parts, [turns, Path("data/manifest/affect/labels.csv")])
-    folds.train_all(partial(train, config, turns), plan, key, WORK, OUT, config.compute)
+    with alone(OUT.name):
+        turns = prepare_turns(config, sorted(table.id), device)
+        parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
+        key = folds.key_of(parts, [turns, Path("data/manifest/affect/labels.csv")])
+        folds.train_all(partial(train, config, turns), plan, key, WORK, OUT, config.compute)
 
 
 def prepare_turns(config: Config, ids: list[str], device: torch.device) -> Path:
@@ -156,7 +156,7 @@ def prepare_turns(config: Config, ids: list[str], device: torch.device) -> Path:
         if p.finetune_layers:
             state = sorted(inputs.top.state_dict().items())
             weights = {name: value.detach().cpu().contiguous() for name, value in state}
-            save_file(weights, folder / "top.safetensors")
+            checkpoint.save_tensors(weights, folder / "top.safetensors")
     return WORK / "turns"
 
 

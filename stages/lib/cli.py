@@ -1,6 +1,7 @@
 """What every stage's command line shares: the --params option and one-line errors."""
 
 import argparse
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -31,9 +32,21 @@ def configured(
     return config
 
 
+KEPT = "run again; what was finished is kept, what was there before is as it was"
+REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), f"free some space and {KEPT}")
+REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), f"see that you may read and write it and {KEPT}")
+REMEDIES |= {errno.EMFILE: f"raise `ulimit -n` and {KEPT}", errno.EIO: f"look after the disk and {KEPT}"}
+
+
 def run(main: Callable[[], None]) -> None:
-    """Run a stage; a user's mistake (ValueError) ends it with one clear line instead of a traceback."""
+    """Run a stage; a user's mistake (ValueError) or what the system refuses (a full disk, a folder that may not be
+    written) ends it with one clear line instead of a traceback."""
     try:
         main()
     except ValueError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.filename is None and error.errno not in REMEDIES:
+            raise
+        place = f"{error.filename}: " if error.filename is not None else ""
+        sys.exit(f"error: {place}{error.strerror}; {REMEDIES.get(error.errno, f'put it right and {KEPT}')}")
