@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import faults, small_project
+from benchmarks import small_project
 
 # Who is killed: all at once (as a machine that goes down, or a batch system), DVC alone (the stage outlives it, and the
 # next `dvc repro` begins while it still runs), the stage alone, or one of its worker processes.
@@ -30,7 +30,7 @@ def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
     draw = random.Random(options.seed)
     disturbed = folder / "killed"
     shutil.rmtree(disturbed, ignore_errors=True)
-    small_project.clone(disturbed, faults.SMALLEST)
+    small_project.clone(disturbed, small_project.SMALLEST)
     plan = sorted((list(lengths) * (1 + options.kills // len(lengths)))[: options.kills], key=list(lengths).index)
     done: dict[str, Counter] = {stage: Counter() for stage in lengths}
     finished: dict[str, int] = {}  # units a killed stage had finished, which its next run has to find

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import small_project
+from benchmarks import fault_disk, small_project
 
 PARTS = {
     "kills": "fault_kills",
@@ -25,7 +25,6 @@ PARTS = {
     "twice": "fault_time",
     "clock": "fault_time",
 }
-SMALLEST = {"compute.workers": 2, "sample.ravdess.actors": [1, 17, 21], "sample.iemocap.turns": 4}
 
 
 def main() -> None:
@@ -38,8 +37,11 @@ def main() -> None:
     for part in options.parts:
         if part not in PARTS:
             parser.error(f"PART is {part!r}; choose from {', '.join(PARTS)}")
+    if not {"disk", "readonly"}.isdisjoint(options.parts or PARTS):
+        fault_disk.private_mounts()
     with tempfile.TemporaryDirectory() as name:
         folder = (options.folder or Path(name)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
         calm = undisturbed(folder / "calm")
         wrong = 0
         for part in options.parts or PARTS:
@@ -51,7 +53,7 @@ def undisturbed(folder: Path) -> Path:
     """A clone in which `dvc repro` ran to its end; its log with the seconds of every line lies beside it."""
     log = folder.with_suffix(".log")
     if not log.is_file():
-        small_project.clone(folder, SMALLEST)
+        small_project.clone(folder, small_project.SMALLEST)
         lines = small_project.timed(folder)
         log.write_text("".join(f"{seconds:.1f} {line}\n" for seconds, line in lines), encoding="utf-8")
     return folder

@@ -33,6 +33,9 @@ SMALL = {
 }
 
 
+SMALLEST = {"compute.workers": 2, "sample.ravdess.actors": [1, 17, 21], "sample.iemocap.turns": 4}
+
+
 def params(changes: Mapping[str, Any]) -> str:
     """params.yaml with SMALL and changes, by dotted key."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -116,3 +119,8 @@ def differing(folder: Path, calm: Path) -> list[str]:
     """Files whose bytes differ from those of the undisturbed run, or that only one has."""
     ours, theirs = (digests(where) | locks(where) for where in (folder, calm))
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+def copy(folder: Path, into: Path) -> None:
+    """A project with its results, but without git and DVC."""
+    shutil.copytree(folder, into, ignore=shutil.ignore_patterns(".git", ".dvc"), symlinks=True, dirs_exist_ok=True)
