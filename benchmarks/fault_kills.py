@@ -20,8 +20,9 @@ from benchmarks import small_project
 
 # Who is killed: all at once (as a machine that goes down, or a batch system), DVC alone (the stage outlives it, and the
 # next `dvc repro` begins while it still runs), the stage alone, or one of its worker processes.
-VICTIMS = ("all", "dvc", "all", "stage", "all", "worker")
-CORRUPT = {"rwlock": "JSON structure is corrupted", "dvc.lock": "is invalid"}
+VICTIMS = ("all", "dvc", "stage", "all", "worker")
+# Files that DVC does not write whole or not at all: what it says when a kill came in between. They are deleted then.
+CUT_OFF = {".dvc/tmp/rwlock": "JSON structure is corrupted", "dvc.lock": "dvc.lock' validation failed"}
 
 
 def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
@@ -37,16 +38,20 @@ def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
     total: Counter = Counter()
     for number, stage in enumerate(plan):
         victim = VICTIMS[number % len(VICTIMS)]
-        attempt = Attempt(disturbed, stage, draw.uniform(0, lengths[stage]), victim)
+        attempt = Attempt(disturbed, stage, when(draw, stage, number, lengths[stage], calm), victim)
         attempt.run()
         hit = attempt.hit or stage
         count_found(attempt.lines, finished, done)
         finished = units(disturbed)
-        done[hit].update({"kills": attempt.killed, f"of {victim}": attempt.killed})
-        total.update({f"kills of {victim}": attempt.killed, "orphaned workers": attempt.orphans})
-        text = "".join(attempt.lines)
-        total.update({f"{name} to be removed by hand": phrase in text for name, phrase in CORRUPT.items()})
-        print(f"{number + 1:3} {victim:7} {hit:36} {attempt.at:6.1f} s  finished: {finished}", file=sys.stderr)
+        done[hit]["kills"] += attempt.killed
+        total.update(
+            {f"killed: {attempt.victim}": attempt.killed, "workers that outlived their stage": attempt.orphans}
+        )
+        for name, phrase in CUT_OFF.items():
+            if phrase in "".join(attempt.lines):
+                (disturbed / name).unlink()
+                total[f"{name} deleted by hand"] += 1
+        print(f"{number + 1:3} {attempt.victim:7} {hit:26} {attempt.at:6.1f} s, finished: {finished}", file=sys.stderr)
     wait_for_orphans(disturbed)
     log = small_project.run(disturbed, "dvc", "repro")
     count_found(log.splitlines(keepends=True), finished, done)
@@ -59,14 +64,28 @@ def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
     print(f"| all | {sums['kills']} | {sums['found']} | {sums['redone']} |\n")
     print("; ".join(f"{name}: {count}" for name, count in sorted(total.items())))
     print(f"files compared: {len(small_project.digests(calm))}; differing: {len(wrong)} {wrong}; left behind: {left}")
-    return len(wrong) + sums["redone"] + len(left) + total["orphaned workers"]
+    return len(wrong) + sums["redone"] + len(left) + total["workers that outlived their stage"]
+
+
+def when(draw: random.Random, stage: str, number: int, seconds: float, calm: Path) -> tuple[float, int]:
+    """(seconds, finished clips or folds) in a stage at which to kill, whichever comes first; each drawn by turns."""
+    last = 0
+    if stage == "va":
+        last = len(list((calm / "data/models/va").iterdir())) - 1
+    elif stage.startswith("features"):
+        role = stage.rpartition("@")[2]
+        last = len((calm / f"data/manifest/{role}/clips.csv").read_text(encoding="utf-8").splitlines()) - 2
+    if number % 2 and last:
+        return 10 * seconds, draw.randint(1, last)
+    return draw.uniform(0, seconds), sys.maxsize
 
 
 class Attempt:
     """One `dvc repro` that is killed."""
 
-    def __init__(self, folder: Path, stage: str, delay: float, victim: str):
-        self.folder, self.stage, self.delay, self.victim = folder, stage, delay, victim
+    def __init__(self, folder: Path, stage: str, when: tuple[float, int], victim: str):
+        self.folder, self.stage, self.victim = folder, stage, victim
+        self.delay, self.units = when
         self.lines: list[str] = []
         self.hit: str | None = None  # the stage that ran when the kill came
         self.killed, self.orphans, self.at = 0, 0, 0.0
@@ -79,7 +98,9 @@ class Attempt:
             time.sleep(0.01)
         began = time.monotonic()
         while process.poll() is None and self.hit == self.stage and time.monotonic() - began < self.delay:
-            time.sleep(0.01)
+            if self.units <= sum(units(self.folder).values()):
+                break
+            time.sleep(0.002)
         self.at = time.monotonic() - began
         if process.poll() is None:
             self._kill(process)
