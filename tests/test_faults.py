@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from stages.lib import cli, outputs
-from stages.lib.compute import ComputeParams
+from stages.lib.compute import ComputeParams, progress
 from stages.lib.data import tables
 from stages.lib.features import store
 from stages.lib.features.last_run import LastRun
@@ -25,7 +25,6 @@ from stages.lib.training import checkpoint, folds, live
 resource = pytest.importorskip("resource", reason="limits of file size, as stand-in for a full disk, are Unix's")
 REPO = Path(__file__).resolve().parents[1]
 SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
-FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.fixture
@@ -35,6 +34,10 @@ def tiny_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def disk_full() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -47,7 +50,7 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
         (folder / "first").write_text("1")
     with pytest.raises(OSError, match="No space left") as ended, outputs.whole_folder(out) as folder:
         (folder / "second").write_text("2")
-        raise FULL
+        raise disk_full()
     assert ended.value.filename == str(out)
     assert content(tmp_path) == {"out/first": "1"}
     with outputs.whole_folder(out) as folder:
@@ -98,7 +101,7 @@ def test_files_that_belong_together_change_together(tmp_path):
             with outputs.whole_files(tmp_path) as folder:
                 tables.write_text(folder / "clips.csv", text)
                 if fails:
-                    raise FULL
+                    raise disk_full()
                 tables.write_text(folder / "sub/labels.csv", text)
         except OSError:
             assert fails
@@ -158,6 +161,18 @@ def test_what_the_system_refuses_is_one_line(code, file, expected):
     assert str(ended.value.code).startswith(expected) and "\n" not in str(ended.value.code)
 
 
+def test_the_line_does_not_end_up_behind_a_progress_bar(capsys):
+    def main():
+        units = progress(iter(range(5)), 5, "units")
+        next(units)
+        raise disk_full()
+
+    with pytest.raises(SystemExit) as ended:
+        cli.run(main)
+    assert capsys.readouterr().err.endswith("\n")  # while the exception, and what it holds, is still there
+    assert "No space left" in str(ended.value.code)
+
+
 def test_an_error_of_no_file_keeps_its_traceback():
     def main():
         raise ConnectionResetError(errno.ECONNRESET, "reset")
@@ -185,7 +200,7 @@ def test_folds_survive_a_full_disk_while_they_move_to_their_place(tmp_path, monk
 
     def full(source, target):
         if source.name == "fold_2":
-            raise FULL
+            raise disk_full()
         return copytree(source, target)
 
     def run():

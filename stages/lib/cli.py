@@ -43,10 +43,12 @@ def run(main: Callable[[], None]) -> None:
     written) ends it with one clear line instead of a traceback."""
     try:
         main()
+        return
     except ValueError as error:
-        sys.exit(f"error: {error}")
+        message = f"error: {error}"
     except OSError as error:
         if error.filename is None and error.errno not in REMEDIES:
             raise
         place = f"{error.filename}: " if error.filename is not None else ""
-        sys.exit(f"error: {place}{error.strerror}; {REMEDIES.get(error.errno, f'put it right and {KEPT}')}")
+        message = f"error: {place}{error.strerror}; {REMEDIES.get(error.errno, f'put it right and {KEPT}')}"
+    sys.exit(message)  # here, where the error is gone: it held progress bars, which end their line when they go
