@@ -269,6 +269,26 @@ def until(true):
         time.sleep(0.02)
 
 
+DVC = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", "import time; from pathlib import Path; from stages.lib import cli; "
+    "cli.run(lambda: (Path('began').touch(), time.sleep(600)))"])
+"""
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(REPO), "DVC_STAGE": "fusion"}
+    dvc = subprocess.Popen([sys.executable, "-c", DVC], cwd=tmp_path, env=environment)
+    until((tmp_path / "began").exists)
+    (stage,) = psutil.Process(dvc.pid).children()
+    dvc.kill()
+    dvc.wait()
+    try:
+        until(lambda: not alive(stage.pid))
+    finally:
+        stage.kill() if alive(stage.pid) else None
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path

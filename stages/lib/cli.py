@@ -3,7 +3,10 @@
 import argparse
 import errno
 import json
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -38,9 +41,25 @@ REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), f"see that y
 REMEDIES |= {errno.EMFILE: f"raise `ulimit -n` and {KEPT}", errno.EIO: f"look after the disk and {KEPT}"}
 
 
+def _end_with_dvc() -> None:
+    """A stage that DVC started ends when that DVC was killed: nobody would record its outputs, and the next `dvc repro`
+    deletes them. The clips and folds that it has finished are found again, since they lie elsewhere."""
+    if "DVC_STAGE" not in os.environ or sys.platform == "win32":
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage; a user's mistake (ValueError) or what the system refuses (a full disk, a folder that may not be
     written) ends it with one clear line instead of a traceback."""
+    _end_with_dvc()
     try:
         main()
         return

@@ -20,7 +20,10 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """
     old = folder.with_name(f".{folder.name}.old")
     if folder.is_dir() and not os.access(folder, os.W_OK):  # said before the work, not after it
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        refused = errno.EACCES
+        if hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY:
+            refused = errno.EROFS
+        raise OSError(refused, os.strerror(refused), str(folder))
     if old.is_dir() and not folder.exists():  # killed between the two renames below
         old.replace(folder)
     _remove(old)
