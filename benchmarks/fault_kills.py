@@ -18,8 +18,8 @@ import psutil
 
 from benchmarks import small_project
 
-# Who is killed: all at once (as a machine that goes down, or a batch system), DVC alone (the stage outlives it, and the
-# next `dvc repro` begins while it still runs), the stage alone, or one of its worker processes.
+# Who is killed: all at once (as by a batch system), DVC alone (the next `dvc repro` may meet a stage of the last one), the
+# stage alone, or one of its worker processes.
 VICTIMS = ("all", "dvc", "stage", "all", "worker")
 # Files that DVC does not write whole or not at all: what it says when a kill came in between. They are deleted then.
 CUT_OFF = {".dvc/tmp/rwlock": "JSON structure is corrupted", "dvc.lock": "dvc.lock' validation failed"}
@@ -47,6 +47,7 @@ def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
         total.update(
             {f"killed: {attempt.victim}": attempt.killed, "workers that outlived their stage": attempt.orphans}
         )
+        total["stages that outlived their DVC"] += attempt.outlived
         for name, phrase in CUT_OFF.items():
             if phrase in "".join(attempt.lines):
                 (disturbed / name).unlink()
@@ -88,7 +89,7 @@ class Attempt:
         self.delay, self.units = when
         self.lines: list[str] = []
         self.hit: str | None = None  # the stage that ran when the kill came
-        self.killed, self.orphans, self.at = 0, 0, 0.0
+        self.killed, self.orphans, self.outlived, self.at = 0, 0, 0, 0.0
 
     def run(self) -> None:
         process = small_project.start(self.folder, "dvc", "repro")
@@ -124,7 +125,10 @@ class Attempt:
         for one in chosen:
             one.kill()
         self.killed = 1
-        if self.victim != "dvc":
+        if self.victim == "dvc":
+            _, alive = psutil.wait_procs(stages, timeout=2)
+            self.outlived = len(alive)  # killed while Python still loaded it: the next run meets it
+        else:
             process.wait()  # of a stage or a worker: DVC ends with an error
             _, alive = psutil.wait_procs(workers, timeout=10)
             self.orphans = len(alive)
