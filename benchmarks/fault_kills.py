@@ -18,8 +18,8 @@ import psutil
 
 from benchmarks import small_project
 
-# Who is killed: all at once (as by a batch system), DVC alone (the next `dvc repro` may meet a stage of the last one), the
-# stage alone, or one of its worker processes.
+# Who is killed: all at once (as by a batch system), DVC alone (the next `dvc repro` may meet a stage of the last one),
+# the stage alone, or one of its worker processes.
 VICTIMS = ("all", "dvc", "stage", "all", "worker")
 # Files that DVC does not write whole or not at all: what it says when a kill came in between. They are deleted then.
 CUT_OFF = {".dvc/tmp/rwlock": "JSON structure is corrupted", "dvc.lock": "dvc.lock' validation failed"}
