@@ -127,7 +127,8 @@ class Attempt:
         self.killed = 1
         if self.victim == "dvc":
             _, alive = psutil.wait_procs(stages, timeout=2)
-            self.outlived = len(alive)  # killed while Python still loaded it: the next run meets it
+            # Those that Python still loads do not notice: the next run meets them. A zombie has ended.
+            self.outlived = sum(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in alive)
         else:
             process.wait()  # of a stage or a worker: DVC ends with an error
             _, alive = psutil.wait_procs(workers, timeout=10)

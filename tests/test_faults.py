@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from stages.lib import cli, outputs
-from stages.lib.compute import ComputeParams, progress
+from stages.lib.compute import ComputeParams, parallel, progress
 from stages.lib.data import tables
 from stages.lib.features import store
 from stages.lib.features.last_run import LastRun
@@ -253,6 +254,15 @@ def test_workers_end_with_a_killed_stage(tmp_path):
         until(lambda: not any(map(alive, workers)))
     finally:
         os.killpg(parent.pid, signal.SIGKILL) if any(map(alive, workers)) else None
+
+
+def test_a_lost_worker_is_one_line():
+    two = replace(SERIAL, workers=2)
+    with pytest.raises(SystemExit) as ended:
+        cli.run(lambda: list(parallel(os._exit, [9] * 4, two, "units")))  # for the pool like a kill
+    assert str(ended.value.code).startswith(
+        "error: units: a worker process was killed; lower compute.workers if memory"
+    )
 
 
 def alive(pid: int) -> bool:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,8 +58,8 @@ def _end_with_dvc() -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage; a user's mistake (ValueError) or what the system refuses (a full disk, a folder that may not be
-    written) ends it with one clear line instead of a traceback."""
+    """Run a stage; a user's mistake (ValueError), what the system refuses (a full disk, a folder that may not be
+    written) or a killed worker process ends it with one clear line instead of a traceback."""
     _end_with_dvc()
     try:
         main()
@@ -70,4 +71,8 @@ def run(main: Callable[[], None]) -> None:
             raise
         place = f"{error.filename}: " if error.filename is not None else ""
         message = f"error: {place}{error.strerror}; {REMEDIES.get(error.errno, f'put it right and {KEPT}')}"
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, BrokenProcessPool):
+            raise
+        message = f"error: {error}; {KEPT}"
     sys.exit(message)  # here, where the error is gone: it held progress bars, which end their line when they go
