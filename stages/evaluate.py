@@ -24,8 +24,8 @@ from stages.lib.scoring.results import TARGETS, Affect, Emotion
 METRICS, PLOTS, FEATURES = Path("metrics"), Path("plots"), Path("data/features")
 ABLATIONS = Path("ablations")
 # All that a model depends on: changing any of it re-runs this stage anyway, for a stage before it re-runs.
-SHOWN = ("manifest", "views", "speech", "features", "audio", "augment", "pretrain_audio", "pretrain_video")
-SHOWN += ("xattn", "fusion", "va")
+SHOWN = ("manifest", "pretrain", "views", "speech", "features", "audio", "augment")
+SHOWN += ("pretrain_audio", "pretrain_video", "xattn", "fusion", "va")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +186,7 @@ def _shown(
         frames=pictures,
         frame_times=times,
         mel=sound.get(clip, "mel")[: int(heard[0]) if len(heard) else 0],
+        peaks=sound.get(clip, "peaks"),
         hop=sound.facts["hop_seconds"],
     )
 

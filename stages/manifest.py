@@ -14,9 +14,10 @@ import pandas as pd
 from stages.lib import cli, params
 from stages.lib.compute import ComputeParams
 from stages.lib.corpora import csv, iemocap, msp_podcast, ravdess
-from stages.lib.corpora.clip import Reject
-from stages.lib.data import attach, check, clips, disjoint, drafts, labels, probe, splits, summary, tables
+from stages.lib.corpora.clip import Clip, Reject
+from stages.lib.data import attach, check, clips, disjoint, drafts, labels, per_fold, probe, splits, summary, tables
 from stages.lib.data.known_media import KnownMedia
+from stages.lib.data.per_fold import PretrainParams
 from stages.lib.outputs import alone, whole_files
 
 ROLES = ("emotion", "affect")
@@ -54,6 +55,7 @@ class Config:
     compute: ComputeParams
     corpora: dict[str, CorpusParams]
     manifest: ManifestParams
+    pretrain: PretrainParams
 
 
 def configure(file: Path) -> Config:
@@ -62,6 +64,7 @@ def configure(file: Path) -> Config:
         compute=params.read(file, "compute", ComputeParams),
         corpora={role: params.read(file, f"corpora.{role}", CorpusParams) for role in ROLES},
         manifest=params.read(file, "manifest", ManifestParams),
+        pretrain=params.read(file, "pretrain", PretrainParams),
     )
 
 
@@ -76,28 +79,49 @@ def main() -> None:
     config = configure(arguments.params)
     # All that can be refused without opening media comes first: hashing a real corpus takes minutes.
     drafted = {role: draft(role, config) for role in ROLES}
+    part_of = split(config, {role: drafted[role].clips for role in ROLES})
     if arguments.check:
         for role in ROLES:
-            print(check.report(drafted[role]))
-    disjoint.between_roles(
-        {role: config.corpora[role].name for role in ROLES}, {role: drafted[role].clips for role in ROLES}
-    )
-    if arguments.check:
+            print(check.report(drafted[role], part_of[role]))
         return
     with alone("manifest"):
         files = [file for role in ROLES for file in drafted[role].media_files()]
         probed = probe.probe_all(files, config.compute, KnownMedia())
         found = {role: use_media(role, config, drafted[role], probed) for role in ROLES}
-        disjoint.recordings({role: media for role, (media, _) in found.items()})
+        media = {role: usable for role, (usable, _) in found.items()}
+        kept = {role: having(media[role], drafted[role].clips) for role in ROLES}
+        part_of = split(config, kept)  # anew: with their clips, speakers may have gone
+        disjoint.recordings(media, part_of if config.pretrain.per_fold else None)
         with whole_files(clips.FOLDER) as folder:  # clips and labels of both roles change together
             for role in ROLES:
-                print(write(folder, role, config, drafted[role], *found[role]))
+                print(write(folder, role, config, drafted[role], kept[role], part_of[role], *found[role]))
 
 
 def draft(role: str, config: Config) -> drafts.Draft:
     where, manifest = config.corpora[role], config.manifest
-    options, section = getattr(manifest, where.name, None), getattr(manifest, role)
-    return drafts.draft(role, where.name, where.root, options, section, manifest.emotion.classes, manifest.seed)
+    return drafts.draft(role, where.name, where.root, getattr(manifest, where.name, None), manifest.emotion.classes)
+
+
+def split(config: Config, listed: dict[str, list[Clip]]) -> dict[str, dict[str, str]]:
+    """Role -> clip id -> split or fold.
+
+    Raises:
+        ValueError: a split cannot be made, or pretraining would know a speaker whom V/A tests.
+    """
+    manifest = config.manifest
+    if not config.pretrain.per_fold:
+        disjoint.between_roles({role: config.corpora[role].name for role in ROLES}, listed)
+        return {role: splits.assign(role, listed[role], getattr(manifest, role), manifest.seed) for role in ROLES}
+    affect = splits.assign("affect", listed["affect"], manifest.affect, manifest.seed)
+    part_of = {"emotion": per_fold.follow(listed["emotion"], listed["affect"], affect), "affect": affect}
+    disjoint.between_folds(listed, part_of)
+    return part_of
+
+
+def having(media: list[clips.ClipMedia], listed: list[Clip]) -> list[Clip]:
+    """Clips of which a file is left."""
+    usable = {clip.id for clip in media}
+    return [clip for clip in listed if clip.id in usable]
 
 
 def use_media(
@@ -130,13 +154,18 @@ def write_rejected(file: Path, rejects: list[Reject]) -> None:
 
 
 def write(
-    folder: Path, role: str, config: Config, drafted: drafts.Draft, media: list[clips.ClipMedia], rejects: list[Reject]
+    folder: Path,
+    role: str,
+    config: Config,
+    drafted: drafts.Draft,
+    kept: list[Clip],
+    part_of: dict[str, str],
+    media: list[clips.ClipMedia],
+    rejects: list[Reject],
 ) -> str:
     """Write the role's four files below folder; returns a summary for the reader of the log."""
     where, section = config.corpora[role], getattr(config.manifest, role)
-    usable = {clip.id for clip in media}
-    kept = [clip for clip in drafted.clips if clip.id in usable]
-    part_of = splits.assign(role, kept, section, config.manifest.seed)
+    drawn = labels.PER_FOLD if role == "emotion" and config.pretrain.per_fold else section.split
     rows = [vars(clip) | {"label": drafted.label_of.get(clip.id), "split": part_of[clip.id]} for clip in kept]
     facts = labels.CorpusFacts(
         corpus=where.name,
@@ -144,7 +173,7 @@ def write(
         synthetic=drafted.synthetic,
         classes=drafted.classes,
         scale={name: list(drafted.scale) for name in ("valence", "arousal", "dominance")} if drafted.scale else None,
-        split=section.split,
+        split=drawn,
         speaker_overlap=disjoint.overlap(kept, part_of),
         clips=len(kept),
         speakers=len({clip.speaker for clip in kept}),
@@ -154,7 +183,7 @@ def write(
     clips.write(role, media, folder)
     labels.write(role, rows, facts, folder)
     write_rejected(folder / role / "rejected.csv", rejects)
-    absent = splits.absent_actors(kept, section) if section.split == "actor" else []
+    absent = splits.absent_actors(kept, section) if drawn == "actor" else []
     return summary.role(facts, media, pd.DataFrame(rows), absent)
 
 

@@ -29,7 +29,6 @@ from stages.lib.training.losses import va_loss
 from stages.lib.training.turns import embed_turns, trained_inputs
 
 MODELS = Path("data/models/va")
-FUSION = Path("data/models/fusion")
 BATCHING = affect.Batching(turns=64, dialogues=1, chunk=100)  # one at a time: predictions in the dataset's order
 
 
@@ -170,8 +169,9 @@ def of_fold(fold: int, how: Adaptation, config: Config, device: torch.device) ->
     table = labels.read("affect")
     session = table[table.split == str(fold)]
     open_layers = built["top"]["layers"] if built["top"] else 0
+    fusion = Path(trained["fusion"])
     inputs = trained_inputs(
-        FUSION, config.speech, names=trained["inputs"], open_layers=open_layers, layers=built["layers"] > 0
+        fusion, config.speech, names=trained["inputs"], open_layers=open_layers, layers=built["layers"] > 0
     )
     with tempfile.TemporaryDirectory() as folder:
         embed_turns(inputs, sorted(session.id), Path(folder) / "features", device)

@@ -1,10 +1,12 @@
 """Stage va: valence and arousal of dialogue turns, one model a fold.
 
 Fold k is tested on session k, validated on the next one and trained on the rest. The fusion model supplies the
-fused embedding and the speech sequence of every turn. Folds run side by side in worker processes and give the
-same bytes as one after another; after a kill, finished folds are not trained again.
+fused embedding and the speech sequence of every turn: one for all folds, or with pretrain.per_fold that of the same
+fold, which knows none of its test speakers. Folds run side by side in worker processes and give the same bytes as one
+after another; after a kill, finished folds are not trained again.
 """
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -70,10 +72,11 @@ def configure(file: Path) -> Config:
     return config
 
 
-def train(config: Config, turns: Path, fold: Fold, folder: Path) -> None:
+def train(config: Config, fusion: Path, turns: Path, fold: Fold, folder: Path) -> None:
     """Train, select and predict one fold; leaves everything in folder.
 
     Args:
+        fusion: folder of the fusion model behind the turns.
         turns: folder of every turn's `features` and of the weights of WavLM's last layers.
     """
     p, seed = config.va, seed_for(config.seed, "fold", fold.test)
@@ -88,7 +91,7 @@ def train(config: Config, turns: Path, fold: Fold, folder: Path) -> None:
     model = VAModel(**arguments)
     taken = None
     if model.top is not None:
-        taken = checkpoint.warm_start(model.top, checkpoint.read_weights(turns / "top.safetensors"), str(FUSION))
+        taken = checkpoint.warm_start(model.top, checkpoint.read_weights(turns / "top.safetensors"), str(fusion))
     affect.standardize(model, sets["train"])
     model.to(device)
 
@@ -111,7 +114,7 @@ def train(config: Config, turns: Path, fold: Fold, folder: Path) -> None:
     history = loop.fit(
         model, phases, epochs, loss, validate, p, device, f"fold {fold.test}", live.path(OUT.name, fold.name)
     )
-    facts = {"inputs": p.inputs, "features": store.facts["features"], "warm_start": taken}
+    facts = {"inputs": p.inputs, "features": store.facts["features"], "fusion": fusion.as_posix(), "warm_start": taken}
     facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     checkpoint.save(folder, model, {"architecture": arguments, **facts})
     tables.write_results(folder / "history.csv", history)
@@ -139,25 +142,42 @@ def main() -> None:
         affect.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
 
     with alone(OUT.name):
-        turns = prepare_turns(config, sorted(table.id), device)
+        ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]
+        if labels.read_facts("emotion").per_fold:
+            unit = partial(train_apart, config, ids)
+            depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it holds the rows' checksums
+        else:
+            fusion, turns = folds.first(FUSION), WORK / "turns"
+            prepare_turns(config, fusion, ids, turns, device)
+            unit = partial(train, config, fusion, turns)
+            depends += [turns / "features" / "index.json", *turns.glob("top.safetensors")]
         parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
-        key = folds.key_of(parts, [turns, Path("data/manifest/affect/labels.csv")])
-        folds.train_all(partial(train, config, turns), plan, key, WORK, OUT, config.compute)
+        folds.train_all(unit, plan, folds.key_of(parts, depends), WORK, OUT, config.compute)
 
 
-def prepare_turns(config: Config, ids: list[str], device: torch.device) -> Path:
-    """What all folds share, computed once: every turn's inputs, and the WavLM layers that they train further."""
+def train_apart(config: Config, ids: list[str], fold: Fold, folder: Path) -> None:
+    """`train` with turns of its own, by the fusion model of the same fold.
+
+    They are as large as the wavlm cache, so they are there only while their fold trains.
+    """
+    fusion, turns = FUSION / fold.name, WORK / "turns" / fold.name
+    prepare_turns(config, fusion, ids, turns, runtime.setup(config.seed, config.compute, threads=1))
+    train(config, fusion, turns, fold, folder)
+    shutil.rmtree(turns)
+
+
+def prepare_turns(config: Config, fusion: Path, ids: list[str], turns: Path, device: torch.device) -> None:
+    """Leave every turn's inputs by a fusion model in `turns`, and the WavLM layers that the folds train further."""
     p = config.va
     inputs = trained_inputs(
-        FUSION, config.speech, names=p.inputs, open_layers=p.finetune_layers, layers=p.layers == "learned"
+        fusion, config.speech, names=p.inputs, open_layers=p.finetune_layers, layers=p.layers == "learned"
     )
-    with whole_folder(WORK / "turns") as folder:
+    with whole_folder(turns) as folder:
         embed_turns(inputs, ids, folder / "features", device)
         if p.finetune_layers:
             state = sorted(inputs.top.state_dict().items())
             weights = {name: value.detach().cpu().contiguous() for name, value in state}
             checkpoint.save_tensors(weights, folder / "top.safetensors")
-    return WORK / "turns"
 
 
 def summary(config: Config) -> dict:

@@ -121,9 +121,16 @@ def make_features(features: Path, manifest: Path) -> None:
     rng = np.random.default_rng(0)
     for role in ("emotion", "affect"):
         ids = labels.read(role, manifest)["id"]
-        mel = [{"mel": rng.normal(size=(80, 6)).astype(np.float16), "length": np.array([70], np.int32)} for _ in ids]
-        rows = ((clip, {store.CLEAN: arrays}) for clip, arrays in zip(ids, mel, strict=True))
+        mel = {
+            "mel": rng.normal(size=(80, 6)).astype(np.float16),
+            "length": np.array([70], np.int32),
+            "peaks": rng.normal(size=(70, 2)).astype(np.float16),
+        }
+        rows = ((clip, {store.CLEAN: mel}) for clip in ids)
         store.write(features / "mel" / role, [store.CLEAN], rows, {"hop_seconds": 0.01})
+        last, rounding = {"last": np.zeros((4, 2), np.float16)}, {"last": {"float16": 0.25}}
+        rows = ((clip, {store.CLEAN: last}) for clip in ids)
+        store.write(features / "wavlm" / role, [store.CLEAN], rows, {"precision": "fp32", "rounding": rounding})
     frames = {
         "frames": rng.integers(0, 255, (2, 8, 8, 3), dtype=np.uint8),
         "times": np.array([0.2, 0.6], np.float32),
@@ -254,10 +261,19 @@ def test_tables_hold_what_the_models_left(done):
     assert set(plots["branches"]["weight"]) == {0.25, 0.6}
 
 
+def test_precision_of_the_stored_states(done):
+    found = json.loads((done / "metrics" / "features.json").read_text())
+    clips = {role: len(labels.read(role, done / "data" / "manifest")) for role in ("emotion", "affect")}
+    last = {"stored": "float16", "float16_error": 0.25}
+    assert found == {
+        f"{role}_wavlm": {"clips": count, "precision": "fp32", "last": last} for role, count in clips.items()
+    }
+
+
 def test_same_bytes_in_another_folder(done, copy):
     run(copy)
     files = sorted(file.relative_to(done) for name in ("metrics", "plots") for file in (done / name).iterdir())
-    assert len(files) == 3 + 13 + 12 + 1
+    assert len(files) == 4 + 13 + 12 + 1
     assert [file for file in files if (done / file).read_bytes() != (copy / file).read_bytes()] == []
 
 

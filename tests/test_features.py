@@ -75,6 +75,15 @@ def test_mel_cuts_long_recordings_and_says_so():
     np.testing.assert_array_equal(found["a"][0]["clean"]["mel"], found["b"][0]["clean"]["mel"])
 
 
+def test_peaks_are_the_lowest_and_highest_samples_of_each_hop():
+    waveform = voice(4.33, 150, 2).astype(np.float32)  # longer than the spectrogram, not a whole number of hops
+    _, found = extract("mel", {"a": waveform}, {"views.emotion": []})
+    peaks = found["a"][0]["clean"]["peaks"]
+    hops = [waveform[start : start + 160] for start in range(0, len(waveform), 160)]
+    expected = np.array([[hop.min(), hop.max()] for hop in hops])
+    np.testing.assert_array_equal(peaks, expected.astype(np.float16))
+
+
 def test_mel_floor_is_each_views_own():
     loud = voice(1, 130, 0).astype(np.float32)
     settings = features.configure(write_params(), "mel", "emotion").extractor.params

@@ -71,6 +71,7 @@ def settings(**changes) -> dict:
             "msp_podcast": {"tests": ["Test1"]},
             "csv": {"table": "clips.csv", "scale": None, "cut_video": False},
         },
+        "pretrain": {"per_fold": False},
     }
     for key, value in changes.items():
         *path, last = key.split("__")

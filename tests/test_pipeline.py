@@ -28,14 +28,19 @@ for name in "sample manifest features pretrain_audio pretrain_video fusion va ev
 """
 
 
-def small_params(workers: int) -> str:
-    return small_project.params({"compute.workers": workers})
+def small_params(workers: int, **changes: object) -> str:
+    return small_project.params({"compute.workers": workers} | changes)
 
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory) -> Path:
     """A clone in which `dvc repro` has run with two workers."""
-    folder = small_project.clone(tmp_path_factory.mktemp("pipeline") / "clone", {"compute.workers": 2})
+    return reproduce(tmp_path_factory.mktemp("pipeline") / "clone", {"compute.workers": 2})
+
+
+def reproduce(folder: Path, changes: dict[str, object]) -> Path:
+    """A clone of the project with these params, after `dvc repro`."""
+    small_project.clone(folder, changes)
     run(folder, "dvc", "repro")
     return folder
 

@@ -13,8 +13,12 @@ LONG = 30  # groups of a kind; of more than that, only the spread is shown
 FIELDS = ("emotion", "speaker", "session", "part")
 
 
-def report(draft: Draft) -> str:
-    """Tables of clips found by emotion, speaker, session and partition, and of the splits, in words and numbers."""
+def report(draft: Draft, part_of: dict[str, str]) -> str:
+    """Tables of clips found by emotion, speaker, session and partition, and of the splits, in words and numbers.
+
+    Args:
+        part_of: clip id -> split or fold.
+    """
     mark = " (synthetic)" if draft.synthetic else ""
     lines = [f"{draft.role}: {draft.corpus} at {draft.root}{mark}: {_completeness(draft)}"]
     rows = [row for field in FIELDS for row in _groups(draft, field)]
@@ -25,7 +29,7 @@ def report(draft: Draft) -> str:
         {
             "speaker": [clip.speaker for clip in draft.clips],
             "label": [draft.label_of.get(clip.id) for clip in draft.clips],
-            "split": [draft.part_of[clip.id] for clip in draft.clips],
+            "split": [part_of[clip.id] for clip in draft.clips],
         }
     )
     lines += [f"{len(draft.clips)} clips of use as {draft.role}:", summary.by_split(frame, draft.classes)]

@@ -1,4 +1,4 @@
-"""A role before any media file is opened: which clips of the corpus it takes, as what, and in which split."""
+"""A role before any media file is opened: which clips of the corpus it takes, and as what."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ class Draft:
     rejects: list[Reject]
     label_of: dict[str, str]  # clip id -> class; in the affect role a clip may have none
     classes: list[str]  # in class-index order
-    part_of: dict[str, str]  # clip id -> split or fold
 
     def media_files(self) -> list[Unit]:
         """Every file of the clips, once a clip and kind."""
@@ -34,23 +33,14 @@ class Draft:
         return sounds + [(self.root / clip.video, "video") for clip in self.clips if clip.video]
 
 
-def draft(
-    role: str,
-    name: str,
-    root: str,
-    options: Any,
-    section: splits.EmotionParams | splits.AffectParams,
-    classes: int,
-    seed: int,
-) -> Draft:
-    """Clips of a role that carry what it needs, with their classes and splits.
+def draft(role: str, name: str, root: str, options: Any, classes: int) -> Draft:
+    """Clips of a role that carry what it needs, with their classes.
 
     Args:
-        options: the parser's params; None = it has none.
-        section: params of the role's split. classes: manifest.emotion.classes.
+        options: the parser's params; None = it has none. classes: manifest.emotion.classes.
 
     Raises:
-        ValueError: the corpus cannot play the role, or its split would be empty.
+        ValueError: the corpus cannot play the role.
     """
     corpus = CORPORA[name]
     scale = corpus.scale_of(options)
@@ -83,7 +73,6 @@ def draft(
         rejects=rejects,
         label_of=label_of,
         classes=class_names,
-        part_of=splits.assign(role, kept, section, seed),
     )
 
 

@@ -14,6 +14,7 @@ COLUMNS = (
     *("id", "speaker", "gender", "emotion", "label", "intensity", "statement", "repetition"),
     *("valence", "arousal", "dominance", "dialogue", "turn", "start", "end", "text", "split"),
 )
+PER_FOLD = "per_fold"  # in the place of a split: the emotion role has the folds of the affect role
 NUMBERS = ("valence", "arousal", "dominance", "turn", "start", "end")
 
 
@@ -32,6 +33,11 @@ class CorpusFacts:
     speakers: int
     rejected: int  # rows of rejected.csv
     folds: list[int]  # the values of labels.split; none where these are train, val and test
+
+    @property
+    def per_fold(self) -> bool:
+        """Of the emotion role: its models of fold k are for V/A fold k and know none of the speakers tested there."""
+        return self.split == PER_FOLD
 
 
 def write(role: str, rows: Iterable[dict], facts: CorpusFacts, folder: Path = FOLDER) -> None:

@@ -47,6 +47,8 @@ def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent:
         lines.append(f"{unrated} turns have no valence and arousal: context of their dialogues, never scored")
     if absent:
         lines.append(f"manifest.emotion.actors names speakers that are not there: {', '.join(absent)}")
+    if facts.per_fold:
+        lines.append("pretrain.per_fold: each fold holds whom V/A tests in it; manifest.emotion.split is not used")
     if facts.speaker_overlap:
         lines.append(
             f"manifest.emotion.split is {facts.split}: speakers are in several splits, scores will be too good"

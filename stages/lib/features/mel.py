@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of a fixed length, in dB."""
+"""Log-mel spectrograms of a fixed length, in dB, and the waveform's outline for pictures."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,7 +36,8 @@ class Params:
 
 @dataclass(frozen=True, kw_only=True)
 class MelExtractor:
-    """Arrays `mel` [frames, mels] dB and `length` [1], the number of frames that are not padding."""
+    """Arrays `mel` [frames, mels] dB, `length` [1], the number of frames that are not padding, and `peaks` [hops, 2],
+    the lowest and highest sample of every hop of the whole recording."""
 
     params: Params
     noise: noise.NoiseViews
@@ -59,8 +60,8 @@ class MelExtractor:
         waveforms = self.noise.make(read_waveform(root / clip.audio), clip.id)
         log_mel, length = log_mels(waveforms, self.params)
         views = {
-            name: {"mel": rows, "length": np.array([length], np.int32)}
-            for name, rows in zip(self.views, log_mel, strict=True)
+            name: {"mel": rows, "length": np.array([length], np.int32), "peaks": peaks(waveform, self.params.hop)}
+            for name, rows, waveform in zip(self.views, log_mel, waveforms, strict=True)
         }
         return views, {"cut": int(waveforms.shape[1] > _samples(self.params))}
 
@@ -83,6 +84,13 @@ def log_mels(waveforms: np.ndarray, settings: Params) -> tuple[np.ndarray, int]:
     # [B, 1, M, T]: the extra axis keeps the floor of top_db a recording's own.
     decibel = to_db(spectrogram(torch.from_numpy(window).unsqueeze(1))).squeeze(1).transpose(1, 2)
     return decibel.contiguous().numpy().astype(settings.dtype), min(1 + real // settings.hop, decibel.shape[1])
+
+
+def peaks(waveform: np.ndarray, hop: int) -> np.ndarray:
+    """Lowest and highest of every hop samples: waveform [S] -> [ceil(S / hop), 2] float16."""
+    starts = np.arange(0, len(waveform), hop)
+    ends = [function.reduceat(waveform, starts) for function in (np.minimum, np.maximum)]
+    return np.stack(ends, axis=1).clip(-2, 2).astype(np.float16)  # full scale is 1
 
 
 def _samples(settings: Params) -> int:

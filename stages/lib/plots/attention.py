@@ -26,7 +26,8 @@ class Shown:
     """A chosen test clip.
 
     attention: what results.attention returns; {} where the model has none. frames [N, H, W, 3] uint8 at
-    frame_times [N] s (N may be 0). mel [T, M] dB, one row every hop seconds from 0 s (T may be 0).
+    frame_times [N] s (N may be 0). mel [T, M] dB, one row every hop seconds from 0 s (T may be 0). peaks [P, 2], the
+    lowest and highest sample of each hop.
     """
 
     id: str
@@ -37,12 +38,13 @@ class Shown:
     frames: NDArray[np.uint8]
     frame_times: Array
     mel: Array
+    peaks: Array
     hop: float
 
     @property
     def end(self) -> float:
         """Seconds that the picture spans."""
-        ends = [len(self.mel) * self.hop, *(times[-1] for times in self._times() if len(times))]
+        ends = [max(len(self.mel), len(self.peaks)) * self.hop, *(times[-1] for times in self._times() if len(times))]
         return float(max(ends)) or 1.0
 
     def _times(self) -> list[Array]:
@@ -69,25 +71,26 @@ def save_emotion(folder: Path, clips: list[Shown]) -> None:
     for name, keys in (("video_to_audio", "audio_times"), ("audio_to_video", "video_times")):
         rows = [_rows(clip, clip.attention[name].mean(0), clip.attention[keys]) for clip in clips if _has(clip, name)]
         canvas.table(folder / f"attention_{name}.csv", _joined(rows), NO_ATTENTION)
-    with canvas.picture(folder / "attention_emotion.png", 0.8 + 4.4 * len(clips), 7.4) as figure:
+    with canvas.picture(folder / "attention_emotion.png", 0.8 + 4.4 * len(clips), 8.2) as figure:
         strip = 4.0 / max([len(clip.frames) for clip in clips] + [6])  # inches: about square frames
-        heights = [strip, 1.4, 1.4, 1.4, 1.6]
-        axes = figure.subplots(5, len(clips), squeeze=False, sharex="col", gridspec_kw={"height_ratios": heights})
+        heights = [strip, 0.7, 1.4, 1.4, 1.4, 1.6]
+        axes = figure.subplots(6, len(clips), squeeze=False, sharex="col", gridspec_kw={"height_ratios": heights})
         top = max([_highest(clip) for clip in clips] or [1.0])
         for column, clip in zip(axes.T, clips, strict=True):
             column[0].set_title(f"{clip.rank}: {clip.id}\ntrue {clip.label}, predicted {clip.predicted}")
             _frames(column[0], clip)
-            _mel(column[1], clip)
-            image = _maps(column[2], column[3], clip, top)
-            _profiles(column[4], clip)
-        for axis in axes[4]:
-            axis.set_ylim(0, max(axis.get_ylim()[1] for axis in axes[4]))  # clips compare at one scale
-        labels = ["", "mel band", "frame\n(video→audio)", "frame\n(audio→video)", RELATIVE]
+            _waveform(column[1], clip)
+            _mel(column[2], clip)
+            image = _maps(column[3], column[4], clip, top)
+            _profiles(column[5], clip)
+        for axis in axes[5]:
+            axis.set_ylim(0, max(axis.get_ylim()[1] for axis in axes[5]))  # clips compare at one scale
+        labels = ["", "waveform", "mel band", "frame\n(video→audio)", "frame\n(audio→video)", RELATIVE]
         for axis, label in zip(axes[:, 0], labels, strict=True):
             axis.set_ylabel(label)
         if image is not None:
-            figure.colorbar(image, ax=axes[2:4, -1], label=RELATIVE, aspect=15)
-            figure.legend(*axes[4, -1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+            figure.colorbar(image, ax=axes[3:5, -1], label=RELATIVE, aspect=15)
+            figure.legend(*axes[5, -1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def save_affect(folder: Path, turns: list[Shown]) -> None:
@@ -95,22 +98,25 @@ def save_affect(folder: Path, turns: list[Shown]) -> None:
     name = "prosody_to_speech"
     rows = [_rows(turn, turn.attention[name], turn.attention["times"]) for turn in turns if _has(turn, name)]
     canvas.table(folder / f"attention_{name}.csv", _joined(rows), NO_SPEECH_ATTENTION)
-    with canvas.picture(folder / "attention_affect.png", 0.8 + 4.4 * len(turns), 4.0) as figure:
-        axes = figure.subplots(2, len(turns), squeeze=False, sharex="col")
+    with canvas.picture(folder / "attention_affect.png", 0.8 + 4.4 * len(turns), 4.6) as figure:
+        heights = {"height_ratios": [0.7, 1.6, 1.6]}
+        axes = figure.subplots(3, len(turns), squeeze=False, sharex="col", gridspec_kw=heights)
         for column, turn in zip(axes.T, turns, strict=True):
             column[0].set_title(f"{turn.rank}: {turn.id}\ntrue {turn.label}\npredicted {turn.predicted}")
-            _mel(column[0], turn)
+            _waveform(column[0], turn)
+            _mel(column[1], turn)
             if _has(turn, name):
                 weights = turn.attention[name]
-                column[1].fill_between(turn.attention["times"], weights * len(weights), color=canvas.BLUE, alpha=0.35)
-                column[1].plot(turn.attention["times"], weights * len(weights), color=canvas.BLUE)
+                column[2].fill_between(turn.attention["times"], weights * len(weights), color=canvas.BLUE, alpha=0.35)
+                column[2].plot(turn.attention["times"], weights * len(weights), color=canvas.BLUE)
             else:
-                _note(column[1], NO_SPEECH_ATTENTION)
-            _finish(column[1], turn)
-        axes[0, 0].set_ylabel("mel band")
-        axes[1, 0].set_ylabel(f"prosody→speech\n{RELATIVE}")
-        for axis in axes[1]:
-            axis.set_ylim(0, max(axis.get_ylim()[1] for axis in axes[1]))
+                _note(column[2], NO_SPEECH_ATTENTION)
+            _finish(column[2], turn)
+        axes[0, 0].set_ylabel("waveform")
+        axes[1, 0].set_ylabel("mel band")
+        axes[2, 0].set_ylabel(f"prosody→speech\n{RELATIVE}")
+        for axis in axes[2]:
+            axis.set_ylim(0, max(axis.get_ylim()[1] for axis in axes[2]))
 
 
 def _has(clip: Shown, name: str) -> bool:
@@ -138,13 +144,31 @@ def _frames(axis, clip: Shown) -> None:
     axis.set_yticks([])
     axis.tick_params(bottom=False)
     axis.spines[:].set_visible(False)
-    for frame, left, right in zip(clip.frames, *_edges(clip.frame_times, clip.end), strict=True):
-        if right > left:  # a short video repeats frames
-            axis.imshow(frame, extent=(left, right, 0, 1), aspect="auto", interpolation="antialiased")
+    left, right = _edges(clip.frame_times, clip.end)
+    widest = float((right - left).max(initial=0))
+    for frame, start, stop in zip(clip.frames, left, right, strict=True):
+        columns = round(frame.shape[1] * (stop - start) / widest) if widest else 0
+        if columns:  # a short video repeats frames
+            edge = (frame.shape[1] - columns) // 2  # cut, for a narrower stretch would squeeze the face
+            middle = frame[:, edge : edge + columns]
+            axis.imshow(middle, extent=(start, stop, 0, 1), aspect="auto", interpolation="antialiased")
     if not len(clip.frames):
         _note(axis, "no picture")
     axis.set_xlim(0, clip.end)
     axis.set_ylim(0, 1)
+
+
+def _waveform(axis, clip: Shown) -> None:
+    axis.grid(False)
+    axis.set_yticks([])
+    axis.set_xlim(0, clip.end)
+    if not len(clip.peaks):
+        _note(axis, "no sound")
+        return
+    lowest, highest = clip.peaks.T.astype(np.float32)
+    axis.fill_between((np.arange(len(lowest)) + 0.5) * clip.hop, lowest, highest, color=canvas.GREY, linewidth=0.3)
+    reach = float(np.abs(clip.peaks).max())
+    axis.set_ylim(-reach or -1, reach or 1)
 
 
 def _mel(axis, clip: Shown) -> None:

@@ -32,7 +32,7 @@ class Models:
     audio: dict[str, Any] | None  # arguments of the fusion's audio encoder; None = it does not hear
     affect: CorpusFacts | None  # None = there are no V/A models
     va: dict[int, VAModel]  # by test fold
-    inputs: TurnInputs | None  # of the V/A models
+    inputs: dict[int, TurnInputs]  # of each; the same object where folds share a fusion model
     settings: dict[str, Settings]  # feature kind -> of its extractor
     extractors: dict[str, Extractor]
     device: torch.device
@@ -53,7 +53,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
     if first["classes"] != emotion.classes:
         raise ValueError(f"{root / MODELS / 'fusion'}: {OUTDATED}: its classes are not those of the manifest")
     settings = dict(_features(root / MODELS / "fusion", first))
-    affect, va, inputs = None, {}, None
+    affect, va, inputs = None, {}, {}
     if (root / MODELS / "va").is_dir():
         affect = labels.read_facts("affect", root / "data/manifest")
         folders = stage_folders("va", affect.folds, root)
@@ -63,14 +63,10 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         va = {fold: model for fold, (_, model) in trained.items()}
         config = next(iter(trained.values()))[0]
         _join(settings, _features(root / MODELS / "va", config))
-        built = config["architecture"]
-        inputs = trained_inputs(
-            root / MODELS / "fusion",
-            SpeechParams(**settings["wavlm"]["speech"]),
-            names=config["inputs"],
-            open_layers=built["top"]["layers"] if built["top"] else 0,
-            layers=built["layers"] > 0,
-        )
+        speech = SpeechParams(**settings["wavlm"]["speech"])
+        sources = {fold: _source(root, folders[str(fold)], config) for fold, (config, _) in trained.items()}
+        behind = {source: _inputs(source, config, speech) for source in sorted(set(sources.values()))}
+        inputs = {fold: behind[source] for fold, source in sources.items()}
     return Models(
         emotion=emotion,
         fusions=fusions,
@@ -99,6 +95,20 @@ def _load(folder: Path, build: Callable[..., torch.nn.Module], device: torch.dev
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{folder}: {OUTDATED} ({str(error).splitlines()[0]})") from error
     return config, model.to(device).eval()
+
+
+def _source(root: Path, folder: Path, config: dict) -> Path:
+    """Folder of the fusion model that a V/A model was trained behind."""
+    if "fusion" not in config:
+        raise ValueError(f"{folder}: {OUTDATED}: it does not say which fusion model it builds on")
+    return root / config["fusion"]
+
+
+def _inputs(fusion: Path, config: dict, speech: SpeechParams) -> TurnInputs:
+    """Args: config: of the V/A models, which differ in their weights alone."""
+    built = config["architecture"]
+    open_layers = built["top"]["layers"] if built["top"] else 0
+    return trained_inputs(fusion, speech, names=config["inputs"], open_layers=open_layers, layers=built["layers"] > 0)
 
 
 def _features(folder: Path, config: dict) -> dict[str, Settings]:

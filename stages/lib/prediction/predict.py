@@ -147,7 +147,7 @@ def predict_clips(clips: Sequence[ClipMedia], models: Models, folder: Path) -> d
         for clip in clips
     }
     found = _emotion(found, models, caches)
-    return _affect(found, models, folder) if models.inputs is not None else found
+    return _affect(found, models, folder) if models.va else found
 
 
 def _emotion(windows: dict[str, Window], models: Models, caches: dict[str, FeatureStore]) -> dict[str, Window]:
@@ -204,19 +204,32 @@ def _affect(windows: dict[str, Window], models: Models, folder: Path) -> dict[st
     ids = [name for name, window in windows.items() if window.sound]
     if not ids:
         return windows
-    embed_turns(models.inputs, ids, folder / "turns", models.device, folder)
-    dataset = TurnDataset(FeatureStore(folder / "turns"), ids, torch.full((len(ids), 2), torch.nan))
-    sessions = [Session(model) for model in models.va.values()]
-    hop, made = dataset.store.facts["hop_seconds"], dict(windows)
+    turns = _turns(ids, models, folder)
+    sessions = {fold: Session(model) for fold, model in models.va.items()}
+    hop, made = next(iter(turns.values())).store.facts["hop_seconds"], dict(windows)
     for i, name in enumerate(ids):
-        inputs = collate_turns([dataset[None, i]]).inputs
-        outputs = [session(**inputs) for session in sessions]
+        heard = {fold: collate_turns([dataset[None, i]]).inputs for fold, dataset in turns.items()}
+        outputs = [session(**heard[fold]) for fold, session in sessions.items()]
         attention = dict(windows[name].attention)
         if outputs[0].attention is not None:
             weights = torch.cat([output.attention for output in outputs]).float().mean(0).cpu().numpy()
             attention["prosody_to_speech"] = (np.arange(len(weights)) + 0.5) * hop, weights
         told = torch.cat([output.prediction for output in outputs]).double().cpu().numpy()
         made[name] = replace(windows[name], affect=told, attention=attention)
+    return made
+
+
+def _turns(ids: Sequence[str], models: Models, folder: Path) -> dict[int, TurnDataset]:
+    """What the V/A model of each fold hears and sees of the windows, computed once for each fusion model."""
+    made: dict[int, TurnDataset] = {}
+    for fold, inputs in models.inputs.items():
+        shared = next((other for other in made if models.inputs[other] is inputs), None)
+        if shared is None:
+            turns = folder / "turns" / str(fold)
+            embed_turns(inputs, ids, turns, models.device, folder)
+            made[fold] = TurnDataset(FeatureStore(turns), ids, torch.full((len(ids), 2), torch.nan))
+        else:
+            made[fold] = made[shared]
     return made
 
 

@@ -73,7 +73,7 @@ def train_splits(
             with whole_folder(out) as folder:
                 train(None, folder)
             return
-        read = [Path("data/manifest/emotion"), *Path("data/features").glob("*/emotion"), *inputs]
+        read = [Path("data/manifest/emotion"), *Path("data/features").glob("*/emotion/index.json"), *inputs]
         placed = replace(config, compute=None)  # changes no byte, so it is no part of the key
         key = folds.key_of([placed, runtime.device(config.compute.device).type, source_digest(module)], read)
         work = Path("data/work") / out.name

@@ -1,6 +1,7 @@
 """Turn embeddings for the V/A model: what the frozen fusion model makes of every turn, next to prosody and speaker.
 
-Computed once and shared by all folds. Standardisation is not done here: it belongs to a fold's training rows.
+Computed once for all folds that take the same fusion model. Standardisation is not done here: it belongs to a fold's
+training rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from stages.lib.features import store
 from stages.lib.features.store import CLEAN, FeatureStore
 from stages.lib.models.fusion import Fusion, build_fusion
 from stages.lib.models.wavlm import SpeechParams, TopLayers, load
-from stages.lib.training import checkpoint, folds
+from stages.lib.training import checkpoint
 
 FEATURES = Path("data/features")
 ROWS = {"prosody": "functionals", "speaker": "embedding"}  # arrays of those caches
@@ -46,12 +47,12 @@ class TurnInputs:
 def trained_inputs(
     folder: Path, speech: SpeechParams, *, names: Sequence[str], open_layers: int, layers: bool
 ) -> TurnInputs:
-    """TurnInputs around the fusion model of a folder (where it holds one a fold: of the first).
+    """TurnInputs around the fusion model of a folder.
 
     Raises:
         ValueError: as checkpoint.load and speech_layers.
     """
-    config, state = checkpoint.load(folds.first(folder))
+    config, state = checkpoint.load(folder)
     fusion = build_fusion(**config["architecture"])
     fusion.load_state_dict(state)
     audio = config["architecture"]["audio"]
