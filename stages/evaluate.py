@@ -15,7 +15,7 @@ from stages.lib.compute import seed_for
 from stages.lib.data import tables
 from stages.lib.features import precision
 from stages.lib.features.store import FeatureStore
-from stages.lib.outputs import whole_folder
+from stages.lib.outputs import alone, whole_files, whole_folder
 from stages.lib.plots import attention, calibration, conditions, curves, folds, matrix, overview, plane, shares
 from stages.lib.plots import pooled as attention_of_all
 from stages.lib.scoring import metrics, report, reported, results
@@ -73,9 +73,9 @@ def main() -> None:
         "features": precision.report([FEATURES / "wavlm" / "emotion", FEATURES / "wavlm" / "affect"]),
         "manifest": report.manifest({role.facts.role: (role.facts, role.known) for role in (emotion, affect)}),
     }
-    for name, values in scores.items():
-        tables.write_text(METRICS / f"{name}.json", report.text(values))
-    with whole_folder(PLOTS) as folder:
+    with alone("evaluate"), whole_files(METRICS) as numbers, whole_folder(PLOTS) as folder:
+        for name, values in scores.items():
+            tables.write_text(numbers / f"{name}.json", report.text(values))
         curves.save(folder, results.histories(emotion.facts.folds, affect.facts.folds))
         pooled = [plot_emotion(folder, emotion, scores["emotion"], config), plot_affect(folder, affect, config)]
         attention_of_all.save(folder, pd.concat(pooled, ignore_index=True))

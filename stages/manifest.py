@@ -18,6 +18,7 @@ from stages.lib.corpora.clip import Clip, Reject
 from stages.lib.data import attach, check, clips, disjoint, drafts, labels, per_fold, probe, splits, summary, tables
 from stages.lib.data.known_media import KnownMedia
 from stages.lib.data.per_fold import PretrainParams
+from stages.lib.outputs import alone, whole_files
 
 ROLES = ("emotion", "affect")
 UNUSED = Path("tmp/manifest")  # where rejected.csv goes when the stage stops because of it
@@ -83,15 +84,17 @@ def main() -> None:
         for role in ROLES:
             print(check.report(drafted[role], part_of[role]))
         return
-    files = [file for role in ROLES for file in drafted[role].media_files()]
-    probed = probe.probe_all(files, config.compute, KnownMedia())
-    found = {role: use_media(role, config, drafted[role], probed) for role in ROLES}
-    media = {role: usable for role, (usable, _) in found.items()}
-    kept = {role: having(media[role], drafted[role].clips) for role in ROLES}
-    part_of = split(config, kept)  # anew: with their clips, speakers may have gone
-    disjoint.recordings(media, part_of if config.pretrain.per_fold else None)
-    for role in ROLES:
-        print(write(role, config, drafted[role], kept[role], part_of[role], *found[role]))
+    with alone("manifest"):
+        files = [file for role in ROLES for file in drafted[role].media_files()]
+        probed = probe.probe_all(files, config.compute, KnownMedia())
+        found = {role: use_media(role, config, drafted[role], probed) for role in ROLES}
+        media = {role: usable for role, (usable, _) in found.items()}
+        kept = {role: having(media[role], drafted[role].clips) for role in ROLES}
+        part_of = split(config, kept)  # anew: with their clips, speakers may have gone
+        disjoint.recordings(media, part_of if config.pretrain.per_fold else None)
+        with whole_files(clips.FOLDER) as folder:  # clips and labels of both roles change together
+            for role in ROLES:
+                print(write(folder, role, config, drafted[role], kept[role], part_of[role], *found[role]))
 
 
 def draft(role: str, config: Config) -> drafts.Draft:
@@ -151,6 +154,7 @@ def write_rejected(file: Path, rejects: list[Reject]) -> None:
 
 
 def write(
+    folder: Path,
     role: str,
     config: Config,
     drafted: drafts.Draft,
@@ -159,7 +163,7 @@ def write(
     media: list[clips.ClipMedia],
     rejects: list[Reject],
 ) -> str:
-    """Write the role's four files; returns a summary for the reader of the log."""
+    """Write the role's four files below folder; returns a summary for the reader of the log."""
     where, section = config.corpora[role], getattr(config.manifest, role)
     drawn = labels.PER_FOLD if role == "emotion" and config.pretrain.per_fold else section.split
     rows = [vars(clip) | {"label": drafted.label_of.get(clip.id), "split": part_of[clip.id]} for clip in kept]
@@ -176,9 +180,9 @@ def write(
         rejected=len(rejects),
         folds=splits.fold_numbers(part_of),
     )
-    clips.write(role, media)
-    labels.write(role, rows, facts)
-    write_rejected(clips.FOLDER / role / "rejected.csv", rejects)
+    clips.write(role, media, folder)
+    labels.write(role, rows, facts, folder)
+    write_rejected(folder / role / "rejected.csv", rejects)
     absent = splits.absent_actors(kept, section) if drawn == "actor" else []
     return summary.role(facts, media, pd.DataFrame(rows), absent)
 

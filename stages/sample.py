@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stages.lib import cli, params
 from stages.lib.compute import ComputeParams, parallel
-from stages.lib.outputs import whole_folder
+from stages.lib.outputs import alone, whole_folder
 from stages.lib.synthesis import iemocap, ravdess
 
 DATA = Path("data/sample")
@@ -73,7 +73,7 @@ def main() -> None:
         parser.error(f"unknown corpus {', '.join(unknown)}; choose from {', '.join(CORPORA)}")
     config = configure(arguments.params, arguments.corpus or list(CORPORA))
     for name, sizes in config.corpora.items():
-        with whole_folder(DATA / name) as root:
+        with alone(f"sample_{name}"), whole_folder(DATA / name) as root:
             clips = WRITERS[name](root, sizes, config)
             listing = "\n".join(f"{key}: {value}" for key, value in asdict(sizes).items())
             notice = NOTICE.format(layout=LAYOUTS[name], seed=config.seed, sizes=listing)

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from stages.lib import cli, params, runtime
 from stages.lib.compute import ComputeParams, seed_for
@@ -22,7 +21,7 @@ from stages.lib.data.turns import TARGETS, TurnBatch, turn_dataset
 from stages.lib.features.store import FeatureStore
 from stages.lib.models.va import VAModel
 from stages.lib.models.wavlm import SpeechParams, config_for
-from stages.lib.outputs import whole_folder
+from stages.lib.outputs import alone, whole_folder
 from stages.lib.scoring.metrics import ccc
 from stages.lib.source_code import source_digest
 from stages.lib.training import affect, checkpoint, folds, freeze, live, loop, va_exports
@@ -145,17 +144,18 @@ def main() -> None:
     for fold in plan:  # what is wrong with the rows is said before any work
         affect.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
 
-    ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]
-    if labels.read_facts("emotion").per_fold:
-        unit = partial(train_apart, config, ids)
-        depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it holds the rows' checksums
-    else:
-        fusion, turns = folds.first(FUSION), WORK / "turns"
-        prepare_turns(config, fusion, ids, turns, device)
-        unit = partial(train, config, fusion, turns)
-        depends += [turns / "features" / "index.json", *turns.glob("top.safetensors")]
-    parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
-    folds.train_all(unit, plan, folds.key_of(parts, depends), WORK, OUT, config.compute)
+    with alone(OUT.name):
+        ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]
+        if labels.read_facts("emotion").per_fold:
+            unit = partial(train_apart, config, ids)
+            depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it holds the rows' checksums
+        else:
+            fusion, turns = folds.first(FUSION), WORK / "turns"
+            prepare_turns(config, fusion, ids, turns, device)
+            unit = partial(train, config, fusion, turns)
+            depends += [turns / "features" / "index.json", *turns.glob("top.safetensors")]
+        parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
+        folds.train_all(unit, plan, folds.key_of(parts, depends), WORK, OUT, config.compute)
 
 
 def train_apart(config: Config, ids: list[str], fold: Fold, folder: Path) -> None:
@@ -180,7 +180,7 @@ def prepare_turns(config: Config, fusion: Path, ids: list[str], turns: Path, dev
         if p.finetune_layers:
             state = sorted(inputs.top.state_dict().items())
             weights = {name: value.detach().cpu().contiguous() for name, value in state}
-            save_file(weights, folder / "top.safetensors")
+            checkpoint.save_tensors(weights, folder / "top.safetensors")
 
 
 def summary(config: Config) -> dict:

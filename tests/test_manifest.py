@@ -1,5 +1,6 @@
 """The manifest stage on small corpora: files, splits, refusals, and what must not change a byte."""
 
+import errno
 import hashlib
 import json
 import shutil
@@ -152,6 +153,24 @@ def test_same_bytes_again_elsewhere_and_with_more_workers(project, monkeypatch, 
     monkeypatch.setattr(probe, "SMALL", 0)
     run(monkeypatch, compute__workers=2)
     assert written() == first
+
+
+def test_a_full_disk_leaves_clips_and_labels_of_one_run(project, monkeypatch):
+    run(monkeypatch)
+    first, write = written(), labels.write
+
+    def full(role, *rest):
+        if role == "affect":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(role, *rest)
+
+    monkeypatch.setattr(labels, "write", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        run(monkeypatch, manifest__emotion__actors={"val": [21], "test": [17]})
+    assert written() == first
+    monkeypatch.setattr(labels, "write", write)
+    run(monkeypatch, manifest__emotion__actors={"val": [21], "test": [17]})
+    assert written() != first and not list((project / "data/manifest").rglob("*partial*"))
 
 
 def test_labels_change_alone(project, monkeypatch):

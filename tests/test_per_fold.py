@@ -301,7 +301,7 @@ def test_the_chain_on_one_corpus(tmp_path):
         "pretrain.per_fold": True,
         "sample.iemocap.turns": 8,
     }
-    clone = reproduce(tmp_path / "clone", small_params(workers=2, **changes))
+    clone = reproduce(tmp_path / "clone", {"compute.workers": 2} | changes)
     assert "Data and pipelines are up to date" in run(clone, "dvc", "repro")
     models, known = clone / "data/models", pd.read_csv(clone / "data/manifest/emotion/labels.csv", dtype=str)
     rated = pd.read_csv(clone / "data/manifest/affect/labels.csv", dtype=str)

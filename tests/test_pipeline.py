@@ -1,6 +1,5 @@
 """The whole chain on a very small sample: with DVC, without it, twice, and with one param changed."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,24 +14,10 @@ import pytest
 import yaml
 from dag import ROOT
 
-pytestmark = pytest.mark.slow
+from benchmarks import small_project
+from benchmarks.small_project import digests, run
 
-SMALL = {
-    "sample.ravdess.actors": [1, 2, 3, 17, 21, 22],
-    "sample.iemocap.dialogues": 1,
-    "sample.iemocap.turns": 6,
-    "views.emotion": [10],
-    "augment.audio.views": {"clean": 1, "10dB": 1},
-    "features.frames.count": 2,
-    "features.frames.size": 32,
-    "pretrain_audio.head_epochs": 1,
-    "pretrain_audio.epochs": 1,
-    "pretrain_video.epochs": 1,
-    "fusion.head_epochs": 1,
-    "fusion.epochs": 1,
-    "va.epochs": 2,
-    "evaluate.draws": 100,
-}
+pytestmark = pytest.mark.slow
 
 # Every stage in one process, in the order of the chain, as `python -m stages.NAME` would run it.
 CHAIN = """
@@ -44,60 +29,18 @@ for name in "sample manifest features pretrain_audio pretrain_video fusion va ev
 
 
 def small_params(workers: int, **changes: object) -> str:
-    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for key, value in (SMALL | {"compute.workers": workers} | changes).items():
-        *path, last = key.split(".")
-        section = content
-        for name in path:
-            section = section[name]
-        assert last in section
-        section[last] = value
-    return yaml.safe_dump(content, sort_keys=False)
-
-
-def run(folder: Path, *command: str, **environment: str) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    identity = {f"GIT_{role}_{what}": "test@test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"PATH": path} | identity | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """Every file that stages leave in folder, by relative path."""
-    roots = ("data/sample", "data/manifest", "data/features", "data/models", "metrics", "plots")
-    files = [file for root in roots for file in (folder / root).rglob("*") if file.is_file()]
-    return {
-        file.relative_to(folder).as_posix(): hashlib.blake2b(file.read_bytes()).hexdigest()
-        for file in sorted(files)
-        if file.name != ".gitignore"
-    }
+    return small_project.params({"compute.workers": workers} | changes)
 
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory) -> Path:
     """A clone in which `dvc repro` has run with two workers."""
-    return reproduce(tmp_path_factory.mktemp("pipeline") / "clone", small_params(workers=2))
+    return reproduce(tmp_path_factory.mktemp("pipeline") / "clone", {"compute.workers": 2})
 
 
-def reproduce(folder: Path, params: str) -> Path:
-    """The project in a folder of its own under git, with these params, after `dvc repro`."""
-    files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
-    for name in files:
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/")) and not name.endswith("dvc.lock"):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    (folder / "params.yaml").write_text(params)
-    run(folder, "git", "init", "-q")
-    run(folder, "git", "add", ".")
-    run(folder, "git", "commit", "-q", "-m", "small")
+def reproduce(folder: Path, changes: dict[str, object]) -> Path:
+    """A clone of the project with these params, after `dvc repro`."""
+    small_project.clone(folder, changes)
     run(folder, "dvc", "repro")
     return folder
 
@@ -106,7 +49,7 @@ def test_repro_leaves_nothing_to_do(reproduced):
     assert "up to date" in run(reproduced, "dvc", "status")
     assert "Data and pipelines are up to date" in run(reproduced, "dvc", "repro")
     left = {path.name for path in (reproduced / "data/work").iterdir()}
-    assert left <= {"manifest", "features"}  # what is known of media and content; training leaves nothing behind
+    assert left <= {"manifest", "features", "locks"}  # what is known of media and content; training leaves nothing
 
 
 def test_two_folders_same_bytes(reproduced, tmp_path):

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -83,7 +84,7 @@ def parallel(
         return
     # spawn: a forked child would inherit the thread pools of torch and OpenCV in an unknown state.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
         try:
             yield from progress(pool.map(function, units), len(units), label)
         except BrokenProcessPool as error:
@@ -93,6 +94,18 @@ def parallel(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """In a worker: end at once when the process that started it was killed. By itself it would wait for work for ever,
+    with its memory."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _cores() -> int:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stages.lib.data.probe import Media, Unit
+from stages.lib.outputs import naming
 from stages.lib.source_code import source_digest
 
 FOLDER = Path("data/work/manifest")
@@ -67,7 +68,8 @@ class KnownMedia:
             # Appended line by line: what is found before a kill stays found.
             self._stream = self.file.open("a", encoding="utf-8", buffering=1)
             self._stream.write("\n")  # ends a line that a killed run left
-        self._stream.write(_line(path, kind, now, media))
+        with naming(self.file):
+            self._stream.write(_line(path, kind, now, media))
 
     def _compact(self) -> None:
         part = self.file.with_suffix(".part")

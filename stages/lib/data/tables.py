@@ -4,14 +4,25 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.lib.outputs import naming
+
 
 def write_text(file: Path, text: str) -> None:
-    """Write UTF-8 text under a temporary name in the same folder, then rename."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.part")
-    # surrogateescape: file names on disk need not be valid UTF-8, yet must come back as they are.
-    part.write_bytes(text.encode("utf-8", errors="surrogateescape"))
-    part.replace(file)
+    """Write UTF-8 text under a temporary name in the same folder, then rename.
+
+    Raises:
+        OSError: no space left, or no permission; what was there before is as it was.
+    """
+    with naming(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f"{file.name}.part")
+        try:
+            # surrogateescape: file names on disk need not be valid UTF-8, yet must come back as they are.
+            part.write_bytes(text.encode("utf-8", errors="surrogateescape"))
+            part.replace(file)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def write_csv(file: Path, table: pd.DataFrame) -> None:

@@ -13,7 +13,6 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from stages.lib.features import precision, store, units
 from stages.lib.features.last_run import Counts, LastRun
 from stages.lib.features.store import Rejected
 from stages.lib.media.fault import MediaError
+from stages.lib.outputs import alone
 from stages.lib.source_code import source_digest
 
 PROBE = 5  # groups after which the time for the rest is estimated
@@ -80,11 +80,12 @@ def run(
         max_rejected: largest share of clips with this modality that may be unfit for extraction.
 
     Raises:
-        ValueError: more clips than that, or no space left. The clips finished so far are kept.
+        ValueError: more clips than that.
+        OSError: no space left, or no permission. The clips finished so far are kept, in either case.
     """
     clips = sorted(clips, key=lambda clip: clip.id)
     media = {clip.id: units.media_key(clip, extractor.modality) for clip in clips if getattr(clip, extractor.modality)}
-    with _alone(work, label):
+    with alone(label, work / "lock"):
         folder = work / _key(extractor)
         files = {clip: folder / "units" / f"{key}.npz" for clip, key in media.items()}
         finished = {clip for clip, file in files.items() if file.is_file()}
@@ -140,24 +141,6 @@ def _limit(rejected: Rejected, clips: int, share: float, label: str) -> None:
             f"manifest.max_rejected is {share:g}), such as {path}: {reason}. See {listing}; if files have changed "
             "since, run `dvc repro manifest`; otherwise repair them, or raise manifest.max_rejected"
         )
-
-
-@contextmanager
-def _alone(work: Path, label: str) -> Iterator[None]:
-    """Holds the work folder's lock; the system frees it when the process ends, however it ends."""
-    import filelock
-
-    work.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(work / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        print(f"{label}: another process extracts this cache; waiting until it ends", flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _groups(clips: Sequence[ClipMedia], extractor: Extractor | GroupExtractor) -> list[list[ClipMedia]]:

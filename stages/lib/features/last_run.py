@@ -27,7 +27,7 @@ class LastRun:
     def __init__(self, folder: Path, out: Path, media: dict[str, str]):
         """folder: of this extractor, params and code; media: clip id -> what tells its recording from others."""
         self.file, self._links, self._out, self._media = folder / "last.json", folder / "links", out, media
-        self._entries: dict[str, dict] = json.loads(self.file.read_text("utf-8")) if self.file.is_file() else {}
+        self._entries: dict[str, dict] = _entries(self.file)
         self._source: dict[str, store.FeatureStore] = {}
 
     def find(self, wanted: set[str]) -> set[str]:
@@ -84,8 +84,11 @@ class LastRun:
         """A folder of links to the files of the version that dvc.lock names; None where there is none."""
         if not LOCK.is_file():
             return None
-        stages = yaml.safe_load(LOCK.read_text("utf-8"))["stages"].values()
-        outs = {out["path"]: out.get("md5") for stage in stages for out in stage.get("outs", [])}
+        try:
+            stages = yaml.safe_load(LOCK.read_text("utf-8"))["stages"].values()
+            outs = {out["path"]: out.get("md5") for stage in stages for out in stage.get("outs", [])}
+        except (yaml.YAMLError, TypeError, KeyError, AttributeError):
+            return None  # DVC was killed while it wrote; it refuses such a file itself and says what to do
         listed = outs.get(self._out.as_posix())
         asked = [sys.executable, "-m", "dvc", "cache", "dir"]
         answer = subprocess.run(asked, capture_output=True, text=True, check=False)
@@ -100,3 +103,12 @@ class LastRun:
         for entry in json.loads(listing.read_text("utf-8")):
             (self._links / entry["relpath"]).symlink_to(cache / entry["md5"][:2] / entry["md5"][2:])
         return self._links
+
+
+def _entries(file: Path) -> dict[str, dict]:
+    if not file.is_file():
+        return {}
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except ValueError:  # a machine lost power while it was written: as if it were not there
+        return {}

@@ -8,10 +8,8 @@ A clip's rows of one view are one slice [T, ...]; T may be 0 (the clip lacks wha
 Opening compares names, types, shapes and sizes; `FeatureStore.verify` every byte.
 """
 
-import errno
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,8 +22,6 @@ from stages.lib.data import tables
 from stages.lib.outputs import whole_folder
 
 CLEAN = "clean"  # the view without added noise, always the first
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 REJECTED = "rejected.csv"
 
@@ -160,21 +156,15 @@ def write(
         rejected: those among the clips without rows that should have had some.
 
     Raises:
-        ValueError: no space left; what was there before is as it was.
+        OSError: no space left; what was there before is as it was.
     """
-    try:
-        with whole_folder(folder) as partial:
-            index = {"facts": facts, "views": views} | _write_rows(partial, views, clips)
-            lines = ",\n".join(f'"{key}": {json.dumps(value, sort_keys=True)}' for key, value in index.items())
-            text = f"{{\n{lines}{_OWN_CHECKSUM}"
-            (partial / "index.json").write_text(f'{text}"{_checksum(text.encode())}"\n}}\n', encoding="utf-8")
-            if rejected:
-                write_rejected(partial / REJECTED, rejected)
-    except OSError as error:
-        shutil.rmtree(folder.with_name(f".{folder.name}.partial"), ignore_errors=True)
-        if error.errno in DISK_FULL:
-            raise ValueError(f"{folder}: no space left ({error.strerror}); free some and run again") from error
-        raise
+    with whole_folder(folder) as partial:
+        index = {"facts": facts, "views": views} | _write_rows(partial, views, clips)
+        lines = ",\n".join(f'"{key}": {json.dumps(value, sort_keys=True)}' for key, value in index.items())
+        text = f"{{\n{lines}{_OWN_CHECKSUM}"
+        (partial / "index.json").write_text(f'{text}"{_checksum(text.encode())}"\n}}\n', encoding="utf-8")
+        if rejected:
+            write_rejected(partial / REJECTED, rejected)
 
 
 def write_rejected(file: Path, rejected: Rejected) -> None:

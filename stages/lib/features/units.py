@@ -11,6 +11,7 @@ import numpy as np
 from stages.lib.data.clips import ClipMedia
 from stages.lib.features import store
 from stages.lib.features.last_run import Counts
+from stages.lib.outputs import naming
 
 
 def media_key(clip: ClipMedia, modality: str) -> str:
@@ -25,24 +26,20 @@ def save(path: Path, views: store.Views, counts: Counts) -> None:
     """Write a clip; whole or not at all, whoever else writes the same one.
 
     Raises:
-        ValueError: no space left.
+        OSError: no space left; the clips finished so far are kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{getpid()}")
     content = {f"{view}/{name}": rows for view, arrays in views.items() for name, rows in arrays.items()}
     content |= {f"count/{name}": np.asarray(count) for name, count in counts.items()}
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **content)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno in store.DISK_FULL:
-            raise ValueError(
-                f"{path.parent}: no space left ({error.strerror}); the clips finished so far are kept there, free "
-                "some space and run again"
-            ) from error
-        raise
+    with naming(path.parent):
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, **content)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def read(path: Path) -> tuple[store.Views, Counts]:

@@ -4,11 +4,14 @@ The same weights give the same bytes, and nothing in a checkpoint is executed wh
 """
 
 import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -24,8 +27,23 @@ def save(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
         config: what a stage needs to build the model again and to say where its weights came from.
     """
     state = {name: value.detach().cpu().contiguous() for name, value in sorted(model.state_dict().items())}
-    save_file(state, folder / "model.safetensors")
+    save_tensors(state, folder / "model.safetensors")
     (folder / "model.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def save_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Write a .safetensors file.
+
+    Raises:
+        OSError: no space left, or no permission; safetensors has an error of its own for that.
+    """
+    try:
+        save_file(dict(tensors), file)
+    except SafetensorError as error:
+        if not (code := re.search(r"os error (\d+)", str(error))):
+            raise
+        number = int(code[1])
+        raise OSError(number, os.strerror(number), str(file)) from error
 
 
 def load(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -14,7 +14,7 @@ from stages.lib import runtime
 from stages.lib.compute import ComputeParams, loader_workers, seed_for
 from stages.lib.data import labels
 from stages.lib.data.dataset import Batch, ClipDataset, Source, evaluation_batches, training_batches
-from stages.lib.outputs import whole_folder
+from stages.lib.outputs import alone, whole_folder
 from stages.lib.scoring.metrics import macro_f1
 from stages.lib.source_code import source_digest
 from stages.lib.training import folds
@@ -67,16 +67,17 @@ def train_splits(
         module: of the stage, such as "stages.fusion".
         inputs: checkpoints that training starts from.
     """
-    numbers = labels.read_facts("emotion").folds
-    if not numbers:
-        with whole_folder(out) as folder:
-            train(None, folder)
-        return
-    read = [Path("data/manifest/emotion"), *Path("data/features").glob("*/emotion/index.json"), *inputs]
-    placed = replace(config, compute=None)  # changes no byte, so it is no part of the key
-    key = folds.key_of([placed, runtime.device(config.compute.device).type, source_digest(module)], read)
-    work = Path("data/work") / out.name
-    folds.train_all(train, folds.cyclic(numbers), key, work, out, config.compute)
+    with alone(out.name):
+        numbers = labels.read_facts("emotion").folds
+        if not numbers:
+            with whole_folder(out) as folder:
+                train(None, folder)
+            return
+        read = [Path("data/manifest/emotion"), *Path("data/features").glob("*/emotion/index.json"), *inputs]
+        placed = replace(config, compute=None)  # changes no byte, so it is no part of the key
+        key = folds.key_of([placed, runtime.device(config.compute.device).type, source_digest(module)], read)
+        work = Path("data/work") / out.name
+        folds.train_all(train, folds.cyclic(numbers), key, work, out, config.compute)
 
 
 def setup(seed: int, compute: ComputeParams, fold: Fold | None) -> tuple[int, torch.device]:

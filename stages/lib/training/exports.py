@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 
 from stages.lib.data import tables
 from stages.lib.data.audio import AudioSource
 from stages.lib.data.dataset import Batch, ClipDataset, Source, absent
 from stages.lib.features.store import CLEAN, FeatureStore
 from stages.lib.models.fusion import Fusion, FusionOutput
-from stages.lib.training import emotion
+from stages.lib.training import checkpoint, emotion
 
 
 def export(
@@ -48,7 +47,7 @@ def export(
     tables.write_results(folder / "conditions.csv", rows.sort_values("id", kind="stable"))
     shares = pd.DataFrame(gates, columns=["id", "split", "gate"])
     tables.write_results(folder / "gates.csv", shares.sort_values("id"))
-    save_file(dict(sorted(attention.items())), folder / "attention.safetensors")
+    checkpoint.save_tensors(dict(sorted(attention.items())), folder / "attention.safetensors")
 
 
 def conditions(

@@ -61,8 +61,8 @@ def train_all(
     for _ in parallel(partial(_train_one, train, kept), folds, compute, "folds"):
         pass
     with whole_folder(out) as folder:
-        for fold in folds:
-            shutil.move(kept / fold.name, folder / fold.name)
+        for fold in folds:  # copied: a kill, or a full disk, between two of them loses none
+            shutil.copytree(kept / fold.name, folder / fold.name)
     shutil.rmtree(work)
 
 

@@ -5,6 +5,7 @@
 That folder belongs to no stage: DVC deletes a stage's outs when it begins.
 """
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -21,9 +22,12 @@ def path(stage: str, fold: str = "") -> Path:
 
 
 def write(file: Path, history: pd.DataFrame) -> None:
-    """The history so far, as curves; file is one that `path` names."""
+    """The history so far, as curves; file is one that `path` names. Training goes on where it cannot be written."""
     stage, _, fold = file.stem.partition("_fold_")
-    tables.write_results(file, as_curves(history.assign(stage=stage, fold=fold)))
+    try:
+        tables.write_results(file, as_curves(history.assign(stage=stage, fold=fold)))
+    except OSError as error:
+        print(f"{file}: {error.strerror}; training goes on without these curves", file=sys.stderr)
 
 
 def as_curves(histories: pd.DataFrame) -> pd.DataFrame:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from stages.lib.data import tables
 from stages.lib.data.turns import TARGETS, TurnBatch, TurnDataset
 from stages.lib.models.va import VAModel, VAOutput
+from stages.lib.training import checkpoint
 from stages.lib.training.affect import Batching, outputs
 
 BRANCHES = [f"{target}_{side}" for target in TARGETS for side in ("own", "rest")]
@@ -62,7 +62,7 @@ def export(
     _write(folder / "branches.csv", found["branches"], ["id", *BRANCHES])
     _write(folder / "film.csv", found["film"], ["id", *FILM])
     _write(folder / "gates.csv", found["gates"], ["id", "gate"])
-    save_file(dict(sorted(attention.items())), folder / "attention.safetensors")
+    checkpoint.save_tensors(dict(sorted(attention.items())), folder / "attention.safetensors")
     tables.write_text(folder / "learned.json", json.dumps(learned(model), indent=2) + "\n")
 
 

@@ -1,0 +1,188 @@
+"""File systems that are full or refuse writes, under each stage and under DVC's cache."""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import small_project
+
+# Stage -> its command, and the folders that it writes.
+STAGES = {
+    "sample": (("sample", "iemocap"), ("data/sample/iemocap",)),
+    "manifest": (("manifest",), ("data/manifest",)),
+    **{f"features {kind}": (("features", kind, "--role", "emotion"), (f"data/features/{kind}/emotion",))
+       for kind in ("wavlm", "mel", "frames", "prosody", "speaker")},
+    **{name: ((name,), (f"data/models/{name}",)) for name in ("pretrain_audio", "pretrain_video", "fusion", "va")},
+    "evaluate": (("evaluate",), ("metrics", "plots")),
+}  # fmt: skip
+ROOM = (0.0, 0.3, 0.8)  # bytes left on the full disk, as shares of what the stage leaves
+
+
+def disk(options: argparse.Namespace, folder: Path, calm: Path) -> int:
+    """A row a stage: runs on a full disk, then with space; returns how many went wrong."""
+    where = folder / "full"
+    size = sum(file.stat().st_size for file in _files(calm) if ".dvc" not in file.parts and ".git" not in file.parts)
+    rows = []
+    with mounted(where, "-t", "tmpfs", "-o", f"size={2 * size + 2**26}", "tmpfs"):
+        small_project.copy(calm, where)
+        for name, (arguments, outs) in STAGES.items():
+            needed = sum(file.stat().st_size for out in outs for file in _files(where / out))
+            trials = [_full(where, name, arguments, outs, int(room * needed)) for room in ROOM]
+            rows.append((f"{name}, disk full", trials, [_again(where, arguments, calm)]))
+    rows.append(_dvc_cache(folder, "disk full", ("-t", "tmpfs", "-o", "size=300k", "tmpfs")))
+    return table(rows)
+
+
+def readonly(options: argparse.Namespace, folder: Path, calm: Path) -> int:
+    """A row a stage and folder that refuses writes."""
+    where = folder / "refusing"
+    if not where.exists():
+        small_project.copy(calm, where)
+    rows = []
+    for name, (arguments, outs) in STAGES.items():
+        for out in sorted({Path(out).parent if out.startswith("data/models") else Path(out) for out in outs}):
+            rows.append(_refused(where, name, arguments, outs, out, calm))
+    for name in ("features mel", "manifest", "va"):
+        arguments, outs = STAGES[name]
+        rows.append(_refused(where, name, arguments, outs, Path("data/work"), calm))
+    rows.append(_dvc_cache(folder, "read-only", None))
+    return table(rows)
+
+
+def table(rows: list[tuple[str, list[str], list[str]]]) -> int:
+    """Prints what was tried; an empty text is a trial that went as it should."""
+    print("\n| what | tried | one clear line, earlier outputs untouched | then the same bytes |\n|---|---:|---:|---:|")
+    wrong = []
+    for what, trials, after in rows:
+        print(f"| {what} | {len(trials)} | {trials.count('')} | {'yes' if not any(after) else 'NO'} |")
+        wrong += [f"{what}: {text}" for text in [*trials, *after] if text]
+    print("\n" + "\n".join(wrong))
+    return len(wrong)
+
+
+def _full(where: Path, name: str, arguments: tuple[str, ...], outs: tuple[str, ...], room: int) -> str:
+    """Runs a stage with `room` bytes left; what is wrong with how it ended."""
+    if name.startswith("features"):  # otherwise it finds all clips extracted before
+        kind, role = arguments[1], arguments[3]
+        shutil.rmtree(where / "data/work/features" / kind / role, ignore_errors=True)
+    before = state(where, outs)
+    ballast = where / "ballast"
+    free = os.statvfs(where).f_bavail * os.statvfs(where).f_frsize
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(1, free - room))
+    try:
+        return ended_well(where, arguments, "No space left on device", before, outs)
+    finally:
+        ballast.unlink()
+
+
+def _refused(where: Path, name: str, arguments: tuple[str, ...], outs: tuple[str, ...], out: Path, calm: Path):
+    before = state(where, outs)
+    place = where / out
+    with mounted(place, "--bind", str(place)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", place], check=True)
+        trial = ended_well(where, arguments, "Read-only file system", before, outs)
+    return f"{name}, {out} read-only", [trial], [_again(where, arguments, calm)]
+
+
+def ended_well(where: Path, arguments: tuple[str, ...], reason: str, before: dict, outs: tuple[str, ...]) -> str:
+    """Runs a stage that has to fail for `reason`; what is wrong with its message and with the earlier outputs."""
+    done = _stage(where, arguments)
+    last = done.stderr.rstrip().rpartition("\n")[2]
+    print(f"    {' '.join(arguments)}: {last}", file=sys.stderr)
+    faults_ = []
+    if done.returncode != 1:
+        faults_.append(f"exit status {done.returncode}")
+    if "Traceback" in done.stderr or "Exception ignored" in done.stderr:
+        faults_.append(f"traceback: {done.stderr[-1500:]}")
+    if not last.startswith("error: ") or reason not in last:
+        faults_.append(f"message: {last}")
+    if state(where, outs) != before:
+        faults_.append("earlier outputs changed")
+    return "; ".join(faults_)
+
+
+def _again(where: Path, arguments: tuple[str, ...], calm: Path) -> str:
+    done = _stage(where, arguments)
+    if done.returncode:
+        return f"afterwards: {done.stderr[-1500:]}"
+    ours, theirs = small_project.digests(where), small_project.digests(calm)
+    return "" if ours == theirs else f"afterwards other bytes: {sorted(set(ours.items()) ^ set(theirs.items()))}"
+
+
+def _stage(where: Path, arguments: tuple[str, ...]) -> subprocess.CompletedProcess:
+    stage, *rest = arguments
+    command = [sys.executable, "-m", f"stages.{stage}", *rest]
+    environment = small_project.environment()
+    return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
+
+
+def _dvc_cache(folder: Path, what: str, mount: tuple[str, ...] | None) -> tuple[str, list[str], list[str]]:
+    """`dvc repro manifest` in a new clone whose cache is full or read-only, then again without that."""
+    where = folder / what.replace(" ", "_")
+    shutil.rmtree(where, ignore_errors=True)
+    small_project.clone(where, small_project.SMALLEST)
+    cache = where / ".dvc/cache"
+    cache.mkdir()
+    with mounted(cache, *(mount or ("--bind", str(cache)))):
+        if mount is None:
+            subprocess.run(["mount", "-o", "remount,ro,bind", cache], check=True)
+        done = subprocess.run(
+            ["dvc", "repro", "manifest"], cwd=where, env=small_project.environment(), capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        made = len(small_project.digests(where))
+    refused = re.search(r"ERROR: failed .*(No space left on device|Read-only file system)", done.stderr)
+    if not (done.returncode and refused and made):
+        return f"dvc repro, .dvc/cache {what}", [f"exit {done.returncode}, {made} files: {done.stderr[-1500:]}"], []
+    print(f"    dvc repro, .dvc/cache {what}: {refused[0]}", file=sys.stderr)
+    # What the stages left is whole: it is taken over, not made again.
+    ran = re.findall(r"Running stage '(\S+)'", done.stdout)
+    small_project.run(where, "dvc", "commit", "-f", *ran)
+    log = small_project.run(where, "dvc", "repro", "manifest")
+    ours, theirs = (
+        {
+            name: text
+            for name, text in small_project.digests(one).items()
+            if name.startswith(("data/sample", "data/man"))
+        }
+        for one in (where, folder / "calm")
+    )
+    again = [stage for stage in ran if f"Running stage '{stage}'" in log]
+    return f"dvc repro, .dvc/cache {what}", [""], ["" if ours == theirs and not again else f"again: {again}"]
+
+
+def state(where: Path, outs: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """Every file in outs with its inode and time: another file with the same bytes counts as changed."""
+    found = {file: file.stat() for out in outs for file in _files(where / out)}
+    return {str(file): (stat.st_ino, stat.st_mtime_ns) for file, stat in found.items()}
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+@contextmanager
+def mounted(place: Path, *arguments: str) -> Iterator[None]:
+    """Something mounted over a folder."""
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", *arguments, place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def private_mounts() -> None:
+    """Starts this program again where what it mounts is seen by nobody else and ends with it."""
+    if "FAULTS_MOUNTS" in os.environ:
+        return
+    os.environ["FAULTS_MOUNTS"] = "private"
+    sys.stdout.flush()
+    os.execvp("unshare", ["unshare", "-Urm", sys.executable, "-m", "benchmarks.faults", *sys.argv[1:]])
