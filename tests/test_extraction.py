@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import toy_project
@@ -254,17 +255,21 @@ def test_two_processes_at_once_extract_each_clip_once(tmp_path, monkeypatch):
     write_params()
     write_manifest({f"clip{i:02}": voice(4, 100 + 10 * i, i) for i in range(8)})
     command = [sys.executable, "-m", "stages.features", "prosody", "--role", "emotion"]
-    started = [
-        subprocess.Popen(
-            command, env=os.environ | {"PYTHONPATH": path_with_repo()}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    printed = [process.communicate(timeout=100)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0]
-    assert sorted("8 to extract" in text for text in printed) == [False, True]
-    assert sum("waiting until it ends" in text and "8 unchanged" in text for text in printed) == 1
+    environment = os.environ | {"PYTHONPATH": path_with_repo()}
+    logs = [Path("first.txt"), Path("second.txt")]
+    lock = Path("data/work/features/prosody/emotion/lock")
+    lock.parent.mkdir(parents=True)
+    with filelock.FileLock(lock):  # until both stand before it
+        started = []
+        for log in logs:
+            with log.open("w") as file:
+                started.append(subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT))
+        deadline = time.monotonic() + 100
+        while not all("waiting until it ends" in log.read_text() for log in logs) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert [process.wait(timeout=100) for process in started] == [0, 0]
+    told = "".join(log.read_text() for log in logs)
+    assert [told.count(text) for text in ("waiting until", "8 to extract", "8 unchanged")] == [2, 1, 1]
     store.FeatureStore(Path("data/features/prosody/emotion")).verify()
 
 
