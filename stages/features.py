@@ -2,8 +2,8 @@
 
 Reads data/manifest/<role>/clips.csv and the media below corpora.<role>.root, never labels.
 Writes data/features/<kind>/<role>/ (index.json and few large arrays; stages/lib/features/store.py).
-A killed run goes on where it stopped; clips added later cost only themselves. --verify reads a finished cache and
-compares every clip with its checksum.
+A killed run goes on where it stopped; clips added later cost only themselves. Clips that cannot be extracted are
+listed in rejected.csv beside the arrays. --verify reads a finished cache and compares every clip with its checksum.
 """
 
 import importlib
@@ -27,6 +27,7 @@ class Config:
     extractor: extraction.Extractor
     root: Path  # of the corpus
     compute: ComputeParams
+    max_rejected: float  # changes no byte of what is extracted, only whether the stage stops
 
 
 def configure(file: Path, kind: str, role: str) -> Config:
@@ -36,6 +37,7 @@ def configure(file: Path, kind: str, role: str) -> Config:
         extractor=module.configure(file, role),
         root=Path(params.read(file, f"corpora.{role}.root", str)),
         compute=params.read(file, "compute", ComputeParams),
+        max_rejected=params.read(file, "manifest.max_rejected", float),
     )
 
 
@@ -64,6 +66,7 @@ def main() -> None:
                 work=WORK / kind / role,
                 compute=config.compute,
                 label=f"features {kind} {role}",
+                max_rejected=config.max_rejected,
             )
 
 

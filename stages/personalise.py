@@ -161,10 +161,8 @@ def main() -> None:
 
 def of_fold(fold: int, how: Adaptation, config: Config, device: torch.device) -> list[dict]:
     """Rows of `personalise` for the test session of a fold, with the inputs that its model was trained on."""
-    trained, state = checkpoint.load(MODELS / f"fold_{fold}")
+    trained, model = checkpoint.rebuild(MODELS / f"fold_{fold}", VAModel)
     built = trained["architecture"]
-    model = VAModel(**built)
-    model.load_state_dict(state)
     model.to(device).eval()
     table = labels.read("affect")
     session = table[table.split == str(fold)]
@@ -175,7 +173,8 @@ def of_fold(fold: int, how: Adaptation, config: Config, device: torch.device) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         embed_turns(inputs, sorted(session.id), Path(folder) / "features", device)
-        rows = personalise(model, FeatureStore(Path(folder) / "features"), session, how, config.weights)
+        store = FeatureStore(Path(folder) / "features")
+        rows = personalise(model, store, session[~session.id.isin(store.missing)], how, config.weights)
     return [{"fold": fold} | row for row in rows]
 
 

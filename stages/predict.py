@@ -110,7 +110,7 @@ def found(paths: list[Path]) -> list[Path]:
         if not path.exists():
             raise ValueError(f"{path}: no such file or folder")
         within = (
-            sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+            sorted(p for p in path.rglob("*") if (p.is_file() or _lost(p)) and not p.name.startswith("."))
             if path.is_dir()
             else [path]
         )
@@ -118,6 +118,11 @@ def found(paths: list[Path]) -> list[Path]:
             raise ValueError(f"{path}: an empty folder; give one with recordings")
         files += within
     return list(dict.fromkeys(files))
+
+
+def _lost(path: Path) -> bool:
+    """A link that leads nowhere: listed as what cannot be opened."""
+    return path.is_symlink() and not path.exists()
 
 
 def usual_window(models: Models) -> float:

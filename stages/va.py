@@ -83,6 +83,8 @@ def train(config: Config, fusion: Path, turns: Path, fold: Fold, folder: Path) -
     device = runtime.setup(seed, config.compute, threads=1)
     store = FeatureStore(turns / "features")
     rows = affect.fold_rows(labels.read("affect"), fold.test, fold.val, p.in_dialogues)
+    silent = {name: part[part.id.isin(store.missing)] for name, part in rows.items()}
+    rows = {name: part.drop(silent[name].index) for name, part in rows.items()}
     sets = {name: turn_dataset(store, part, p.in_dialogues) for name, part in rows.items()}
 
     sizes = {name: store.dim(name)[0] for name in affect.INPUTS if name in store.arrays}
@@ -118,7 +120,8 @@ def train(config: Config, fusion: Path, turns: Path, fold: Fold, folder: Path) -
     facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     checkpoint.save(folder, model, {"architecture": arguments, **facts})
     tables.write_results(folder / "history.csv", history)
-    va_exports.export(folder, model, {name: sets[name] for name in ("val", "test")}, p.batching, device)
+    held_out = {name: sets[name] for name in ("val", "test")}
+    va_exports.export(folder, model, held_out, {name: silent[name] for name in held_out}, p.batching, device)
 
 
 def groups(model: VAModel, p: VAParams) -> list[dict]:

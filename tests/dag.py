@@ -62,7 +62,8 @@ def code_deps(block: StageCode) -> list[str]:
 def params_read(block: StageCode, cell: str, file: Path = ROOT / "params.yaml") -> list[str]:
     """Keys that the stage's configure reads and that a result may depend on.
 
-    Not `compute`, and not where a corpus lies: extraction depends on what the files hold, by the hashes in clips.csv.
+    Not `compute`, not where a corpus lies: extraction depends on what the files hold, by the hashes in clips.csv; and
+    not the share of rejects at which it stops.
     """
     keys: list[str] = []
     read = params.read
@@ -75,7 +76,7 @@ def params_read(block: StageCode, cell: str, file: Path = ROOT / "params.yaml") 
     with mock.patch.object(params, "read", recording):
         stage.configure(file, *block.cells[cell])
     roots = {f"corpora.{role}.root" for role in ROLES}
-    return sorted(set(keys) - {"compute"} - roots)
+    return sorted(set(keys) - {"compute", "manifest.max_rejected"} - roots)
 
 
 def write() -> Iterator[str]:

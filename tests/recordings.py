@@ -20,6 +20,7 @@ SECTIONS = {
         "address": None,
     },
     "corpora": {role: {"name": "ravdess", "root": "corpus"} for role in ("emotion", "affect")},
+    "manifest": {"max_rejected": 0.0},
     "views": {"emotion": [20, 5], "affect": [], "seed": 0},
     "speech": {"model": "tiny", "unfreeze_layers": 2},
     "features": {
@@ -33,8 +34,8 @@ SECTIONS = {
         },
         "mel": {"seconds": 3.0, "n_fft": 400, "hop": 160, "mels": 64, "top_db": 80.0, "dtype": "float32"},
         "frames": {"count": 4, "size": 32, "face": True, "margin": 0.1},
-        "prosody": {"set": "free"},
-        "speaker": {"model": "statistics", "source": None},
+        "prosody": {"set": "free", "max_seconds": 60.0},
+        "speaker": {"model": "statistics", "source": None, "max_seconds": 60.0},
     },
 }
 

@@ -149,6 +149,48 @@ def test_other_things_than_weights_are_refused(tmp_path, content):
         checkpoint.read_weights(tmp_path / "model.pt")
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_truncated_at_every_tenth_with_any_bytes_and_with_the_other_ones_name(tmp_path, suffix):
+    checkpoint.save(tmp_path, small(), {})
+    torch.save(small().state_dict(), tmp_path / "model.pt")
+    file = tmp_path / f"model{suffix}"
+    other = file.with_suffix(".pt" if suffix == ".safetensors" else ".safetensors")
+    whole = file.read_bytes()
+    cut = [whole[: len(whole) * tenth // 10] for tenth in range(10)]
+    drawn = [np.random.default_rng(size).bytes(size) for size in (1, 8, 9, 100, 5000)]
+    for content in (*cut, *drawn, other.read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"model\{suffix}: not a readable checkpoint"):
+            checkpoint.read_weights(file)
+    file.write_bytes(whole)
+    assert checkpoint.read_weights(file).keys() == small().state_dict().keys()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    model = small()
+    model[2].bias.data[1] = value
+    checkpoint.save(tmp_path, model, {})
+    with pytest.raises(ValueError, match=r"model\.safetensors: weight '2\.bias' is NaN or infinite"):
+        checkpoint.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *({}, [], 3, None, {"architecture": None}, {"architecture": {}}),
+        *({"architecture": {"features": given}} for given in (4, "3")),
+        {"architecture": {"features": 3, "more": 1}},
+    ],
+)
+def test_a_config_of_another_model_is_refused(tmp_path, config):
+    checkpoint.save(tmp_path, small(), config)
+    with pytest.raises(ValueError, match=r"another version of the code|holds no names and values"):
+        checkpoint.rebuild(tmp_path, lambda *, features: small(features))
+    checkpoint.save(tmp_path, small(), {"architecture": {"features": 3}})
+    assert isinstance(checkpoint.rebuild(tmp_path, lambda *, features: small(features))[1], nn.Module)
+
+
 @pytest.mark.parametrize("text", [None, "{", "\ufffe"])
 def test_a_checkpoint_folder_without_a_readable_config(tmp_path, text):
     checkpoint.save(tmp_path, small(), {})

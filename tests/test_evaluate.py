@@ -295,6 +295,24 @@ def test_modes_without_gate_and_attention(done, copy):
     assert (copy / "metrics/emotion.json").read_bytes() == (done / "metrics/emotion.json").read_bytes()
 
 
+def test_a_silent_turn_has_no_score_and_is_counted(copy):
+    folder = copy / "data/models/va/fold_1"
+    for name, silent in (("predictions", None), ("branches", "dropped")):
+        table = pd.read_csv(folder / f"{name}.csv")
+        if silent:
+            table = table[table.id != "d10_0"]
+        else:
+            table.loc[table.id == "d10_0", ["valence_predicted", "arousal_predicted"]] = np.nan
+        write(folder / f"{name}.csv", table)
+    run(copy)
+    scores = json.loads((copy / "metrics/affect.json").read_text())
+    assert (scores["turns"], scores["unlabelled"], scores["silent"]) == (11, 2, 1)
+    assert scores["fold_1"]["rmse_valence"] == 1 and scores["fold_1"]["turns"] == 3  # the others are one off as before
+    write(folder / "predictions.csv", pd.read_csv(folder / "predictions.csv").assign(valence_predicted=np.nan))
+    with pytest.raises(ValueError, match=r"fold_1/predictions.csv: no finite prediction for d10_1"):
+        run(copy)
+
+
 def test_a_model_that_does_not_hear_has_no_conditions(copy):
     file = copy / "data/models/fusion/conditions.csv"
     write(file, pd.read_csv(file).head(0))

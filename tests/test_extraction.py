@@ -22,6 +22,7 @@ from stages.lib import source_code
 from stages.lib.compute import ComputeParams
 from stages.lib.data import clips
 from stages.lib.features import extraction, store
+from stages.lib.media.fault import MediaError
 
 REPO = Path(__file__).resolve().parents[1]
 SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
@@ -36,13 +37,16 @@ class Counting:
     views = ("clean",)
     seen = []  # noqa: RUF012 (shared on purpose: what the test looks at)
     fails = set()  # noqa: RUF012
+    broken = set()  # noqa: RUF012
 
     def facts(self):
         return {"level": self.level}
 
     def extract(self, clip, root):
         if clip.id in self.fails:
-            raise ValueError(f"{clip.audio}: broken; repair it")
+            raise ValueError(f"features.counting.model is not there for {clip.id}; download it")
+        if clip.id in self.broken:
+            raise MediaError(root / clip.audio, "broken; repair it")
         self.seen.append(clip.id)
         rows = np.full((len(clip.id), 2), self.level + len(self.seen) * 0, np.float32)
         return {"clean": {"rows": rows}}, {"odd": len(clip.id) % 2}
@@ -53,8 +57,9 @@ def counting(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Counting.seen.clear()
     Counting.fails.clear()
+    Counting.broken.clear()
 
-    def extract(names, level=1.0, **hashes):
+    def extract(names, level=1.0, max_rejected=0.0, **hashes):
         found = [
             clips.ClipMedia(
                 id=name, audio=f"{name}.wav", video=None, video_start=None, video_end=None, video_crop=None,
@@ -65,7 +70,7 @@ def counting(tmp_path, monkeypatch):
         Counting.seen.clear()
         extraction.run(
             Counting(level=level), found, root=Path("corpus"), out=Path("out"), work=Path("work"),
-            compute=SERIAL, label="counting",
+            compute=SERIAL, label="counting", max_rejected=max_rejected,
         )  # fmt: skip
         return list(Counting.seen)
 
@@ -74,8 +79,8 @@ def counting(tmp_path, monkeypatch):
 
 def test_finished_clips_are_kept_when_one_fails(counting):
     Counting.fails.add("ccc")
-    with pytest.raises(ValueError, match=r"ccc\.wav: broken; repair it"):
-        counting(["a", "bb", "ccc", "dd"])
+    with pytest.raises(ValueError, match=r"counting\.model is not there"):
+        counting(["a", "bb", "ccc", "dd"], max_rejected=1.0)
     assert not Path("out").exists()
     Counting.fails.clear()
     assert counting(["a", "bb", "ccc", "dd"]) == ["ccc", "dd"]
@@ -84,6 +89,59 @@ def test_finished_clips_are_kept_when_one_fails(counting):
     assert [reader.length(clip, "rows") for clip in reader.ids] == [1, 2, 3, 2]
     assert reader.facts == {"level": 1.0, "settings": {"level": 1.0}, "counts": {"odd": 2}, "rounding": {}}
     assert reader.settings == {"level": 1.0}
+
+
+def test_a_clip_that_cannot_be_extracted_is_listed_and_no_other_is_lost(counting, capsys):
+    names = ["a", "bb", "ccc", "dd"]
+    fresh = counting(names)
+    Counting.broken.add("bb")
+    assert counting(names, level=2.0, max_rejected=0.25) == ["a", "ccc", "dd"]
+    assert Path("out/rejected.csv").read_text() == "id,path,reason\nbb,bb.wav,broken; repair it\n"
+    assert "counting: without audio: bb (bb.wav: broken; repair it)" in capsys.readouterr().out
+    reader = store.FeatureStore(Path("out"))
+    assert reader.ids == names and reader.missing == ["bb"]
+    assert [reader.length(clip, "rows") for clip in names] == [1, 0, 3, 2]
+    reader.verify()
+    assert counting(names, level=2.0, max_rejected=0.25) == []  # the others are not redone, the broken one is tried
+    Counting.broken.clear()
+    assert counting(names, level=2.0) == ["bb"] and not Path("out/rejected.csv").exists()
+    shutil.rmtree("work")
+    assert counting(names) == fresh
+
+
+def test_too_many_that_cannot_be_extracted_stop_the_stage_with_a_summary(counting):
+    Counting.broken |= {"bb", "dd"}
+    with pytest.raises(
+        ValueError,
+        match=r"counting: 2 of 4 clips cannot be extracted \(50.0%; manifest.max_rejected is 0.49\), such as bb.wav: "
+        r"broken; repair it. See tmp/features/counting.csv",
+    ):
+        counting(["a", "bb", "ccc", "dd"], max_rejected=0.49)
+    assert len(Path("tmp/features/counting.csv").read_text().splitlines()) == 3 and not Path("out").exists()
+    assert len(list(Path("work").rglob("*.npz"))) == 2  # the others are kept
+    Counting.broken |= {"a", "ccc"}
+    with pytest.raises(ValueError, match=r"4 of 4 clips"):
+        counting(["a", "bb", "ccc", "dd"], level=2.0, max_rejected=1.0)
+
+
+def test_the_broken_one_of_a_group_is_found(tmp_path):
+    class Group(Counting):
+        def extract_group(self, clips, root):
+            return [self.extract(clip, root) for clip in clips]
+
+    Counting.fails.clear()
+    Counting.broken.clear()
+    Counting.broken.add("bb")
+    media = [
+        clips.ClipMedia(
+            id=name, audio=f"{name}.wav", video=None, video_start=None, video_end=None, video_crop=None,
+            duration=1.0, audio_hash="0", video_hash=None,
+        )
+        for name in ("a", "bb", "ccc")
+    ]  # fmt: skip
+    found = extraction._extract(Group(level=1.0), Path("corpus"), tmp_path, media)
+    assert found == {"bb": ("bb.wav", "broken; repair it")}
+    assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
 def test_added_clips_are_the_only_ones_extracted_and_the_bytes_are_those_of_a_fresh_run(counting, capsys):
@@ -302,7 +360,7 @@ def test_worker_count_does_not_change_a_byte(tmp_path, monkeypatch):
         features.main()
         results.append(outputs())
     assert results[0] == results[1]
-    assert set(results[0]) == {"mel/emotion/index.json", "mel/emotion/mel.npy", "mel/emotion/length.npy"}
+    assert set(results[0]) == {f"mel/emotion/{name}" for name in ("index.json", "mel.npy", "length.npy", "peaks.npy")}
 
 
 def test_worker_processes_are_used_when_they_pay(tmp_path, monkeypatch):
@@ -318,23 +376,29 @@ def test_worker_processes_are_used_when_they_pay(tmp_path, monkeypatch):
         found = [f"{i:02}" for i in range(extraction.PROBE + 4)]
         done = []
         two = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0, engine="local", address=None)
-        extraction._extract_all(done.append, found, two, "counting")
+        extraction._extract_all(lambda unit, done=done: done.append(unit) or {}, found, two, "counting")
         assert (calls, done) == (expected, found)
 
 
-def test_broken_recording_stops_with_its_name_and_keeps_the_others(tmp_path, monkeypatch):
+def test_a_recording_that_broke_since_the_manifest(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_params()
     write_manifest({"a": voice(1, 120, 0), "b": None, "c": voice(1, 130, 1)})
     good = Path("corpus/c.wav").read_bytes()
     Path("corpus/c.wav").write_bytes(b"not a recording")
     monkeypatch.setattr(sys, "argv", ["features", "prosody", "--role", "affect"])
-    with pytest.raises(ValueError, match=r"corpus/c\.wav: .*repair or remove"):
+    write_params()
+    with pytest.raises(ValueError, match=r"1 of 2 clips .*such as c\.wav: cannot be read as sound .*repair or remove"):
         features.main()
     assert len(list(Path("data/work").rglob("*.npz"))) == 1
-    Path("corpus/c.wav").write_bytes(good)
+    out = Path("data/features/prosody/affect")
+    write_params({"manifest.max_rejected": 0.5})
     features.main()
-    reader = store.FeatureStore(Path("data/features/prosody/affect"))
+    reader = store.FeatureStore(out)
+    assert reader.missing == ["b", "c"] and str(tmp_path) not in (out / "rejected.csv").read_text()
+    Path("corpus/c.wav").write_bytes(good)
+    write_params()
+    features.main()
+    reader = store.FeatureStore(out)
     assert reader.missing == ["b"] and [reader.length(clip, "functionals") for clip in "abc"] == [1, 0, 1]
 
 

@@ -18,6 +18,7 @@ from stages import features
 from stages.lib.data import clips
 from stages.lib.features import frames, mel, noise, prosody_free, speaker
 from stages.lib.media.audio import read_waveform
+from stages.lib.media.fault import MediaError
 from stages.lib.models.wavlm import TopLayers, load
 from stages.lib.models.wavlm_states import HiddenStates
 from stages.lib.synthesis import camera, head
@@ -121,6 +122,65 @@ def test_noise_has_the_asked_signal_to_noise_ratio(recording):
     assert np.abs(other_seed.make(clean, "clip")[1] - made[1]).max() > 1e-3
 
 
+def test_beyond_the_first_minute_the_noise_is_the_same_whatever_is_read():
+    noise._recording.cache_clear()
+    views = noise.NoiseViews(snrs=(10.0,), seed=0, recording="")
+    clean = voice(61, 130, 0).astype(np.float32)
+    minute = round(noise.MEASURED * 16000)
+    clean[minute:] *= 50  # heard, but not measured
+    longer, shorter = views.make(clean, "clip"), views.make(clean[:minute], "clip")
+    np.testing.assert_allclose(longer[:, :minute], shorter, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros(16000), "noise.wav: silent; give 0.1 s of noise or more, or remove it"),
+        (np.full(1, 0.5), "noise.wav: 0.0001 s long; give 0.1 s of noise"),
+        (np.zeros(0), "noise.wav: holds no sound; repair or remove the file, or remove it: the noise is then Gaussian"),
+        (np.full(16000, np.nan), "noise.wav: holds NaN or infinite samples"),
+        (None, r"noise.wav: cannot be read as sound"),
+    ],
+)
+def test_noise_that_is_none_stops_the_stage_whatever_the_share_of_rejects(samples, message):
+    noise.RECORDING.parent.mkdir(parents=True)
+    if samples is None:
+        noise.RECORDING.write_bytes(b"no recording")
+    else:
+        soundfile.write(noise.RECORDING, samples, 16000, subtype="FLOAT")
+    noise._recording.cache_clear()
+    with pytest.raises(ValueError, match=message) as raised:
+        extract("mel", {"a": voice(1, 130, 0)}, {"views.emotion": [20], "manifest.max_rejected": 1.0})
+    assert not isinstance(raised.value, MediaError)
+
+
+def test_noise_with_long_silence_is_used_where_it_sounds():
+    noise.RECORDING.parent.mkdir(parents=True)
+    sound = np.zeros(160000)
+    sound[-800:] = np.random.default_rng(0).uniform(-0.5, 0.5, 800)
+    soundfile.write(noise.RECORDING, sound, 16000, subtype="FLOAT")
+    noise._recording.cache_clear()
+    views = noise.NoiseViews(snrs=(10.0,), seed=0, recording="any")
+    clean = voice(0.5, 130, 0).astype(np.float32)
+    for clip in "abcdef":
+        added = views.make(clean, clip)[1].astype(np.float64) - clean
+        assert db((clean.astype(np.float64) ** 2).sum() / (added**2).sum()) == pytest.approx(10, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "mel", "prosody", "speaker"])
+def test_of_a_long_recording_only_the_beginning_is_read(kind, monkeypatch):
+    monkeypatch.setattr(noise, "MEASURED", 2.0)
+    changes = {"views.emotion": [20]}
+    changes |= {f"features.{name}.max_seconds": 2.0 for name in ("wavlm", "prosody", "speaker")}
+    long = voice(5, 130, 0)
+    _, found = extract(kind, {"a": long, "b": long[:32000]}, changes | {"features.mel.seconds": 2.0})
+    assert found["a"][1]["cut"] == 1 and found["b"][1]["cut"] == 0
+    if kind != "mel":  # each mixes noise by its id
+        changed = found["a"][0]["clean"]
+        for name, rows in found["b"][0]["clean"].items():
+            np.testing.assert_array_equal(rows, changed[name])
+
+
 def test_a_noise_recording_changes_the_extractor():
     before = features.configure(write_params(), "mel", "emotion").extractor
     noise.RECORDING.parent.mkdir(parents=True)
@@ -207,7 +267,7 @@ def test_egemaps_equals_opensmile():
 @pytest.mark.parametrize("kind", ["egemaps", "free"])
 def test_prosody_of_silence_and_of_a_click_is_finite(kind):
     _, found = extract("prosody", {"a": np.zeros(20000), "b": voice(0.01, 180, 0)}, {"features.prosody.set": kind})
-    assert [counts for _, counts in found.values()] == [{"padded": 0}, {"padded": 1}]
+    assert [counts for _, counts in found.values()] == [{"padded": 0, "cut": 0}, {"padded": 1, "cut": 0}]
     assert all(np.isfinite(views["clean"]["functionals"]).all() for views, _ in found.values())
 
 

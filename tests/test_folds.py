@@ -105,15 +105,27 @@ def test_any_corpus_is_dealt_evenly(count, speakers):
 
 
 def test_given_splits_must_be_stated_and_of_one_kind():
-    affect = splits.AffectParams(split="given", folds=5)
+    nobody, ratios = splits.Actors(val=[], test=[]), [0.7, 0.15, 0.15]
+    emotion = splits.EmotionParams(classes=8, split="given", actors=nobody, folds=3, ratios=ratios)
     parts = ["train", "val", "test", "train"]
     clips = [clip(str(i), f"S{i}", part=part) for i, part in enumerate(parts)]
-    assert list(splits.assign("affect", clips, affect, 0).values()) == parts
+    assert list(splits.assign("emotion", clips, emotion, 0).values()) == parts
     with pytest.raises(ValueError, match=r"states none for 1 of 5 clips \(9\)"):
-        splits.assign("affect", [*clips, clip("9", "S9")], affect, 0)
+        splits.assign("emotion", [*clips, clip("9", "S9")], emotion, 0)
     with pytest.raises(ValueError, match="mixes train, val, test with numbers"):
-        splits.assign("affect", [*clips, clip("9", "S9", part="2")], affect, 0)
-    with pytest.raises(ValueError, match=r"manifest\.affect\.split is given and leaves test empty; choose another"):
-        splits.assign("affect", clips[:2], affect, 0)
-    with pytest.raises(ValueError, match="puts speaker S0 into train and test"):
-        splits.assign("affect", [*clips, clip("9", "S0", part="test")], affect, 0)
+        splits.assign("emotion", [*clips, clip("9", "S9", part="2")], emotion, 0)
+    with pytest.raises(ValueError, match=r"manifest\.emotion\.split is given and leaves test empty; choose another"):
+        splits.assign("emotion", clips[:2], emotion, 0)
+
+
+def test_given_splits_of_the_affect_role_are_folds():
+    affect = splits.AffectParams(split="given", folds=5)
+    parts = [clip(str(i), f"S{i}", part=part) for i, part in enumerate(("train", "val", "test"))]
+    with pytest.raises(
+        ValueError, match=r"manifest\.affect\.split is given and gives train, val and test, .* use speakers"
+    ):
+        splits.assign("affect", parts, affect, 0)
+    folds = [clip(str(i), f"S{i}", part=str(1 + i)) for i in range(3)]
+    assert list(splits.assign("affect", folds, affect, 0).values()) == ["1", "2", "3"]
+    with pytest.raises(ValueError, match="puts speaker S0 into 1 and 3"):
+        splits.assign("affect", [*folds, clip("9", "S0", part="3")], affect, 0)

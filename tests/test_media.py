@@ -1,8 +1,10 @@
 """Reading sound and pictures: against the writers' own numbers, another library, and hand arithmetic."""
 
+import pickle
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -12,7 +14,8 @@ import torch
 import torchaudio.functional as AF
 from scipy.io import wavfile
 
-from stages.lib.media.audio import read_waveform
+from stages.lib.media.audio import read_start, read_waveform
+from stages.lib.media.fault import MediaError
 from stages.lib.media.video import read_frames
 
 
@@ -55,6 +58,22 @@ def test_long_sounds_are_resampled_as_a_whole_would_be(tmp_path, rate):
     waveform = read_waveform(tmp_path / "a.wav")
     assert waveform.shape == whole.shape
     np.testing.assert_allclose(waveform, whole, atol=2e-6)
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+@pytest.mark.parametrize("seconds", [0.5, 60.0, 65.25, 70.0, 99.0])
+def test_the_beginning_alone(tmp_path, rate, seconds):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 70 * rate).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    whole = read_waveform(tmp_path / "a.wav")
+    np.testing.assert_array_equal(read_waveform(tmp_path / "a.wav", seconds=seconds), whole[: round(seconds * 16000)])
+    start, more = read_start(tmp_path / "a.wav", seconds)
+    assert more == (seconds < 70) and len(start) == min(len(whole), round(seconds * 16000))
+
+
+def test_a_fault_survives_the_way_from_a_worker_process():
+    error = pickle.loads(pickle.dumps(MediaError(Path("a/b.wav"), "holds no sound")))
+    assert str(error) == "a/b.wav: holds no sound" and error.reason == "holds no sound"
 
 
 def test_sound_of_a_film(tmp_path):

@@ -111,6 +111,12 @@ def test_mistakes_in_a_section(tmp_path, changes, message):
         ("- 1", "p.yaml: expected sections such as 'fusion:', found list"),
         ("", "p.yaml: expected sections such as 'fusion:', found NoneType"),
         ("fusion: {mode: a", "p.yaml: not valid YAML"),
+        ("fusion:\n  mode: a\n  mode: b", "p.yaml: not valid YAML: mode stands there twice in"),
+        ("seed: 0\nfusion: {mode: a}\nseed: 1", "p.yaml: not valid YAML: seed stands there twice in"),
+        ("fusion:\n\tmode: a", "p.yaml: not valid YAML: while scanning for the next token found character"),
+        ("seed: 2020-99-99", "p.yaml: not valid YAML: month must be in 1..12"),
+        ("seed: " + "[" * 5000, "p.yaml: not valid YAML"),
+        ("seed: !!python/object/apply:os.getcwd []", "p.yaml: not valid YAML: could not determine a constructor"),
     ],
 )
 def test_mistakes_in_a_file(tmp_path, text, message):

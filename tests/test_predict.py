@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -371,6 +372,20 @@ def test_models_of_folds_are_averaged(copy, told):
     answer, _ = told("c1.mov")
     assert answer["models"]["emotion"]["models"] == 2 and abs(single[0] - single[1]) > 1e-3
     assert answer["recordings"][0]["emotion"]["angry"] == pytest.approx(np.mean(single), abs=1e-5)
+
+
+def test_a_turn_without_sound_is_left_out_of_training_and_said(copy, capsys):
+    media = clips.read("affect")
+    clips.write("affect", [replace(clip, audio=None) if clip.id == "c2" else clip for clip in media])
+    main(features, "wavlm", "prosody", "speaker", "--role", "affect")
+    main(va)
+    assert "1 of 6 turns have no sound, so no valence and arousal: c2" in capsys.readouterr().out
+    told = rows("va/fold_3/predictions.csv")
+    assert told.valence_predicted.isna().to_dict() == {"a1": False, "a2": False, "c1": False, "c2": True}
+    clips.write("affect", [replace(clip, audio=None) for clip in media])
+    main(features, "wavlm", "prosody", "speaker", "--role", "affect")
+    with pytest.raises(ValueError, match="no turn has sound for speech, prosody, speaker, fused; give recordings"):
+        main(va)
 
 
 def test_without_va_models_there_is_emotion(copy, told):

@@ -1,6 +1,7 @@
 """The feature folder: what was written is read again, and what was not is noticed."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -62,6 +63,22 @@ def test_truncated_files_are_named_with_the_remedy(written, name):
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(ValueError, match=rf"{name}: .*delete .*wavlm and run `dvc repro`"):
         store.FeatureStore(written[0])
+
+
+@pytest.mark.parametrize("name", ["index.json", "states.npy"])
+def test_whatever_the_damage_the_file_is_named(written, name):
+    file = written[0] / name
+    whole, rng = file.read_bytes(), np.random.default_rng(0)
+    drawn = [rng.bytes(size) for size in (0, 1, 9, 100, 5000)]
+    for _ in range(60):  # of the header
+        content = bytearray(whole)
+        for place in rng.integers(0, min(len(whole), 128), 4):
+            content[place] ^= int(rng.integers(1, 256))
+        drawn.append(bytes(content))
+    for content in drawn:
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=re.escape(str(file.parent))):
+            store.FeatureStore(written[0]).verify()
 
 
 def test_array_of_another_run_is_refused(written):

@@ -342,7 +342,7 @@ def test_exports(toy, tmp_path):
     features, rows = toy
     model = va_model(interaction="bidirectional", pooling="attention", state=STATE | {"alpha": "per_target"})
     test = turn_dataset(features, rows[rows.split == "1"], True)
-    va_exports.export(tmp_path, model, {"test": test}, BATCHING, CPU)
+    va_exports.export(tmp_path, model, {"test": test}, {}, BATCHING, CPU)
     read = {name: pd.read_csv(tmp_path / f"{name}.csv") for name in ("predictions", "branches", "film", "gates")}
     assert all(list(table.id) == sorted(test.ids) for table in read.values())
     assert read["gates"].gate.tolist() == pytest.approx([int(clip[1:3]) / 100 for clip in sorted(test.ids)])
@@ -361,7 +361,11 @@ def test_exports(toy, tmp_path):
         assert maps[f"{clip}/times"][0].item() == pytest.approx(0.01)
     assert va_exports.learned(model)["alpha"] == {"valence": 0.8, "arousal": 0.8}
     bare = va_model(state=None, film="none", heads="shared", interaction="concat", pooling="mean")
-    va_exports.export(tmp_path, bare, {"test": turn_dataset(features, rows[rows.split == "1"], False)}, BATCHING, CPU)
+    dataset, silent = turn_dataset(features, rows[rows.split == "1"][1:], False), rows[rows.split == "1"][:1]
+    va_exports.export(tmp_path, bare, {"test": dataset}, {"test": silent}, BATCHING, CPU)
+    told = pd.read_csv(tmp_path / "predictions.csv").set_index("id")
+    assert list(told.index[told.valence_predicted.isna()]) == list(silent.id) and len(told) == len(dataset) + 1
+    assert told.loc[silent.id, "valence"].tolist() == pytest.approx(silent.valence.tolist(), nan_ok=True)
     assert [len(pd.read_csv(tmp_path / f"{name}.csv")) for name in ("branches", "film")] == [0, 0]
     assert not load_file(tmp_path / "attention.safetensors")
     assert (tmp_path / "learned.json").read_text() == '{\n  "alpha": null,\n  "layers": null\n}\n'

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import gc
+import io
 import json
 import os
 import sys
@@ -61,6 +62,8 @@ def _end_with_dvc() -> None:
 def run(main: Callable[[], None]) -> None:
     """Run a stage; a user's mistake (ValueError), what the system refuses (a full disk, a folder that may not be
     written) or a killed worker process ends it with one clear line instead of a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be valid text
     _end_with_dvc()
     try:
         main()

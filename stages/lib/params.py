@@ -35,12 +35,26 @@ def read(file: Path, key: str, kind: type[T]) -> T:
     return _convert(value, kind, f"{file}: {key}")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without objects, in which a key that stands twice is an error: plain YAML takes the last one in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        made = super().construct_mapping(node, deep)
+        if len(made) < len(node.value):
+            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((name for name in names if names.count(name) > 1), "a key")
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands there twice", node.start_mark)
+        return made
+
+
 @lru_cache
 def _parse(file: Path, _mtime_ns: int) -> dict:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: not valid YAML: {error}") from error
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+    except OSError as error:
+        raise ValueError(f"{file}: cannot be read ({error.strerror}); repair it or its permissions") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, no date, too long a number
+        raise ValueError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{file}: expected sections such as 'fusion:', found {type(content).__name__}")
     return content

@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from stages.lib.corpora.clip import Clip
-from stages.lib.data import splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +30,8 @@ def follow(emotion: list[Clip], affect: list[Clip], part_of: dict[str, str]) -> 
         part_of: affect clip id -> fold; each speaker is in one.
 
     Raises:
-        ValueError: affect has no folds, nobody plays both roles, or a fold has no clip with an emotion.
+        ValueError: nobody plays both roles, or a fold has no clip with an emotion.
     """
-    if not splits.fold_numbers(part_of):
-        raise ValueError(
-            "pretrain.per_fold is true, but manifest.affect.split gives train, val and test; it takes folds: "
-            "use sessions or speakers, or set pretrain.per_fold: false"
-        )
     fold_of = {clip.speaker: part_of[clip.id] for clip in affect}
     sizes = Counter(clip.speaker for clip in emotion)
     if not sizes.keys() & fold_of.keys():

@@ -1,6 +1,7 @@
 """Media files hashed and opened once, so that no later stage meets a file that it cannot read."""
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,15 @@ import numpy as np
 
 from stages.lib.compute import ComputeParams, parallel
 from stages.lib.media import audio
+from stages.lib.media.fault import said
 from stages.lib.media.video import decodes
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 POINTER_FAULT = "a git-lfs pointer, not the media itself; fetch the media with `git lfs pull` in the corpus"
+# What FFmpeg shows as a film although it is none: pictures, and any text as a terminal would show it.
+STILL = ("image2", "tty", "bin", "xbin", "adf", "idf")
+STILL_FAULT = "a picture or a text, not a recording"
+LOUDEST = 2.0**31  # full scale is 1; recordings scaled as integers reach this, beyond it features are no numbers
 SMALL = 1 << 28  # bytes; below this, handing files to worker processes takes longer than reading them
 
 Unit = tuple[Path, str]  # file, "audio" or "video": a film may be both
@@ -62,7 +68,7 @@ def probe(unit: Unit) -> Media:
             stream.seek(0)
             digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        return Media(hash="", content="", duration=0.0, fault=_one_line("cannot be opened", error))
+        return Media(hash="", content="", duration=0.0, fault=f"cannot be opened: {said(error)}")
     unread = Media(hash=digest, content="", duration=0.0, fault=None)
     if not head:
         return replace(unread, fault="empty file")
@@ -72,22 +78,23 @@ def probe(unit: Unit) -> Media:
 
 
 def _probe_sound(path: Path, unread: Media) -> Media:
-    digest, samples, rate, sound_found, finite = hashlib.blake2b(digest_size=16), 0, 0, False, True
+    digest, samples, rate, peak = hashlib.blake2b(digest_size=16), 0, 0, 0.0
     try:
         for channels, rate in audio.decode(path):
             if not samples:
                 digest.update(f"{rate} {channels.shape[1]} ".encode())
             digest.update(np.ascontiguousarray(channels))
             samples += len(channels)
-            sound_found = sound_found or bool(channels.any())
-            finite = finite and bool(np.isfinite(channels).all())
+            peak = float(np.maximum(peak, np.abs(channels).max(initial=0.0)))  # NaN stays NaN
     except (OSError, RuntimeError) as error:
-        return replace(unread, fault=_one_line("cannot be read as sound", error))
+        return replace(unread, fault=f"cannot be read as sound: {said(error)}")
     if not samples:
         return replace(unread, fault="no samples in it")
-    if not finite:
+    if not math.isfinite(peak):
         return replace(unread, fault="NaN or infinite samples in it")
-    if not sound_found:
+    if peak > LOUDEST:
+        return replace(unread, fault=f"samples of up to {peak:.0e}, where full scale is 1")
+    if not peak:
         return replace(unread, fault="no sound in it, all samples are zero")
     return replace(unread, content=digest.hexdigest(), duration=round(samples / rate, 6))
 
@@ -98,6 +105,8 @@ def _probe_video(path: Path, unread: Media) -> Media:
     try:
         # Without `file:`, a colon in the name is taken for a protocol; tags need not be valid UTF-8.
         with av.open(f"file:{path}", metadata_errors="ignore") as container:
+            if container.format.name in STILL or container.format.name.endswith("_pipe"):
+                return replace(unread, fault=STILL_FAULT)
             if not container.streams.video:
                 return replace(unread, fault="no picture in it")
             stream = container.streams.video[0]
@@ -111,7 +120,7 @@ def _probe_video(path: Path, unread: Media) -> Media:
                 seconds = (container.duration or 0) / av.time_base
             size = (stream.width, stream.height)
     except (av.FFmpegError, OSError, UnicodeError) as error:
-        return replace(unread, fault=_one_line("cannot be read as video", error))
+        return replace(unread, fault=f"cannot be read as video: {said(error)}")
     if seconds <= 0 or not all(size):
         return replace(unread, fault=f"no picture in it: {seconds} s of {size[0]}x{size[1]}")
     if not decodes(path):
@@ -120,10 +129,3 @@ def _probe_video(path: Path, unread: Media) -> Media:
 
 
 PROBES = {"audio": _probe_sound, "video": _probe_video}
-
-
-def _one_line(what: str, error: Exception) -> str:
-    # The message may hold the absolute path, which would differ from machine to machine.
-    known = getattr(error, "strerror", None) or getattr(error, "error_string", None)
-    text = str(known or (error if type(error) is RuntimeError else type(error).__name__))
-    return f"{what}: {' '.join(text.split())}"

@@ -200,6 +200,11 @@ def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, s
                 f"{place} and gives folds {', '.join(map(str, numbers))}; "
                 "testing, validating and training take three or more"
             )
+    elif role == "affect":  # every fold is tested once by a model of its own
+        raise ValueError(
+            f"{place} and gives train, val and test, but valence and arousal are trained in folds; use speakers, or "
+            "number the folds where the corpus lets you (csv: column split)"
+        )
     elif empty := [part for part in PARTS if part not in present]:
         remedies = {
             "actor": f"change manifest.{role}.actors (speakers: {_few({clip.speaker for clip in clips})})",

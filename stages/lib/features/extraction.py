@@ -4,6 +4,9 @@ Work in progress lies outside the feature folder (which DVC deletes before a run
 from: extractor and params, and their source code. There, a file a clip finished by a run that did not end (units.py)
 and what is known of the last whole run (last_run.py). A clip finished once is therefore not redone, and one finished
 under other conditions is not found. One process at a time works on a folder; a second one waits for it.
+
+A clip that cannot be extracted (its file changed since the manifest, or is damaged where the manifest does not look)
+is one without this modality, listed in rejected.csv of the folder; all others are extracted.
 """
 
 import hashlib
@@ -21,10 +24,14 @@ from stages.lib.compute import ComputeParams, parallel, progress
 from stages.lib.data.clips import ClipMedia
 from stages.lib.features import precision, store, units
 from stages.lib.features.last_run import Counts, LastRun
+from stages.lib.features.store import Rejected
+from stages.lib.media.fault import MediaError
 from stages.lib.outputs import alone
 from stages.lib.source_code import source_digest
 
 PROBE = 5  # groups after which the time for the rest is estimated
+UNUSED = Path("tmp/features")  # where the list of rejects goes when the stage stops because of it
+SHOWN = 5  # rejects named in the log
 WORKERS_PAY = 20.0  # seconds of work left; each worker imports torch and loads the model anew
 
 
@@ -63,15 +70,17 @@ def run(
     work: Path,
     compute: ComputeParams,
     label: str,
+    max_rejected: float,
 ) -> int:
     """Extract all clips into the folder out; returns how many were computed now rather than found finished.
 
     Args:
         root: the corpus root, which clips' paths are relative to.
         work: where finished clips are kept until the folder is complete.
+        max_rejected: largest share of clips with this modality that may be unfit for extraction.
 
     Raises:
-        ValueError: media that do not decode.
+        ValueError: more clips than that.
         OSError: no space left, or no permission. The clips finished so far are kept, in either case.
     """
     clips = sorted(clips, key=lambda clip: clip.id)
@@ -86,7 +95,9 @@ def run(
         parts = {f"without {extractor.modality}": len(clips) - len(media), "finished before": len(finished)}
         parts |= {"unchanged": len(unchanged), "to extract": len(todo)}
         print(f"{label}: {len(clips)} clips" + "".join(f", {n} {what}" for what, n in parts.items() if n), flush=True)
-        _extract_all(partial(_extract, extractor, root, folder / "units"), _groups(todo, extractor), compute, label)
+        extract = partial(_extract, extractor, root, folder / "units")
+        rejected = _extract_all(extract, _groups(todo, extractor), compute, label)
+        _limit(rejected, len(media), max_rejected, label)
 
         counts: dict[str, Counts] = {}
         total: Counter[str] = Counter()
@@ -97,7 +108,7 @@ def run(
 
         def rows() -> Iterator[tuple[str, store.Views | None]]:
             for clip in clips:
-                if clip.id not in media:
+                if clip.id not in media or clip.id in rejected:
                     yield clip.id, None
                     continue
                 views, counts[clip.id] = last.read(clip.id) if clip.id in unchanged else units.read(files[clip.id])
@@ -106,13 +117,30 @@ def run(
             facts["counts"] |= {name: total[name] for name in total if not precision.is_sum(name)}
             facts["rounding"] = precision.errors(total)
 
-        store.write(out, extractor.views, rows(), facts)
+        store.write(out, extractor.views, rows(), facts, rejected)
         last.remember(counts)
         units.drop(work)
     for name, count in sorted(facts["counts"].items()):
         if count:
             print(f"{label}: {name} {count} of {len(clips)}")
-    return len(todo)
+    for clip, (path, reason) in sorted(rejected.items())[:SHOWN]:
+        print(f"{label}: without {extractor.modality}: {clip} ({path}: {reason})")
+    if len(rejected) > SHOWN:
+        print(f"{label}: and {len(rejected) - SHOWN} more in {out / store.REJECTED}")
+    return len(todo) - len(rejected)
+
+
+def _limit(rejected: Rejected, clips: int, share: float, label: str) -> None:
+    """Stop where the clips that cannot be extracted are a larger share of all than allowed."""
+    if rejected and (len(rejected) > share * clips or len(rejected) == clips):
+        listing = UNUSED / f"{label.replace(' ', '_')}.csv"
+        store.write_rejected(listing, rejected)
+        path, reason = rejected[min(rejected)]
+        raise ValueError(
+            f"{label}: {len(rejected)} of {clips} clips cannot be extracted ({len(rejected) / clips:.1%}; "
+            f"manifest.max_rejected is {share:g}), such as {path}: {reason}. See {listing}; if files have changed "
+            "since, run `dvc repro manifest`; otherwise repair them, or raise manifest.max_rejected"
+        )
 
 
 def _groups(clips: Sequence[ClipMedia], extractor: Extractor | GroupExtractor) -> list[list[ClipMedia]]:
@@ -135,28 +163,33 @@ def checked(
     """What extractor.extract returns, for each clip.
 
     Raises:
-        ValueError: media that do not decode, or a number that is not finite.
+        MediaError: media that do not decode, or a number that is not finite.
     """
     found = extractor.extract_group(clips, root) if len(clips) > 1 else [extractor.extract(clips[0], root)]
     for clip, (views, _) in zip(clips, found, strict=True):
         for view, arrays in views.items():
             for name, rows in arrays.items():
                 if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-                    raise ValueError(
-                        f"{clip.id}: {name} of view {view} is NaN or beyond {rows.dtype}; "
-                        "look at the recording, or choose float32 where the params offer a dtype"
+                    raise MediaError(
+                        clip.id,
+                        f"{name} of view {view} is NaN or beyond {rows.dtype}; look at the recording, or choose "
+                        "float32 where the params offer a dtype",
                     )
     return found
 
 
 def _extract_all(
-    extract: Callable[[list[ClipMedia]], None], groups: Sequence[list[ClipMedia]], compute: ComputeParams, label: str
-) -> None:
+    extract: Callable[[list[ClipMedia]], Rejected],
+    groups: Sequence[list[ClipMedia]],
+    compute: ComputeParams,
+    label: str,
+) -> Rejected:
     """Group by group in this process, in workers as soon as the rest is seen to be worth their start."""
+    rejected: Rejected = {}
 
     def alone() -> Iterator[int]:
         for done, group in enumerate(groups, start=1):
-            extract(group)
+            rejected.update(extract(group))
             yield done
             if done == 1:
                 began = time.perf_counter()  # after the first group, which pays for imports and loading a model
@@ -170,14 +203,23 @@ def _extract_all(
         for done in progress(alone(), len(groups), label):  # noqa: B007 (how far it came)
             pass
     if done < len(groups):
-        for _ in parallel(extract, groups[done:], compute, label):
-            pass
+        for found in parallel(extract, groups[done:], compute, label):
+            rejected.update(found)
+    return rejected
 
 
-def _extract(extractor: Extractor | GroupExtractor, root: Path, folder: Path, clips: list[ClipMedia]) -> None:
-    """Compute clips and leave them in folder."""
-    for clip, (views, counts) in zip(clips, checked(extractor, clips, root), strict=True):
+def _extract(extractor: Extractor | GroupExtractor, root: Path, folder: Path, clips: list[ClipMedia]) -> Rejected:
+    """Compute clips and leave them in folder, but for those that cannot be used."""
+    try:
+        made = checked(extractor, clips, root)
+    except MediaError as error:
+        if len(clips) == 1:
+            return {clips[0].id: (getattr(clips[0], extractor.modality), error.reason)}
+        alone = [_extract(extractor, root, folder, [clip]) for clip in clips]  # which of them it is
+        return {clip: why for found in alone for clip, why in found.items()}
+    for clip, (views, counts) in zip(clips, made, strict=True):
         units.save(folder / f"{units.media_key(clip, extractor.modality)}.npz", views, counts)
+    return {}
 
 
 def _key(extractor: Extractor) -> str:

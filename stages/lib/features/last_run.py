@@ -54,11 +54,11 @@ class LastRun:
         return views, self._entries[clip]["counts"]
 
     def remember(self, counts: dict[str, Counts]) -> None:
-        """The feature folder now holds all clips of `media`."""
+        """The feature folder now holds the clips of `counts`."""
         written = store.FeatureStore(self._out)
         self._entries = {
-            clip: {"media": media, "counts": counts[clip], "rows": written.checksums(clip)}
-            for clip, media in self._media.items()
+            clip: {"media": self._media[clip], "counts": of, "rows": written.checksums(clip)}
+            for clip, of in counts.items()
         }
         self._write()
         shutil.rmtree(self._links, ignore_errors=True)

@@ -12,7 +12,7 @@ import torchaudio
 from stages.lib import params
 from stages.lib.data.clips import ClipMedia
 from stages.lib.features import noise, store
-from stages.lib.media.audio import SAMPLE_RATE, read_waveform
+from stages.lib.media.audio import SAMPLE_RATE, read_start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Params:
 @dataclass(frozen=True, kw_only=True)
 class MelExtractor:
     """Arrays `mel` [frames, mels] dB, `length` [1], the number of frames that are not padding, and `peaks` [hops, 2],
-    the lowest and highest sample of every hop of the whole recording."""
+    the lowest and highest sample of every hop of the whole recording (of a long one, its first noise.MEASURED s)."""
 
     params: Params
     noise: noise.NoiseViews
@@ -57,13 +57,14 @@ class MelExtractor:
 
     def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
         torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
-        waveforms = self.noise.make(read_waveform(root / clip.audio), clip.id)
+        recording, more = read_start(root / clip.audio, max(self.params.seconds, noise.MEASURED))
+        waveforms = self.noise.make(recording, clip.id)
         log_mel, length = log_mels(waveforms, self.params)
         views = {
             name: {"mel": rows, "length": np.array([length], np.int32), "peaks": peaks(waveform, self.params.hop)}
             for name, rows, waveform in zip(self.views, log_mel, waveforms, strict=True)
         }
-        return views, {"cut": int(waveforms.shape[1] > _samples(self.params))}
+        return views, {"cut": int(more or len(recording) > _samples(self.params))}
 
 
 def configure(file: Path, role: str) -> MelExtractor:

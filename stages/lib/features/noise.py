@@ -13,8 +13,12 @@ from stages.lib import params
 from stages.lib.compute import seed_for
 from stages.lib.features.store import CLEAN
 from stages.lib.media.audio import SAMPLE_RATE, read_waveform
+from stages.lib.media.fault import MediaError
 
 RECORDING = Path("data/Noise/noise.wav")  # optional; Gaussian noise where it is not there
+LONGEST = 600.0  # seconds of it that are in use
+SHORTEST = 0.1  # seconds; less is a tone or a click when it is repeated, no noise
+MEASURED = 60.0  # seconds of a clip over which the ratio holds: every extractor reads so much, so all hear the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +40,19 @@ class NoiseViews:
         return RECORDING.as_posix() if self.recording else "gaussian"
 
     def make(self, waveform: np.ndarray, clip: str) -> np.ndarray:
-        """waveform [samples] -> float32 [views, samples], in the order of names."""
+        """waveform [samples] of a clip's first MEASURED seconds or more -> float32 [views, samples], as in names."""
         noisy = [self._mix(waveform, snr, clip) for snr in self.snrs]
         return np.stack([waveform, *noisy])
 
     def _mix(self, waveform: np.ndarray, snr: float, clip: str) -> np.ndarray:
         rng = np.random.default_rng(seed_for(self.seed, clip, view_name(snr)))
-        noise = _segment(len(waveform), rng) if self.recording else rng.standard_normal(len(waveform), np.float32)
-        mixed = AF.add_noise(torch.from_numpy(waveform), torch.from_numpy(noise), torch.tensor(snr))
+        measured = min(len(waveform), round(MEASURED * SAMPLE_RATE))
+        if self.recording:
+            noise = _segment(len(waveform), measured, rng)
+        else:
+            noise = rng.standard_normal(len(waveform), np.float32)
+        lengths = None if measured == len(waveform) else torch.tensor(measured)
+        mixed = AF.add_noise(torch.from_numpy(waveform), torch.from_numpy(noise), torch.tensor(snr), lengths)
         return mixed.numpy()
 
 
@@ -53,8 +62,18 @@ def configure(file: Path, role: str) -> NoiseViews:
     seed = params.read(file, "views.seed", int)
     if len({view_name(snr) for snr in snrs}) < len(snrs):
         raise ValueError(f"{file}: views.{role} is {snrs}; give each SNR once")
-    recording = hashlib.blake2b(RECORDING.read_bytes(), digest_size=16).hexdigest() if RECORDING.exists() else ""
-    return NoiseViews(snrs=tuple(snrs), seed=seed, recording=recording if snrs else "")
+    return NoiseViews(snrs=tuple(snrs), seed=seed, recording=_hash() if snrs else "")
+
+
+def _hash() -> str:
+    """Of RECORDING; empty where there is none."""
+    try:
+        with RECORDING.open("rb") as stream:
+            return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ValueError(f"{RECORDING}: cannot be opened ({error.strerror}); repair or remove it") from error
 
 
 def view_name(snr: float) -> str:
@@ -62,16 +81,26 @@ def view_name(snr: float) -> str:
     return f"{snr:g}dB"
 
 
-def _segment(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """A random stretch of the recording; one that is too short is repeated from a random point."""
+def _segment(samples: int, measured: int, rng: np.random.Generator) -> np.ndarray:
+    """A random stretch of the recording; one that is too short is repeated from a random point.
+
+    Silence at the beginning of a stretch is passed over where all that is measured would be silent.
+    """
     noise = _recording()
-    start = int(rng.integers(max(1, len(noise) - samples + 1) if len(noise) >= samples else len(noise)))
-    segment = np.take(noise, np.arange(start, start + samples), mode="wrap")
-    if not segment.any():
-        raise ValueError(f"{RECORDING}: silent from {start / SAMPLE_RATE:.2f} s; remove the silence from it")
-    return segment
+    start = int(rng.integers(max(1, len(noise) - measured + 1) if len(noise) >= measured else len(noise)))
+    if not np.take(noise, np.arange(start, start + measured), mode="wrap").any():
+        start += int(np.flatnonzero(np.roll(noise, -start))[0])
+    return np.take(noise, np.arange(start, start + samples), mode="wrap")
 
 
 @lru_cache(maxsize=1)
 def _recording() -> np.ndarray:
-    return read_waveform(RECORDING)
+    try:
+        noise = read_waveform(RECORDING, seconds=LONGEST)
+    except MediaError as error:  # the fault of this file, not of the clip that is to be heard in it
+        raise ValueError(f"{error}, or remove it: the noise is then Gaussian") from error
+    if len(noise) < SHORTEST * SAMPLE_RATE or not noise.any():
+        fault = "silent" if len(noise) >= SHORTEST * SAMPLE_RATE else f"{len(noise) / SAMPLE_RATE:.4f} s long"
+        remedy = f"give {SHORTEST:g} s of noise or more, or remove it: it is then Gaussian"
+        raise ValueError(f"{RECORDING}: {fault}; {remedy}")
+    return noise

@@ -11,11 +11,10 @@ from stages.lib import params
 from stages.lib.data.clips import ClipMedia
 from stages.lib.features import store
 from stages.lib.features.prosody_free import FREE_NAMES, free_functionals
-from stages.lib.media.audio import SAMPLE_RATE, read_waveform
+from stages.lib.media.audio import SAMPLE_RATE, read_start
 
-SHORTEST = (
-    SAMPLE_RATE // 4
-)  # samples; openSMILE's pitch contour needs some frames, shorter sounds are continued by silence
+# samples; openSMILE's pitch contour needs some frames, shorter sounds are continued by silence
+SHORTEST = SAMPLE_RATE // 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +22,11 @@ class Params:
     """Section `features.prosody`."""
 
     set: Literal["egemaps", "free"]  # egemaps: openSMILE's eGeMAPSv02, free for research only; free: this project's own
+    max_seconds: float  # the rest of a longer recording is left out
+
+    def __post_init__(self) -> None:
+        if self.max_seconds < 1:
+            raise ValueError(f"max_seconds is {self.max_seconds}; give 1 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +45,12 @@ class ProsodyExtractor:
         return {"set": self.params.set, "sample_rate": SAMPLE_RATE, "names": names}
 
     def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
-        waveform = read_waveform(root / clip.audio)
+        waveform, cut = read_start(root / clip.audio, self.params.max_seconds)
         short = len(waveform) < SHORTEST
         if short:
             waveform = np.pad(waveform, (0, SHORTEST - len(waveform)))
         values = egemaps(waveform) if self.params.set == "egemaps" else free_functionals(waveform)
-        return {store.CLEAN: {"functionals": values[None].astype(np.float32)}}, {"padded": int(short)}
+        return {store.CLEAN: {"functionals": values[None].astype(np.float32)}}, {"padded": int(short), "cut": int(cut)}
 
 
 def configure(file: Path, role: str) -> ProsodyExtractor:

@@ -13,7 +13,7 @@ from stages.lib import params, runtime
 from stages.lib.compute import ComputeParams
 from stages.lib.data.clips import ClipMedia
 from stages.lib.features import store
-from stages.lib.media.audio import SAMPLE_RATE, read_waveform
+from stages.lib.media.audio import SAMPLE_RATE, read_start
 
 if TYPE_CHECKING:
     from transformers import WavLMForXVector
@@ -29,8 +29,11 @@ class Params:
 
     model: Literal["statistics", "xvector", "ecapa"]  # no weights needed; WavLM x-vector; ECAPA-TDNN
     source: str | None  # hub id or folder of the weights; null = the usual ones
+    max_seconds: float  # the rest of a longer recording is left out
 
     def __post_init__(self) -> None:
+        if self.max_seconds < 1:
+            raise ValueError(f"max_seconds is {self.max_seconds}; give 1 or more")
         if self.model == "statistics" and self.source is not None:
             raise ValueError(f"source is {self.source!r}, but the statistics embedding has no weights; set it to null")
 
@@ -56,13 +59,13 @@ class SpeakerExtractor:
 
     def extract(self, clip: ClipMedia, root: Path) -> tuple[store.Views, dict[str, int]]:
         torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
-        waveform = read_waveform(root / clip.audio)
+        waveform, cut = read_start(root / clip.audio, self.params.max_seconds)
         short = len(waveform) < SHORTEST
         if short:
             waveform = np.pad(waveform, (0, SHORTEST - len(waveform)))
         vector = EMBEDDINGS[self.params.model](torch.from_numpy(waveform), self.params.source, self.device)
         vector = vector.double() / vector.double().norm()
-        return {store.CLEAN: {"embedding": vector.float()[None].numpy()}}, {"padded": int(short)}
+        return {store.CLEAN: {"embedding": vector.float()[None].numpy()}}, {"padded": int(short), "cut": int(cut)}
 
 
 def configure(file: Path, role: str) -> SpeakerExtractor:

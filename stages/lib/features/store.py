@@ -2,6 +2,7 @@
 
     index.json      ids, views, arrays (dtype, shape, lengths, a checksum per clip), facts, its own checksum
     <array>.npy     rows of all clips, sorted by id, then in the order of views
+    rejected.csv    id,path,reason of clips that could not be extracted; only where there are some
 
 A clip's rows of one view are one slice [T, ...]; T may be 0 (the clip lacks what the extractor needs).
 Opening compares names, types, shapes and sizes; `FeatureStore.verify` every byte.
@@ -15,11 +16,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import pandas as pd
 
+from stages.lib.data import tables
 from stages.lib.outputs import whole_folder
 
 CLEAN = "clean"  # the view without added noise, always the first
 
+REJECTED = "rejected.csv"
+
+Rejected = dict[str, tuple[str, str]]  # clip id -> path below the corpus root, reason
 Views = dict[str, dict[str, np.ndarray]]  # view -> array name -> rows [T, ...]
 
 
@@ -135,12 +141,19 @@ class FeatureStore:
             ) from None
 
 
-def write(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | None]], facts: dict[str, Any]) -> None:
+def write(
+    folder: Path,
+    views: list[str],
+    clips: Iterable[tuple[str, Views | None]],
+    facts: dict[str, Any],
+    rejected: Rejected | None = None,
+) -> None:
     """Write a whole feature folder, clip by clip in bounded memory; an existing one is replaced at the end.
 
     Args:
         clips: (id, rows of every view) sorted by id; None for a clip without this modality. All clips
             have the same arrays, dtypes and row shapes.
+        rejected: those among the clips without rows that should have had some.
 
     Raises:
         OSError: no space left; what was there before is as it was.
@@ -150,6 +163,14 @@ def write(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | Non
         lines = ",\n".join(f'"{key}": {json.dumps(value, sort_keys=True)}' for key, value in index.items())
         text = f"{{\n{lines}{_OWN_CHECKSUM}"
         (partial / "index.json").write_text(f'{text}"{_checksum(text.encode())}"\n}}\n', encoding="utf-8")
+        if rejected:
+            write_rejected(partial / REJECTED, rejected)
+
+
+def write_rejected(file: Path, rejected: Rejected) -> None:
+    """id,path,reason of each clip, sorted by id."""
+    rows = [(clip, *why) for clip, why in sorted(rejected.items())]
+    tables.write_csv(file, pd.DataFrame(rows, columns=["id", "path", "reason"]))
 
 
 def _write_rows(folder: Path, views: list[str], clips: Iterable[tuple[str, Views | None]]) -> dict[str, Any]:
@@ -244,8 +265,8 @@ def _open_array(path: Path, entry: dict[str, Any]) -> np.ndarray:
     """The memory map, after its shape, dtype and the file's size were compared with the index."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(_damaged(path, str(error))) from error
+    except Exception as error:  # a damaged header fails with whatever it trips over
+        raise ValueError(_damaged(path, str(error) or type(error).__name__)) from error
     if list(array.shape) != entry["shape"] or array.dtype.str != entry["dtype"]:
         expected = f"{entry['dtype']} {entry['shape']}"
         raise ValueError(_damaged(path, f"holds {array.dtype.str} {list(array.shape)}, the index says {expected}"))

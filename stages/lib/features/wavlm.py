@@ -17,7 +17,7 @@ from stages.lib.compute import ComputeParams, seed_for
 from stages.lib.data.clips import ClipMedia
 from stages.lib.features import noise, precision, store
 from stages.lib.features.last_run import Counts
-from stages.lib.media.audio import SAMPLE_RATE, read_waveform
+from stages.lib.media.audio import SAMPLE_RATE, read_start
 from stages.lib.models import wavlm
 from stages.lib.models.wavlm_states import HiddenStates
 
@@ -93,9 +93,11 @@ class WavLMExtractor:
         torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
         model = _model(self.speech.model, self.device)
         limit = round(self.params.max_seconds * SAMPLE_RATE)
+        seconds = max(self.params.max_seconds, noise.MEASURED)
         with ThreadPoolExecutor(4) as readers:  # decoding releases Python's lock
-            recordings = list(readers.map(lambda clip: read_waveform(root / clip.audio), clips))
-        cut = [len(recording) > limit for recording in recordings]
+            read = list(readers.map(lambda clip: read_start(root / clip.audio, seconds), clips))
+        recordings = [recording for recording, _ in read]
+        cut = [more or len(recording) > limit for recording, more in read]
         waveforms = [
             torch.from_numpy(self.noise.make(recording, clip.id)[:, :limit])
             for clip, recording in zip(clips, recordings, strict=True)

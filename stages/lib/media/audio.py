@@ -6,31 +6,42 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.lib.media.fault import MediaError, said
+
 SAMPLE_RATE = 16_000  # Hz, of every extractor
 BLOCK = 1 << 16  # samples decoded at a time
+REMEDY = "repair or remove the file"
 
 
-def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE, seconds: float | None = None) -> np.ndarray:
     """The sound of any media file -> float32 [samples] in about -1..1, channels averaged, resampled.
 
+    Args:
+        seconds: of sound from the beginning; the rest is not read. None = all.
+
     Raises:
-        ValueError: the file does not decode, is empty, or holds NaN or infinite samples; names the file.
+        MediaError: the file does not decode, is empty, or holds NaN or infinite samples; names the file.
     """
     path = Path(path)
-    samples, rate = bytearray(), sample_rate  # grows in place: hours of sound are held once, not in parts and whole
+    wanted = None if seconds is None else round(seconds * sample_rate)
+    samples = bytearray()  # grows in place: hours of sound are held once, not in parts and whole
     try:
-        for channels, rate in decode(path):  # noqa: B007 (the same for every block)
-            samples += channels.mean(1, dtype=np.float32).tobytes()
+        for stretch in _at_rate(_mono(path), sample_rate):
+            samples += stretch.data
+            if wanted is not None and len(samples) >= wanted * stretch.itemsize:
+                break
     except (OSError, RuntimeError) as error:
-        raise ValueError(f"{path}: cannot be read as sound ({error}); repair or remove the file") from error
-    waveform = np.frombuffer(samples, np.float32)
-    if not waveform.size:
-        raise ValueError(f"{path}: holds no sound; repair or remove the file")
-    if not np.isfinite(waveform).all():
-        raise ValueError(f"{path}: holds NaN or infinite samples; repair or remove the file")
-    if rate != sample_rate:
-        waveform = _resample(waveform, rate, sample_rate)
-    return waveform
+        raise MediaError(path, f"cannot be read as sound ({said(error)}); {REMEDY}") from error
+    if not samples:
+        raise MediaError(path, f"holds no sound; {REMEDY}")
+    return np.frombuffer(samples, np.float32)[:wanted]
+
+
+def read_start(path: Path, seconds: float) -> tuple[np.ndarray, bool]:
+    """The first seconds of `read_waveform`, and whether there is more."""
+    waveform = read_waveform(path, seconds=seconds + 1 / SAMPLE_RATE)
+    limit = round(seconds * SAMPLE_RATE)
+    return waveform[:limit], len(waveform) > limit
 
 
 def decode(path: Path) -> Iterator[tuple[np.ndarray, int]]:
@@ -72,26 +83,57 @@ def _ffmpeg(path: Path) -> Iterator[tuple[np.ndarray, int]]:
         raise RuntimeError(getattr(error, "strerror", None) or type(error).__name__) from error
 
 
+def _mono(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """Blocks of (float32 [samples], Hz), the mean over channels."""
+    for channels, rate in decode(path):
+        block = channels.mean(1, dtype=np.float32)
+        if not np.isfinite(block).all():
+            raise MediaError(path, f"holds NaN or infinite samples; {REMEDY}")
+        yield block, rate
+
+
+def _at_rate(blocks: Iterator[tuple[np.ndarray, int]], sample_rate: int) -> Iterator[np.ndarray]:
+    """Resampled in stretches of a minute as they come: an hour at once takes gigabytes.
+
+    A stretch is computed together with a margin on both sides, which the filter does not reach beyond, so the
+    stretches joined are what the whole would give.
+    """
+    margin = 10  # steps; the filter reaches less than 8
+    held: list[np.ndarray] = []  # samples from step max(0, first - margin) on
+    first = total = before = after = steps = 0
+
+    def stretch() -> np.ndarray:
+        """The next one; what the one after it needs stays held."""
+        nonlocal held, first
+        start, stop = max(0, first - margin), first + steps
+        samples = np.concatenate(held)
+        made = _resample(samples[: (stop + margin - start) * before], rate, sample_rate)
+        end = min(stop * after, -(-total * after // before))
+        held, begin, first = [samples[(stop - margin - start) * before :].copy()], first, stop
+        return made[(begin - start) * after : end - start * after]
+
+    for block, rate in blocks:
+        if rate == sample_rate:
+            yield block
+            continue
+        common = math.gcd(rate, sample_rate)
+        before, after, steps = rate // common, sample_rate // common, 60 * common  # before samples give after, exactly
+        held.append(block)
+        total += len(block)
+        while total >= (first + steps + margin) * before:
+            yield stretch()
+    while first * before < total:
+        yield stretch()
+
+
 def _resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
-    """In stretches of a minute: an hour at once takes gigabytes."""
     # Imported here: recordings at the wanted rate need no torch, whose import takes seconds.
     import torch
     import torchaudio.functional as AF
 
-    common = math.gcd(rate, sample_rate)
-    before, after = rate // common, sample_rate // common  # so many samples in give so many out, exactly
-    steps = 60 * common
-    margin = 10  # steps on both sides that a stretch is computed with; the filter reaches less than 8
-    resampled = np.empty(-(-len(waveform) * after // before), np.float32)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # faster for one recording, and the last bit does not depend on the machine
     try:
-        for first in range(0, math.ceil(len(waveform) / before), steps):
-            start = max(0, first - margin)
-            stretch = waveform[start * before : (first + steps + margin) * before]
-            made = AF.resample(torch.from_numpy(stretch), rate, sample_rate).numpy()[(first - start) * after :]
-            place = resampled[first * after : (first + steps) * after]
-            place[:] = made[: len(place)]
+        return AF.resample(torch.from_numpy(np.ascontiguousarray(waveform)), rate, sample_rate).numpy()
     finally:
         torch.set_num_threads(threads)
-    return resampled

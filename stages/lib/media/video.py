@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.lib.media.fault import MediaError
+
 Crop = tuple[float, float, float, float]  # left, top, right, bottom as fractions of width and height
 
 
@@ -22,7 +24,7 @@ def read_frames(
         after start.
 
     Raises:
-        ValueError: the file does not decode or has no frame in [start, end); names the file.
+        MediaError: the file does not decode or has no frame in [start, end); names the file.
     """
     import cv2
 
@@ -33,11 +35,11 @@ def read_frames(
         rate = capture.get(cv2.CAP_PROP_FPS)
         frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if not capture.isOpened() or not 0 < rate < math.inf or frames < 1:
-            raise ValueError(f"{path}: cannot be read as video; repair or remove the file")
+            raise MediaError(path, "cannot be read as video; repair or remove the file")
         # A frame belongs to the stretch if its instant does; 1e-6 of a frame absorbs rounding of seconds.
         first = math.ceil(begin * rate - 1e-6)
         stop = frames if end is None else min(frames, math.ceil(end * rate - 1e-6))
-        pictures, wanted = {}, []
+        pictures, wanted, promised = {}, [], stop - first
         while first < stop:
             wanted = [first + int((i + 0.5) * (stop - first) / count) for i in range(count)]
             pictures, reached = _decode(capture, path, wanted)
@@ -46,9 +48,10 @@ def read_frames(
             stop = reached  # the container promised more frames than there are
         if first >= stop:
             where = "the file" if start is None and end is None else f"{begin:g} to {end or frames / rate:g} s"
-            raise ValueError(
-                f"{path}: no frame in {where} (it has {frames / rate:.2f} s); correct the times or the file"
-            )
+            raise MediaError(path, f"no frame in {where} (it has {frames / rate:.2f} s); correct the times or the file")
+        if 2 * (stop - first) < promised:  # a little less than promised is usual, most of it missing is damage
+            seconds = f"{(stop - first) / rate:.2f} s of {promised / rate:.2f} s"
+            raise MediaError(path, f"pictures decode for {seconds} only; repair or remove the file")
     finally:
         capture.release()
     times = np.array([index / rate - begin for index in wanted], np.float32)

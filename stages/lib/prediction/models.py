@@ -19,7 +19,6 @@ from stages.lib.training import checkpoint
 from stages.lib.training.turns import TurnInputs, trained_inputs
 
 Settings = dict[str, Any]  # of one extractor, as extraction.settings gives them
-OUTDATED = "trained by another version of the code; run `dvc repro`"
 QUIET = noise.NoiseViews(snrs=(), seed=0, recording="")  # the clean view alone
 
 
@@ -46,25 +45,25 @@ def load(device: torch.device, root: Path = Path()) -> Models:
     """
     emotion, configs, fusions = labels.read_facts("emotion", root / "data/manifest"), [], []
     for folder in stage_folders("fusion", emotion.folds, root).values():
-        config, model = _load(folder, build_fusion, device)
+        config, model = checkpoint.rebuild(folder, build_fusion)
         configs.append(config)
-        fusions.append(model)
+        fusions.append(model.to(device).eval())
     first = configs[0]
-    if first["classes"] != emotion.classes:
-        raise ValueError(f"{root / MODELS / 'fusion'}: {OUTDATED}: its classes are not those of the manifest")
-    settings = dict(_features(root / MODELS / "fusion", first))
+    if first.get("classes") != emotion.classes:
+        raise ValueError(
+            f"{root / MODELS / 'fusion'}: {checkpoint.OUTDATED}: its classes are not those of the manifest"
+        )
+    settings = dict(_told(root / MODELS / "fusion", first, "features"))
     affect, va, inputs = None, {}, {}
     if (root / MODELS / "va").is_dir():
         affect = labels.read_facts("affect", root / "data/manifest")
         folders = stage_folders("va", affect.folds, root)
-        trained = {
-            int(fold): _load(folder, lambda **sizes: VAModel(**sizes), device) for fold, folder in folders.items()
-        }
-        va = {fold: model for fold, (_, model) in trained.items()}
+        trained = {int(fold): checkpoint.rebuild(folder, VAModel) for fold, folder in folders.items()}
+        va = {fold: model.to(device).eval() for fold, (_, model) in trained.items()}
         config = next(iter(trained.values()))[0]
-        _join(settings, _features(root / MODELS / "va", config))
+        _join(settings, _told(root / MODELS / "va", config, "features"))
         speech = SpeechParams(**settings["wavlm"]["speech"])
-        sources = {fold: _source(root, folders[str(fold)], config) for fold, (config, _) in trained.items()}
+        sources = {fold: root / _told(folders[str(fold)], config, "fusion") for fold, (config, _) in trained.items()}
         behind = {source: _inputs(source, config, speech) for source in sorted(set(sources.values()))}
         inputs = {fold: behind[source] for fold, source in sources.items()}
     return Models(
@@ -75,7 +74,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         va=va,
         inputs=inputs,
         settings=settings,
-        extractors={kind: EXTRACTORS[kind](of, str(device)) for kind, of in settings.items()},
+        extractors={kind: _extractor(kind, of, str(device)) for kind, of in settings.items()},
         device=device,
     )
 
@@ -87,34 +86,24 @@ def changed(settings: dict[str, Settings], file: Path) -> list[str]:
     return [kind for kind, of in settings.items() if _plain(of) != now[kind]]
 
 
-def _load(folder: Path, build: Callable[..., torch.nn.Module], device: torch.device) -> tuple[dict, torch.nn.Module]:
-    config, state = checkpoint.load(folder)
+def _told(folder: Path, config: dict, name: str) -> Any:
+    if name not in config:
+        raise ValueError(f"{folder}: {checkpoint.OUTDATED}: its model.json does not say '{name}'")
+    return config[name]
+
+
+def _extractor(kind: str, of: Settings, device: str) -> Extractor:
     try:
-        model = build(**config["architecture"])
-        model.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{folder}: {OUTDATED} ({str(error).splitlines()[0]})") from error
-    return config, model.to(device).eval()
-
-
-def _source(root: Path, folder: Path, config: dict) -> Path:
-    """Folder of the fusion model that a V/A model was trained behind."""
-    if "fusion" not in config:
-        raise ValueError(f"{folder}: {OUTDATED}: it does not say which fusion model it builds on")
-    return root / config["fusion"]
+        return EXTRACTORS[kind](of, device)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{MODELS}: {checkpoint.OUTDATED}: its {kind} features cannot be made ({error})") from error
 
 
 def _inputs(fusion: Path, config: dict, speech: SpeechParams) -> TurnInputs:
     """Args: config: of the V/A models, which differ in their weights alone."""
-    built = config["architecture"]
+    built, names = config["architecture"], _told(MODELS / "va", config, "inputs")
     open_layers = built["top"]["layers"] if built["top"] else 0
-    return trained_inputs(fusion, speech, names=config["inputs"], open_layers=open_layers, layers=built["layers"] > 0)
-
-
-def _features(folder: Path, config: dict) -> dict[str, Settings]:
-    if "features" not in config:
-        raise ValueError(f"{folder}: {OUTDATED}: it does not say which features it takes")
-    return config["features"]
+    return trained_inputs(fusion, speech, names=names, open_layers=open_layers, layers=built["layers"] > 0)
 
 
 def _join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from stages.lib.data.clips import ClipMedia
-from stages.lib.data.probe import probe
+from stages.lib.data.probe import STILL_FAULT, probe
 from stages.lib.media.audio import SAMPLE_RATE, read_waveform
 
-# What FFmpeg shows as a film although it is none: pictures, and any text as a terminal would show it.
-STILL = ("image2", "tty", "bin", "xbin", "adf", "idf")
 SHORTEST = 0.1  # seconds of sound that are worth hearing
 
 
@@ -35,26 +33,15 @@ def read(path: Path) -> Recording:
     Raises:
         ValueError: it holds neither sound nor picture; says why.
     """
-    path = path.resolve()
+    path = path.absolute()
     sound, picture = probe((path, "audio")), probe((path, "video"))
-    if sound.fault and _still(path):
-        raise ValueError(f"{path}: a picture or a text, not a recording; give an audio or video file")
+    if sound.fault and picture.fault == STILL_FAULT:
+        raise ValueError(f"{path}: {STILL_FAULT}; give an audio or video file")
     if sound.fault and picture.fault:
         reason = sound.fault if sound.fault == picture.fault else f"{sound.fault}; {picture.fault}"
         raise ValueError(f"{path}: neither sound nor picture ({reason}); give an audio or video file")
     waveform = None if sound.fault else read_waveform(path)
     return Recording(path=path, waveform=waveform, seen=0.0 if picture.fault else picture.duration)
-
-
-def _still(path: Path) -> bool:
-    import av
-
-    try:
-        with av.open(f"file:{path}", metadata_errors="ignore") as container:
-            name = container.format.name
-    except (av.FFmpegError, OSError, UnicodeError):
-        return False
-    return name in STILL or name.endswith("_pipe")
 
 
 def spans(seconds: float, window: float, hop: float) -> list[tuple[float, float]]:

@@ -101,7 +101,8 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
         **_over_folds(folds, tuple(f"{name}_{target}" for name in AGREEMENT for target in TARGETS)),
         "baseline": baseline,
         "turns": int((~unlabelled).sum()),
-        "unlabelled": int(unlabelled.sum()),
+        "unlabelled": int(unlabelled.sum()),  # with the silent ones
+        "silent": int(results.turns["silent"].sum()),  # no sound to tell valence and arousal from
         "dialogues": results.turns["dialogue"].nunique(),
         "speakers": results.turns["speaker"].nunique(),
         "synthetic": results.facts.synthetic,

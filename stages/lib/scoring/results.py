@@ -41,7 +41,8 @@ class Affect:
 
     facts: CorpusFacts
     known: pd.DataFrame  # labels.csv, all folds
-    # fold, id, dialogue (the speaker where a corpus has none), valence, arousal (NaN = unlabelled), <target>_predicted
+    # fold, id, dialogue (the speaker where a corpus has none), valence, arousal (NaN = unlabelled), <target>_predicted,
+    # silent (no sound, so no prediction and no score)
     turns: pd.DataFrame
     branches: pd.DataFrame  # fold, id and BRANCHES; no rows where the model has no branches
 
@@ -87,16 +88,18 @@ def read_affect(root: Path = Path()) -> Affect:
         ValueError: as for read_emotion.
     """
     facts, known = read_manifest("affect", root)
-    branches = []
+    turns, branches = rated(facts, known, root), []
+    silent = turns["id"][turns["silent"]]
     for fold, folder in stage_folders("va", facts.folds, root).items():
         file = folder / "branches.csv"
         table = tables.read_csv(file, ("id", *BRANCHES), BRANCHES, REMEDY)
         if len(table):
-            branches.append(_joined(file, table, _test_rows(known, fold)).assign(fold=int(fold)))
+            told = _test_rows(known[~known["id"].isin(silent)], fold)
+            branches.append(_joined(file, table, told).assign(fold=int(fold)))
     return Affect(
         facts=facts,
         known=known,
-        turns=rated(facts, known, root),
+        turns=turns,
         branches=pd.concat(branches, ignore_index=True)
         if branches
         else pd.DataFrame(columns=["fold", "id", *BRANCHES]),
@@ -165,10 +168,12 @@ def rated(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.Da
         file = folder / "predictions.csv"
         table = tables.read_csv(file, columns, columns[2:], REMEDY).query("split == 'test'")
         table = _joined(file, table, _test_rows(known, fold))
-        _check_finite(file, table, predicted)
+        silent = table[list(predicted)].isna().all(axis=1)
+        _check_finite(file, table[~silent], predicted)
         for target in TARGETS:
             _check_same(file, table, target, ~np.isclose(table[target], table[f"{target}_known"], equal_nan=True))
-        turns.append(table.assign(fold=int(fold)))
+        table.loc[silent, list(TARGETS)] = np.nan  # nothing to compare: as unlabelled as turns without ratings
+        turns.append(table.assign(fold=int(fold), silent=silent))
     rows = pd.concat(turns, ignore_index=True)
     # A corpus of single utterances has no dialogues; its speakers are what resembles itself.
     return rows.assign(dialogue=rows["dialogue"].fillna(rows["speaker"]))

@@ -6,14 +6,18 @@ The same weights give the same bytes, and nothing in a checkpoint is executed wh
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+Model = TypeVar("Model", bound=nn.Module)
+REMAKE = "run the stage that makes it (dvc repro)"
+OUTDATED = "trained by another version of the code; run `dvc repro`"
 
 
 def save(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
@@ -50,28 +54,49 @@ def load(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     try:
         config = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder / 'model.json'}: {error}; run the stage that makes it (dvc repro)") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{folder / 'model.json'}: {error}; {REMAKE}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{folder / 'model.json'}: holds no names and values; {REMAKE}")
     return config, read_weights(folder / "model.safetensors")
+
+
+def rebuild(folder: Path, build: Callable[..., Model]) -> tuple[dict[str, Any], Model]:
+    """The config that `save` wrote and build(**config["architecture"]) with its weights.
+
+    Raises:
+        ValueError: a file is missing or damaged, or made for another model.
+    """
+    config, state = load(folder)
+    try:
+        model = build(**config["architecture"])
+        model.load_state_dict(state)
+    except Exception as error:  # arguments of a damaged or foreign file fail wherever they first matter
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{folder}: {OUTDATED} ({reason})") from error
+    return config, model
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
     """Weights of a .safetensors file, or of a .pt holding a state dict or {"model": state dict}.
 
     Raises:
-        ValueError: the file is missing, damaged, or holds anything but tensors.
+        ValueError: the file is missing, damaged, or holds anything but tensors of numbers.
     """
     remedy = "give a .safetensors file, or a .pt with a state dict or {'model': state dict}"
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)  # never runs a pickle's code
+            state = load_file(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)  # never runs a pickle's code
     except Exception as error:  # on a damaged file the unpickler fails with whatever it trips over
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ValueError(f"{file}: not a readable checkpoint ({reason}); {remedy}") from error
     state = state.get("model", state) if isinstance(state, Mapping) else state
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{file}: holds something else than named tensors; {remedy}")
+    if broken := [name for name, value in state.items() if not value.isfinite().all()]:
+        raise ValueError(f"{file}: weight '{broken[0]}' is NaN or infinite: a training that diverged; {REMAKE}")
     return dict(state)
 
 

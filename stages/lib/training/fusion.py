@@ -132,8 +132,8 @@ def warm_start(part: nn.Module, source: Path, classes: list[str], fold: Fold | N
         return checkpoint.warm_start(part, checkpoint.read_weights(source), str(source))
     folder = source / fold.name if fold else source
     config, state = checkpoint.load(folder)
-    if config["classes"] != classes:
-        raise ValueError(f"{folder}: trained for the classes {config['classes']}, not {classes}; run `dvc repro`")
+    if config.get("classes") != classes:
+        raise ValueError(f"{folder}: trained for the classes {config.get('classes')}, not {classes}; run `dvc repro`")
     return checkpoint.warm_start(part, state, str(folder))
 
 

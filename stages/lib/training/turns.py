@@ -22,6 +22,7 @@ from stages.lib.models.wavlm import SpeechParams, TopLayers, load
 from stages.lib.training import checkpoint
 
 FEATURES = Path("data/features")
+SHOWN = 8  # turns named in the log
 ROWS = {"prosody": "functionals", "speaker": "embedding"}  # arrays of those caches
 
 
@@ -52,9 +53,7 @@ def trained_inputs(
     Raises:
         ValueError: as checkpoint.load and speech_layers.
     """
-    config, state = checkpoint.load(folder)
-    fusion = build_fusion(**config["architecture"])
-    fusion.load_state_dict(state)
+    config, fusion = checkpoint.rebuild(folder, build_fusion)
     audio = config["architecture"]["audio"]
     top = speech_layers(fusion, audio, speech, open_layers)
     return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
@@ -84,14 +83,15 @@ def embed_turns(
     """Write a feature folder with `speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate`
     [1, size] of every turn, as far as inputs asks for them; `gate` is the fusion's share of audio, where it has one.
 
-    Turn by turn, so that a turn's embedding does not depend on its company. The index keeps the settings of the
-    extractors that all this comes from.
+    Turn by turn, so that a turn's embedding does not depend on its company. A turn without usable sound has no rows
+    where speech, prosody or speaker is an input. The index keeps the settings of the extractors that all this comes
+    from.
 
     Args:
         features: folder of the caches, <kind>/affect.
 
     Raises:
-        ValueError: a turn has no sound although speech, prosody or speaker is an input, or the cache lacks an array.
+        ValueError: no turn has sound although speech, prosody or speaker is an input, or the cache lacks an array.
     """
     caches = {kind: FeatureStore(features / kind / "affect") for kind in kinds(inputs)}
     vectors = {name: caches[name] for name in ("prosody", "speaker") if name in inputs.names}
@@ -105,19 +105,24 @@ def embed_turns(
     if inputs.top is not None:
         inputs.top.to(device).eval()
 
-    def rows() -> Iterator[tuple[str, store.Views]]:
+    heard = [(cache, ROWS[name]) for name, cache in vectors.items()]
+    heard += [(states, "last" if inputs.top is None else "boundary")] if "speech" in inputs.names else []
+    silent = [clip for clip in ids if not all(cache.length(clip, array) for cache, array in heard)]
+    if len(silent) == len(ids):
+        raise ValueError(f"no turn has sound for {', '.join(inputs.names)}; give recordings, or change va.inputs")
+
+    left_out = frozenset(silent)
+
+    def rows() -> Iterator[tuple[str, store.Views | None]]:
         for i, clip in enumerate(progress(ids, len(ids), "turns")):
+            if clip in left_out:
+                yield clip, None
+                continue
             arrays = {name: np.asarray(vectors[name].get(clip, ROWS[name]), np.float32) for name in vectors}
             if "speech" in inputs.names:
                 arrays["speech"] = _speech(inputs, states, clip, device)
                 if inputs.layers:
                     arrays["layers"] = np.asarray(states.get(clip, "layers"), np.float32)
-            silent = [name for name, values in arrays.items() if not len(values)]
-            if silent:
-                raise ValueError(
-                    f"turn {clip}: no sound, so no {', '.join(silent)}; give it a recording, leave it out of the "
-                    f"corpus, or drop these from va.inputs"
-                )
             if fused is not None:
                 batch = collate([fused[None, i]]).to(device)
                 output = inputs.fusion(*batch.inputs)
@@ -129,6 +134,9 @@ def embed_turns(
     with torch.inference_mode():
         made_from = {kind: cache.settings for kind, cache in caches.items()}
         store.write(folder, [CLEAN], rows(), facts={"hop_seconds": states.facts["hop_seconds"], "features": made_from})
+    if silent:
+        named = ", ".join(silent[:SHOWN])
+        print(f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {named}", flush=True)
 
 
 def kinds(inputs: TurnInputs) -> list[str]:
@@ -145,8 +153,6 @@ def _speech(inputs: TurnInputs, states: FeatureStore, clip: str, device: torch.d
     if inputs.top is None:
         return np.asarray(states.get(clip, "last"), np.float32)
     boundary = torch.from_numpy(states.get(clip, "boundary").astype(np.float32)).unsqueeze(0).to(device)
-    if not boundary.shape[1]:
-        return boundary.squeeze(0).cpu().numpy()
     mask = torch.ones(boundary.shape[:2], dtype=torch.bool, device=device)
     return inputs.top(boundary, mask, skip=inputs.open_layers).squeeze(0).cpu().numpy()
 

@@ -1,6 +1,7 @@
 """What a trained fold leaves for evaluation: predictions, and what the model looked at."""
 
 import json
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,16 @@ FILM = ["gamma_norm", "beta_norm"]
 
 
 def export(
-    folder: Path, model: VAModel, held_out: dict[str, TurnDataset], batching: Batching, device: torch.device
+    folder: Path,
+    model: VAModel,
+    held_out: dict[str, TurnDataset],
+    silent: dict[str, pd.DataFrame],
+    batching: Batching,
+    device: torch.device,
 ) -> None:
     """predictions.csv of validation and test turns, all else of test turns.
 
-    predictions.csv          id, split, truth and prediction in the corpus's units
+    predictions.csv          id, split, truth and prediction in the corpus's units; the latter empty for silent turns
     branches.csv             weights of each target's own branch and of the rest
     film.csv                 Euclidean norms of the speaker's gamma and beta
     gates.csv                share of audio in the fused embedding
@@ -31,6 +37,9 @@ def export(
     learned.json             alpha of each target; weight of each hidden layer
 
     A table has its header alone, and learned.json null, where the model has no such part.
+
+    Args:
+        held_out: turns by split. silent: rows of labels.csv that the model cannot tell, by split.
     """
     predicted, attention = [], {}
     found: dict[str, list[tuple]] = {"branches": [], "film": [], "gates": []}
@@ -39,11 +48,15 @@ def export(
         for split, dataset in held_out.items():
             hop = dataset.store.facts["hop_seconds"]
             for batch, output in outputs(model, dataset, batching, device):
+                if not output.prediction.isfinite().all():  # empty cells mean silent turns
+                    raise ValueError(f"{folder.name}: no finite prediction for {batch.ids[0]}; lower va.lr")
                 both = torch.cat([batch.target, output.prediction], 1).tolist()
                 predicted += [(clip, split, *row) for clip, row in zip(batch.ids, both, strict=True)]
                 if split == "test":
                     _collect(found, batch, output, dataset)
                     attention |= _attention(batch, output, hop)
+    for split, rows in silent.items():
+        predicted += [(clip, split, *truth, nan, nan) for clip, *truth in rows[["id", *TARGETS]].to_numpy()]
     columns = ["id", "split", *TARGETS, *(f"{target}_predicted" for target in TARGETS)]
     _write(folder / "predictions.csv", predicted, columns)
     _write(folder / "branches.csv", found["branches"], ["id", *BRANCHES])
