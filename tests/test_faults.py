@@ -166,6 +166,8 @@ def test_the_line_does_not_end_up_behind_a_progress_bar(capsys):
     def main():
         units = progress(iter(range(5)), 5, "units")
         next(units)
+        held = [units]
+        held.append(held)  # as tracebacks do that know their own frame
         raise disk_full()
 
     with pytest.raises(SystemExit) as ended:

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import io
 import json
 import os
@@ -78,4 +79,5 @@ def run(main: Callable[[], None]) -> None:
         if not isinstance(error.__cause__, BrokenProcessPool):
             raise
         message = f"error: {error}; {KEPT}"
-    sys.exit(message)  # here, where the error is gone: it held progress bars, which end their line when they go
+    gc.collect()  # the error is gone, and with it the progress bars that it held: they end their line when they go
+    sys.exit(message)
