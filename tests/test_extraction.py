@@ -353,7 +353,7 @@ def test_killed_extraction_goes_on_and_gives_the_same_bytes(tmp_path, monkeypatc
     assert outputs() == after_kill and len(after_kill) == 2
 
 
-def test_worker_count_does_not_change_a_byte(tmp_path, monkeypatch):
+def test_worker_count_does_not_change_a_byte(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(extraction, "WORKERS_PAY", 0.0)
     monkeypatch.setenv("PYTHONPATH", path_with_repo())
@@ -363,7 +363,10 @@ def test_worker_count_does_not_change_a_byte(tmp_path, monkeypatch):
     for workers in (1, 2):
         write_params({"compute.workers": workers})
         features.main()
+        assert "12 to extract" in capsys.readouterr().out
         results.append(outputs())
+        shutil.rmtree("data/features")
+        shutil.rmtree("data/work")  # what the run before left must not be found
     assert results[0] == results[1]
     assert set(results[0]) == {f"mel/emotion/{name}" for name in ("index.json", "mel.npy", "length.npy", "peaks.npy")}
 
