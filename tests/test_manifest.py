@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 import yaml
+from recordings import SECTIONS
 
 from stages import manifest
 from stages.lib import params
@@ -43,14 +44,7 @@ def project(tmp_path, corpora, monkeypatch) -> Path:
 def settings(**changes) -> dict:
     """params.yaml as a dict; changes by dotted key with __ for the dot."""
     made = {
-        "compute": {
-            "device": "cpu",
-            "threads": 1,
-            "workers": 1,
-            "loader_workers": 0,
-            "engine": "local",
-            "address": None,
-        },
+        "compute": dict(SECTIONS["compute"]),
         "corpora": {
             "emotion": {"name": "ravdess", "root": "data/ravdess"},
             "affect": {"name": "iemocap", "root": "data/iemocap"},
