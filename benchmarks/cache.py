@@ -15,8 +15,8 @@ import importlib
 
 import torch
 
+from avemotion.system import runtime
 from benchmarks import timing
-from stages.lib import runtime
 
 PARTS = {
     "extraction": "cache_speed",

@@ -14,15 +14,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from avemotion.training.va.turn_batches import turn_dataset
+from avemotion.formats import feature_store
+from avemotion.models.va.model import VAModel
+from avemotion.params.va import VAParams, architecture
+from avemotion.system import params_file, runtime
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.system.compute import parallel
+from avemotion.training.common import loop
+from avemotion.training.va import objective
+from avemotion.training.va.losses import VALoss
 from benchmarks.timing import interleaved, line
-from stages.lib import params, runtime
-from stages.lib.compute import ComputeParams, parallel
-from stages.lib.data.turns import turn_dataset
-from stages.lib.features import store
-from stages.lib.models.va import VAModel
-from stages.lib.training import affect, loop
-from stages.lib.training.losses import VALoss
-from stages.lib.training.va_params import VAParams, architecture
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 WIDTH, BATCH = 768, 16
@@ -34,7 +36,7 @@ def reading(options: Namespace, device: torch.device) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "wavlm"
         write_states(folder, options.clips, options.seconds)
-        cache = store.FeatureStore(folder)
+        cache = feature_store.FeatureStore(folder)
         file = folder / "last.npy"
         size = file.stat().st_size
         order = np.random.default_rng(1).permutation(cache.ids).tolist()
@@ -69,7 +71,7 @@ def reading(options: Namespace, device: torch.device) -> None:
             line("random batches / sequential rate", median["sequential"] / median[kind], "0.80", detail)
 
         turns, rows = dialogues(Path(name) / "turns", options.turns)
-        batching = params.read(PARAMS, "va", VAParams).batching
+        batching = params_file.read(PARAMS, "va", VAParams).batching
         data = turn_dataset(turns, rows, True)
         rivals = {
             "reading": lambda: [None for _ in batching.training(data, 0)(1)],
@@ -81,7 +83,7 @@ def reading(options: Namespace, device: torch.device) -> None:
 
 
 def folds(options: Namespace, device: torch.device) -> None:
-    """Five trainings of the V/A model, one epoch each, by stages.lib.compute.parallel."""
+    """Five trainings of the V/A model, one epoch each, by avemotion.system.compute.parallel."""
     with tempfile.TemporaryDirectory() as name:
         dialogues(Path(name) / "turns", options.turns)
         unit = partial(_fold, Path(name) / "turns", options.turns)
@@ -114,15 +116,15 @@ def write_states(folder: Path, clips: int, seconds: float) -> None:
     rng = np.random.default_rng(0)
     pool = rng.standard_normal((max(2, round(150 * seconds)), WIDTH), np.float32).astype(np.float16)
 
-    def rows() -> Iterator[tuple[str, store.Views]]:
+    def rows() -> Iterator[tuple[str, feature_store.Views]]:
         for i in range(clips):
             count = int(rng.integers(max(1, round(25 * seconds)), round(75 * seconds) + 1))
-            yield f"{i:08}", {store.CLEAN: {"last": pool[:count]}}
+            yield f"{i:08}", {feature_store.CLEAN: {"last": pool[:count]}}
 
-    store.write(folder, [store.CLEAN], rows(), {"hop_seconds": 0.02})
+    feature_store.write(folder, [feature_store.CLEAN], rows(), {"hop_seconds": 0.02})
 
 
-def dialogues(folder: Path, turns: int) -> tuple[store.FeatureStore, pd.DataFrame]:
+def dialogues(folder: Path, turns: int) -> tuple[feature_store.FeatureStore, pd.DataFrame]:
     """Turns of 3 s in dialogues of 40, with random inputs of the real sizes."""
     rng = np.random.default_rng(0)
     ids = [f"d{i // 40:04}_{i % 40:02}" for i in range(turns)]
@@ -136,25 +138,29 @@ def dialogues(folder: Path, turns: int) -> tuple[store.FeatureStore, pd.DataFram
             }
             for _ in ids
         )
-        clips = ((clip, {store.CLEAN: arrays}) for clip, arrays in zip(ids, content, strict=True))
-        store.write(folder, [store.CLEAN], clips, {"hop_seconds": 0.02})
+        clips = ((clip, {feature_store.CLEAN: arrays}) for clip, arrays in zip(ids, content, strict=True))
+        feature_store.write(folder, [feature_store.CLEAN], clips, {"hop_seconds": 0.02})
     where = {"id": ids, "dialogue": [clip[:5] for clip in ids], "turn": [i % 40 for i in range(turns)]}
     rows = pd.DataFrame(where | {"start": [float(i % 40) for i in range(turns)], "speaker": "s", "split": "1"})
-    return store.FeatureStore(folder), rows.assign(valence=rng.uniform(1, 5, turns), arousal=rng.uniform(1, 5, turns))
+    return feature_store.FeatureStore(folder), rows.assign(
+        valence=rng.uniform(1, 5, turns), arousal=rng.uniform(1, 5, turns)
+    )
 
 
 def train(folder: Path, turns: int, device: str) -> None:
     """One epoch of the V/A model with the project's params."""
     where = torch.device(device)
-    p = params.read(PARAMS, "va", VAParams)
+    p = params_file.read(PARAMS, "va", VAParams)
     cache, rows = dialogues(folder, turns)
     data = turn_dataset(cache, rows, True)
-    sizes = {name: cache.dim(name)[0] for name in affect.INPUTS}
-    arguments = architecture(p, params.read(PARAMS, "xattn.heads", int), "tiny", sizes, 0)
+    sizes = {name: cache.dim(name)[0] for name in objective.INPUTS}
+    arguments = architecture(p, params_file.read(PARAMS, "xattn.heads", int), "tiny", sizes, 0)
     model = VAModel(**arguments | {"top": None})
-    affect.standardize(model, data)
+    objective.standardize(model, data)
     model.to(where)
-    loss = affect.Objective(model, VALoss(valence=p.valence, arousal=p.arousal, mse=p.mse, memory=p.ccc_memory), where)
+    loss = objective.Objective(
+        model, VALoss(valence=p.valence, arousal=p.arousal, mse=p.mse, memory=p.ccc_memory), where
+    )
     loss.teacher_share = 1.0
     phase = loop.Phase(name="train", epochs=1, prepare=lambda: [{"params": list(model.parameters()), "lr": p.lr}])
     batches = p.batching.training(data, 0)
@@ -173,7 +179,7 @@ def project(folder: Path, layout: str, options: Namespace) -> Path:
     cache.parent.mkdir(parents=True)
     write_states(cache, options.clips, options.seconds)
     if layout == "file_a_clip":
-        whole = store.FeatureStore(cache)
+        whole = feature_store.FeatureStore(cache)
         content = {clip: np.array(whole.get(clip, "last")) for clip in whole.ids}
         for file in cache.iterdir():
             file.unlink()

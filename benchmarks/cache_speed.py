@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from avemotion.features.parts.hidden_states import HiddenStates
+from avemotion.features.wavlm import BATCH_FRAMES
+from avemotion.media.waveforms import SAMPLE_RATE
+from avemotion.models.speech.pretrained import TopLayers, boundary_layer, config_for
 from benchmarks.timing import interleaved, line, matmul_peak
-from stages.lib.features.wavlm import BATCH_FRAMES
-from stages.lib.media.audio import SAMPLE_RATE
-from stages.lib.models.wavlm import TopLayers, boundary_layer, config_for
-from stages.lib.models.wavlm_states import HiddenStates
 
 UNFROZEN = 2
 MSP_PODCAST = 400  # hours

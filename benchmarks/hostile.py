@@ -168,7 +168,7 @@ def faces(file: Path, count: int) -> Path:
     """Drawn heads side by side, ten pictures."""
     import cv2
 
-    from stages.lib.synthesis import camera, head
+    from avemotion.synthesis import camera, head
 
     rng = np.random.default_rng(4)
     motion = camera.draw_motion(10, 20, rng, arousal=0.0)

@@ -15,15 +15,15 @@ import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 
+from avemotion.corpora import csv, iemocap
+from avemotion.formats.feature_store import FeatureStore
+from avemotion.features.parts import noise
+from avemotion.models.fusion.build import build_fusion
+from avemotion.parsing.registry import CORPORA
+from avemotion.prediction import trained_models
+from avemotion.system import cli, params_file
 from benchmarks import hostile
 from stages import features, fusion, manifest, pretrain_audio, pretrain_video, va
-from stages.lib import cli, params
-from stages.lib.corpora import csv, iemocap
-from stages.lib.corpora.registry import CORPORA
-from stages.lib.features import noise
-from stages.lib.features.store import FeatureStore
-from stages.lib.models.fusion import build_fusion
-from stages.lib.prediction import models
 
 RATINGS = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n" + "".join(
     f"[{i}.0000 - {i}.9000]\tSes01F_impro01_F00{i}\tneu\t[2.5000, 2.5000, 2.5000]\nC-E2:\tNeutral;\t()\n\n"
@@ -126,7 +126,7 @@ def _params(root: Path) -> Found:
     for configure in stages:
 
         def work(configure: Callable = configure) -> None:
-            params._parse.cache_clear()
+            params_file._parse.cache_clear()
             configure(file)
 
         yield from _written(file, text, foreign, work)
@@ -175,7 +175,7 @@ def _folders() -> Found:
     kept = {file.name: file.read_bytes() for file in home.iterdir()}
 
     def work() -> None:
-        models.load(torch.device("cpu"))
+        trained_models.load(torch.device("cpu"))
 
     foreign = {
         "list": b"[]",

@@ -8,9 +8,9 @@ import numpy as np
 import soundfile
 import yaml
 
+from avemotion.formats.feature_store import FeatureStore
 from benchmarks import hostile
 from benchmarks.manifest import measured
-from stages.lib.features.store import FeatureStore
 
 STEP = 60  # seconds written at a time
 KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.system.compute import parallel
 from benchmarks.probe_features import Clip, iemocap_clips, ravdess_clips
-from stages.lib.compute import ComputeParams, parallel
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 HIGH_AROUSAL = (2, 4, 5, 7)

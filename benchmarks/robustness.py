@@ -19,10 +19,10 @@ import pandas as pd
 import soundfile
 import yaml
 
+from avemotion.formats import clips
+from avemotion.formats.feature_store import REJECTED, FeatureStore
 from benchmarks import hostile, hostile_files, long_recordings
 from benchmarks.hostile_files import Tried
-from stages.lib.data import clips
-from stages.lib.features.store import REJECTED, FeatureStore
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = {"audio": ("wavlm", "mel", "prosody", "speaker"), "video": ("frames",)}
@@ -232,10 +232,10 @@ def rejected(file: Path) -> list[tuple[str, ...]]:
 
 
 def predicted(cases: list[Case]) -> list[Tried]:
-    """`stages.predict` on the whole folder: every file is told or left out with a reason."""
+    """`commands.predict` on the whole folder: every file is told or left out with a reason."""
     import json
 
-    done = run("stages.predict", "emotion", "--json")
+    done = run("commands.predict", "emotion", "--json")
     answer = json.loads(done.stdout)
     told = {of["file"] for of in answer["recordings"]}
     left = {of["file"] for of in answer["failed"] if of["reason"]}

@@ -1,73 +1,64 @@
 """Stage features: hidden states, spectrograms, faces, prosody and speaker vectors of every clip.
 
 Reads data/manifest/<role>/clips.csv and the media below corpora.<role>.root, never labels.
-Writes data/features/<kind>/<role>/ (index.json and few large arrays; stages/lib/features/store.py).
+Writes data/features/<kind>/<role>/ (index.json and few large arrays; avemotion/formats/feature_store.py).
 A killed run goes on where it stopped; clips added later cost only themselves. Clips that cannot be extracted are
 listed in rejected.csv beside the arrays. --verify reads a finished cache and compares every clip with its checksum.
 """
 
-import importlib
-from dataclasses import dataclass
 from pathlib import Path
 
-from stages.lib import cli, params
-from stages.lib.compute import ComputeParams
-from stages.lib.data import clips
-from stages.lib.features import extraction
-from stages.lib.features.store import FeatureStore
+from avemotion.params.features import configure, kinds
+from avemotion.params.shared.corpora import ROLES
+from avemotion.system import cli
 
-KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
-ROLES = ("emotion", "affect")
 OUT = Path("data/features")
 WORK = Path("data/work/features")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    extractor: extraction.Extractor
-    root: Path  # of the corpus
-    compute: ComputeParams
-    max_rejected: float  # changes no byte of what is extracted, only whether the stage stops
+def extract(file: Path, kind: str, role: str) -> None:
+    """Leave the features of one kind of a role's clips; an empty cache where the role has no corpus."""
+    from avemotion.extraction import extraction
+    from avemotion.formats import clips, feature_store
 
-
-def configure(file: Path, kind: str, role: str) -> Config:
-    """Every param that one kind of feature of one role depends on, and where its corpus lies."""
-    module = importlib.import_module(f"stages.lib.features.{kind}")  # one kind's code does not load another's
-    return Config(
-        extractor=module.configure(file, role),
-        root=Path(params.read(file, f"corpora.{role}.root", str)),
-        compute=params.read(file, "compute", ComputeParams),
-        max_rejected=params.read(file, "manifest.max_rejected", float),
+    config, out = configure(file, kind, role), OUT / kind / role
+    if config.root is None:
+        feature_store.write(out, [feature_store.CLEAN], [], {"rounding": {}})
+        print(f"features {kind} {role}: corpora.{role} names no corpus, so there is nothing to extract")
+        return
+    extraction.run(
+        config.extractor,
+        clips.read(role),
+        extraction.Places(root=config.root, out=out, work=WORK / kind / role),
+        config.compute,
+        config.max_rejected,
     )
+
+
+def verify(kind: str, role: str) -> None:
+    """Compare every byte of a cache with the checksums of when it was written."""
+    from avemotion.formats.feature_store import FeatureStore
+
+    cache = FeatureStore(OUT / kind / role)
+    cache.verify()
+    print(f"{cache.folder}: {len(cache.ids)} clips as they were written")
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}; none = all")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(kinds())}; none = all")
     parser.add_argument("--role", choices=ROLES, help="emotion or affect; none = both")
     parser.add_argument("--verify", action="store_true", help="extract nothing, check every byte of what is there")
-    options = parser.parse_args()
-    for kind in options.kinds:
-        if kind not in KINDS:
-            parser.error(f"KIND is {kind!r}; choose from {', '.join(KINDS)}")
-    for kind in options.kinds or KINDS:
-        for role in [options.role] if options.role else ROLES:
-            if options.verify:
-                cache = FeatureStore(OUT / kind / role)
-                cache.verify()
-                print(f"{cache.folder}: {len(cache.ids)} clips as they were written")
-                continue
-            config = configure(options.params, kind, role)
-            extraction.run(
-                config.extractor,
-                clips.read(role),
-                root=config.root,
-                out=OUT / kind / role,
-                work=WORK / kind / role,
-                compute=config.compute,
-                label=f"features {kind} {role}",
-                max_rejected=config.max_rejected,
-            )
+    arguments = parser.parse_args()
+    for kind in arguments.kinds:
+        if kind not in kinds():
+            parser.error(f"KIND is {kind!r}; choose from {', '.join(kinds())}")
+    for kind in arguments.kinds or kinds():
+        for role in [arguments.role] if arguments.role else ROLES:
+            if arguments.verify:
+                verify(kind, role)
+            else:
+                extract(arguments.params, kind, role)
 
 
 if __name__ == "__main__":

@@ -4,113 +4,94 @@ Two phases: first the fusion and the classifiers over frozen encoders, then also
 encoders, each with a learning rate of its own. What stays frozen in the video encoder is computed once.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
+from avemotion.params.fusion import Config, configure
+from avemotion.system import cli
 
-from stages.lib import cli, params
-from stages.lib.compute import ComputeParams
-from stages.lib.data import tables
-from stages.lib.data.audio import AudioAugmentParams
-from stages.lib.data.dataset import Batch
-from stages.lib.data.video import FrameAugmentParams, FrameSource
-from stages.lib.features.store import FeatureStore
-from stages.lib.models.fusion import build_fusion
-from stages.lib.models.wavlm import SpeechParams
-from stages.lib.training import checkpoint, emotion, exports, freeze, live
-from stages.lib.training.folds import Fold
-from stages.lib.training.frozen import frozen_video
-from stages.lib.training.fusion import FusionParams, XattnParams, architecture, phases, warm_start
-from stages.lib.training.speech import AudioParams, audio_source, cached_parameters, start
+if TYPE_CHECKING:
+    import torch
+
+    from avemotion.datasets.clip_batches import Batch
+    from avemotion.training.common.folds import Fold
 
 OUT = Path("data/models/fusion")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """What this stage reads from params.yaml."""
-
-    seed: int
-    compute: ComputeParams
-    speech: SpeechParams
-    audio: AudioParams
-    xattn: XattnParams
-    fusion: FusionParams
-    audio_augment: AudioAugmentParams
-    frame_augment: FrameAugmentParams
-
-
-def configure(file: Path) -> Config:
-    """Read and check this stage's params."""
-    return Config(
-        seed=params.read(file, "seed", int),
-        compute=params.read(file, "compute", ComputeParams),
-        speech=params.read(file, "speech", SpeechParams),
-        audio=params.read(file, "audio", AudioParams),
-        xattn=params.read(file, "xattn", XattnParams),
-        fusion=params.read(file, "fusion", FusionParams),
-        audio_augment=params.read(file, "augment.audio", AudioAugmentParams),
-        frame_augment=params.read(file, "augment.frames", FrameAugmentParams),
-    )
-
-
-def train(config: Config, fold: Fold | None, folder: Path) -> None:
+def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     """Train, select and predict on one split of the clips; leaves everything in folder."""
-    p, seed, device = config.fusion, *emotion.setup(config.seed, config.compute, fold)
-    data = emotion.EmotionData(fold)
-    built = architecture(p, config.xattn, config.audio, config.speech, len(data.classes))
-    model = build_fusion(**built)
+    from avemotion.datasets.frame_sequences import FrameSource
+    from avemotion.formats.feature_store import FeatureStore
+    from avemotion.models.fusion.build import build_fusion
+    from avemotion.training.common import run
+    from avemotion.training.emotion import audio_input, classifier
+    from avemotion.training.fusion import fusion_exports, phases
+    from avemotion.training.fusion.frozen_video import frozen_video
 
-    clean = audio_source("emotion", config.audio, config.speech)
-    noisy = audio_source("emotion", config.audio, config.speech, config.audio_augment, seed)
+    p = config.fusion
+    this = run.start(OUT.name, config.seed, config.compute, fold, folder)
+    data = classifier.EmotionData(fold)
+    arguments = phases.architecture(config, len(data.classes))
+    model = build_fusion(**arguments)
+
+    clean = audio_input.audio_source("emotion", config.audio, config.speech)
+    noisy = audio_input.audio_source("emotion", config.audio, config.speech, config.audio_augment, this.seed)
     taken = {}
     for name, part in (("audio", model.audio), ("video", model.video)):
         if part is not None and name in p.warm_start:
-            taken[name] = warm_start(part, Path(getattr(p, f"{name}_checkpoint")), data.classes, fold)
+            taken[name] = phases.warm_start(part, Path(getattr(p, f"{name}_checkpoint")), data.classes, fold)
     if model.audio is not None and "audio" not in p.warm_start:
-        start(model.audio, config.speech, (clean(clip, None) for clip in data.ids("train")))
-    model.to(device)
+        audio_input.start(model.audio, config.speech, (clean(clip, None) for clip in data.ids("train")))
+    model.to(this.device)
 
     store = FeatureStore(Path("data/features/frames/emotion"))
     video = None
     if model.video is not None:
-        augmented = FrameSource(store, replace(config.frame_augment, draw=None), seed)
-        video = frozen_video(model.video, augmented, data, p.video_blocks, p.video_views, device)
-    training = data.dataset("train", noisy, video)
-    held_out = {split: data.dataset(split, clean, video) for split in ("val", "test")}
+        augmented = FrameSource(store, replace(config.frame_augment, draw=None), this.seed)
+        video = frozen_video(model.video, augmented, data, p.video_blocks, p.video_views, this.device)
+    sets = data.datasets(training=(noisy, video), held_out=(clean, video))
 
-    def logits(batch: Batch) -> torch.Tensor:
+    def logits(batch: "Batch") -> "torch.Tensor":
         return model(*batch.inputs).logits
 
-    plan = phases(model, p)
-    curves = live.path(OUT.name, fold.name if fold else "")
-    history = emotion.train(
-        model, logits, training, held_out["val"], plan, p, p.label_smoothing, seed, device, config.compute, curves
-    )
-    features = {"mel" if clean.mel else "wavlm": clean.store.settings} if model.audio is not None else {}
+    training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases.phases(model, p), params=p)
+    history = classifier.train(training, this)
+    features = {audio_input.feature_kind(arguments["audio"]): clean.store.settings} if model.audio is not None else {}
     features |= {"frames": store.settings} if model.video is not None else {}
-    facts = {"classes": data.classes, "architecture": built, "features": features, "warm_start": taken}
-    checkpoint.save(folder, model, facts)
-    tables.write_results(folder / "history.csv", history)
-    hop = clean.store.facts["hop_seconds"]
-    harder = exports.conditions(model, data, clean, video)
-    exports.export(folder, model, data.classes, held_out, harder, hop, store, p.batch_size, device)
+    facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": taken}
+    this.leave(model, facts, history)
+    held_out = fusion_exports.HeldOut(
+        classes=data.classes,
+        sets={split: sets[split] for split in classifier.HELD_OUT},
+        harder=fusion_exports.conditions(model, data, clean, video),
+        hop=clean.store.facts["hop_seconds"],
+        frames=store,
+    )
+    fusion_exports.export(folder, model, held_out, p.batch_size, this.device)
 
 
-def summary(config: Config, classes: int = 8) -> dict:
+def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     """Parameter counts as they stand in the last phase."""
-    model = build_fusion(**architecture(config.fusion, config.xattn, config.audio, config.speech, classes))
-    phases(model, config.fusion)[-1].prepare()
+    from avemotion.models.fusion.build import build_fusion
+    from avemotion.training.common import freeze
+    from avemotion.training.emotion.audio_input import cached_parameters
+    from avemotion.training.fusion import phases
+
+    model = build_fusion(**phases.architecture(config, classes))
+    phases.phases(model, config.fusion)[-1].prepare()
     cached = cached_parameters(model.audio, config.speech)
     return freeze.summarize(model, {"audio": model.audio, "video": model.video}, rest="fusion", cached=cached)
 
 
 def main() -> None:
     config = cli.configured(__doc__, configure, summary)
+    from avemotion.training.emotion.classifier import train_splits
+
     inputs = [Path(config.fusion.audio_checkpoint), Path(config.fusion.video_checkpoint)]
-    emotion.train_splits(partial(train, config), config, "stages.fusion", OUT, inputs)
+    train_splits(partial(train, config), config, "stages.fusion", OUT, inputs)
 
 
 if __name__ == "__main__":

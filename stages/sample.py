@@ -4,17 +4,15 @@ Reads params `sample.seed`, `sample.ravdess`, `sample.iemocap` (of the corpora a
 Writes data/sample/ravdess/ and data/sample/iemocap/, each whole or not at all.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from stages.lib import cli, params
-from stages.lib.compute import ComputeParams, parallel
-from stages.lib.outputs import alone, whole_folder
-from stages.lib.synthesis import iemocap, ravdess
+from avemotion.params.sample import Config, IemocapParams, RavdessParams, configure
+from avemotion.system import cli
 
 DATA = Path("data/sample")
-CORPORA = {"ravdess": ravdess.RavdessParams, "iemocap": iemocap.IemocapParams}
+CORPORA = ("ravdess", "iemocap")
 
 NOTICE = """This corpus is synthetic. It was made by stages.sample of this project from the settings below.
 The faces are drawn and the voices are spoken by espeak-ng; no person was recorded or imitated.
@@ -26,39 +24,22 @@ seed: {seed}
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """What the stage reads from params.yaml."""
-
-    seed: int
-    corpora: dict[str, ravdess.RavdessParams | iemocap.IemocapParams]  # by name, those asked for
-    compute: ComputeParams
-
-
-def configure(file: Path, names: list[str]) -> Config:
-    """Read the params of the corpora asked for."""
-    corpora = {}
-    if "ravdess" in names:
-        corpora["ravdess"] = params.read(file, "sample.ravdess", ravdess.RavdessParams)
-    if "iemocap" in names:
-        corpora["iemocap"] = params.read(file, "sample.iemocap", iemocap.IemocapParams)
-    return Config(
-        seed=params.read(file, "sample.seed", int),
-        corpora=corpora,
-        compute=params.read(file, "compute", ComputeParams),
-    )
-
-
-def write_ravdess(root: Path, sizes: ravdess.RavdessParams, config: Config) -> int:
+def write_ravdess(root: Path, sizes: RavdessParams, config: Config) -> int:
     """Every actor's recordings below root; returns the number of clips."""
-    write = partial(ravdess.write_actor, root=root, params=sizes, seed=config.seed)
+    from avemotion.synthesis import ravdess_layout
+    from avemotion.system.compute import parallel
+
+    write = partial(ravdess_layout.write_actor, root=root, params=sizes, seed=config.seed)
     return sum(parallel(write, sizes.actors, config.compute, "ravdess actors"))
 
 
-def write_iemocap(root: Path, sizes: iemocap.IemocapParams, config: Config) -> int:
+def write_iemocap(root: Path, sizes: IemocapParams, config: Config) -> int:
     """Every dialogue below root; returns the number of turns."""
-    write = partial(iemocap.write_dialogue, root=root, params=sizes, seed=config.seed)
-    return sum(parallel(write, iemocap.list_dialogues(sizes), config.compute, "iemocap dialogues"))
+    from avemotion.synthesis import iemocap_layout
+    from avemotion.system.compute import parallel
+
+    write = partial(iemocap_layout.write_dialogue, root=root, params=sizes, seed=config.seed)
+    return sum(parallel(write, iemocap_layout.list_dialogues(sizes), config.compute, "iemocap dialogues"))
 
 
 WRITERS = {"ravdess": write_ravdess, "iemocap": write_iemocap}
@@ -72,6 +53,8 @@ def main() -> None:
     if unknown := sorted(set(arguments.corpus) - set(CORPORA)):
         parser.error(f"unknown corpus {', '.join(unknown)}; choose from {', '.join(CORPORA)}")
     config = configure(arguments.params, arguments.corpus or list(CORPORA))
+    from avemotion.system.outputs import alone, whole_folder
+
     for name, sizes in config.corpora.items():
         with alone(f"sample_{name}"), whole_folder(DATA / name) as root:
             clips = WRITERS[name](root, sizes, config)

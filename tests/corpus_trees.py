@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import soundfile
 
-from stages.lib.corpora.clip import Clip, Reject
+from avemotion.parsing.clip import Clip, Reject
 
 LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"

@@ -14,8 +14,8 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from stages.lib import params  # noqa: E402
-from stages.lib.source_code import sources  # noqa: E402
+from avemotion.system import params_file
+from avemotion.system.source_code import sources
 
 KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
 CORPORA = ("ravdess", "iemocap")
@@ -45,7 +45,7 @@ def stage_blocks() -> list[StageCode]:
         StageCode(file=main, name="manifest", modules=("stages.manifest",), cells={"": ()}),
     ]
     for kind in KINDS:
-        modules = ("stages.features", f"stages.lib.features.{kind}")
+        modules = ("stages.features", f"avemotion.features.{kind}")
         cells = {role: (kind, role) for role in ROLES}
         blocks.append(StageCode(file=main, name=f"features_{kind}", modules=modules, cells=cells))
     for name in ("pretrain_audio", "pretrain_video", "fusion", "va", "evaluate"):
@@ -66,14 +66,14 @@ def params_read(block: StageCode, cell: str, file: Path = ROOT / "params.yaml") 
     not the share of rejects at which it stops.
     """
     keys: list[str] = []
-    read = params.read
+    read = params_file.read
 
     def recording(file: Path, key: str, kind: type) -> object:
         keys.append(key)
         return read(file, key, kind)
 
     stage = importlib.import_module(block.modules[0])
-    with mock.patch.object(params, "read", recording):
+    with mock.patch.object(params_file, "read", recording):
         stage.configure(file, *block.cells[cell])
     roots = {f"corpora.{role}.root" for role in ROLES}
     return sorted(set(keys) - {"compute", "manifest.max_rejected"} - roots)

@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 import yaml
 
-from stages.lib.data import clips
+from avemotion.formats import clips
 
 SECTIONS = {
     "seed": 0,

@@ -5,8 +5,8 @@ import math
 import torch
 from scipy import stats
 
-from stages.lib.data.audio import SpecAugmentParams, draw_view, spec_augment
-from stages.lib.data.video import FrameAugmentParams, augment_frames
+from avemotion.datasets.audio_features import SpecAugmentParams, draw_view, spec_augment
+from avemotion.datasets.frame_sequences import FrameAugmentParams, augment_frames
 
 MASKS = SpecAugmentParams(p=1.0, masks=1, freq=6, time=9)
 OFF = {"draw": None, "flip": 0.0, "blur": 0.0, "darken": 0.0, "noise": 0.0}

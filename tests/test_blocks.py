@@ -8,7 +8,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from toys import wake
 
-from stages.lib.models.blocks import CrossAttention, ModalityDropout, Standardize, masked_mean
+from avemotion.models.encoders.blocks import CrossAttention, ModalityDropout, Standardize, masked_mean
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from toys import fusion
 
-from stages.lib.training import checkpoint
+from avemotion.training.common import checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 

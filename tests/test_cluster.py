@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from recordings import voice, write_manifest, write_params
 
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.system.compute import parallel
 from stages import features
-from stages.lib.compute import ComputeParams, parallel
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -89,7 +90,7 @@ def test_a_lost_node_costs_its_units_in_flight_and_no_byte(cluster, tmp_path, mo
     for folder in ("data/features", "data/work"):
         subprocess.run(["rm", "-r", folder], check=True)
     write_params({"compute.engine": "ray", "compute.address": cluster.address})
-    from stages.lib.features import extraction
+    from avemotion.extraction import extraction
 
     done = 0
     wrapped = extraction.parallel

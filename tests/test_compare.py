@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from toy_project import make, run
 
-from stages import compare
-from stages.lib.scoring import metrics, paired, revisions
+from avemotion.comparison import paired, revisions
+from avemotion.scoring import metrics
+from commands import compare
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from corpus_trees import by_id, dialogue, ravdess, ravdess_ids, reasons, touch, turn_line, video, wav
 
-from stages.lib.corpora import iemocap
-from stages.lib.corpora import ravdess as ravdess_corpus
-from stages.lib.corpora.clip import COARSE
-from stages.lib.corpora.registry import CORPORA
+from avemotion.corpora import iemocap
+from avemotion.corpora import ravdess as ravdess_corpus
+from avemotion.parsing.clip import COARSE
+from avemotion.parsing.registry import CORPORA
 
 SPEECH = ravdess_corpus.Params(channels=["speech"])
 WHOLE = iemocap.Params(parts=["impro", "script"], wearer_side="left")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from corpus_trees import LFS_POINTER, by_id, film, reasons, touch, wav
 
-from stages.lib.corpora import cremad
-from stages.lib.data.probe import POINTER_FAULT, probe
-from stages.lib.media.video import read_frames
+from avemotion.corpora import cremad
+from avemotion.manifest.probe import POINTER_FAULT, probe
+from avemotion.media.pictures import read_frames
 
 
 def test_names_are_read(tmp_path):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from corpus_trees import by_id, touch
 
-from stages.lib.corpora import csv
-from stages.lib.data import splits
+from avemotion.corpora import csv
+from avemotion.manifest import splits
 
 SCALED = csv.Params(table="clips.csv", scale=[1.0, 5.0], cut_video=False)
 CUT = csv.Params(table="clips.csv", scale=None, cut_video=True)

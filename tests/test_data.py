@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from stages.lib import compute
-from stages.lib.data.audio import AudioAugmentParams, AudioSource, SpecAugmentParams, draw_view, spec_augment
-from stages.lib.data.dataset import ClipDataset, EpochSampler, collate, evaluation_batches, pad, training_batches
-from stages.lib.data.turns import TurnDataset, collate_turns
-from stages.lib.data.video import FrameAugmentParams, FrameSource
-from stages.lib.features import store
+from avemotion.datasets.audio_features import AudioAugmentParams, AudioSource, SpecAugmentParams, draw_view, spec_augment
+from avemotion.datasets.clip_batches import ClipDataset, EpochSampler, collate, evaluation_batches, pad, training_batches
+from avemotion.datasets.frame_sequences import FrameAugmentParams, FrameSource
+from avemotion.training.va.turn_batches import TurnDataset, collate_turns
+from avemotion.formats import feature_store
+from avemotion.system import compute
 
 LENGTHS = {"a": 5, "b": 3, "c": None, "d": 4, "e": 1, "f": 2, "g": 6}  # c has neither sound nor picture
 VIEWS = ["clean", "10dB"]
@@ -28,8 +28,8 @@ def write(folder, make, views=("clean",)):
         (clip, None if length is None else {view: make(length, view, rng) for view in views})
         for clip, length in LENGTHS.items()
     ]
-    store.write(folder, list(views), clips, {"hop_seconds": 0.02})
-    return store.FeatureStore(folder)
+    feature_store.write(folder, list(views), clips, {"hop_seconds": 0.02})
+    return feature_store.FeatureStore(folder)
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.lib.compute import ComputeParams
-from stages.lib.training import folds
+from avemotion.params.shared.compute import ComputeParams
+
+from avemotion.training.common import folds
 
 SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
 

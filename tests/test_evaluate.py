@@ -11,11 +11,10 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
+from avemotion.formats import feature_store, labels
+from avemotion.plots import attention
+from avemotion.scoring import results, summaries
 from stages import evaluate
-from stages.lib.data import labels
-from stages.lib.features import store
-from stages.lib.plots import attention
-from stages.lib.scoring import report, results
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["angry", "happy", "sad"]
@@ -126,18 +125,23 @@ def make_features(features: Path, manifest: Path) -> None:
             "length": np.array([70], np.int32),
             "peaks": rng.normal(size=(70, 2)).astype(np.float16),
         }
-        rows = ((clip, {store.CLEAN: mel}) for clip in ids)
-        store.write(features / "mel" / role, [store.CLEAN], rows, {"hop_seconds": 0.01})
+        rows = ((clip, {feature_store.CLEAN: mel}) for clip in ids)
+        feature_store.write(features / "mel" / role, [feature_store.CLEAN], rows, {"hop_seconds": 0.01})
         last, rounding = {"last": np.zeros((4, 2), np.float16)}, {"last": {"float16": 0.25}}
-        rows = ((clip, {store.CLEAN: last}) for clip in ids)
-        store.write(features / "wavlm" / role, [store.CLEAN], rows, {"precision": "fp32", "rounding": rounding})
+        rows = ((clip, {feature_store.CLEAN: last}) for clip in ids)
+        feature_store.write(
+            features / "wavlm" / role, [feature_store.CLEAN], rows, {"precision": "fp32", "rounding": rounding}
+        )
     frames = {
         "frames": rng.integers(0, 255, (2, 8, 8, 3), dtype=np.uint8),
         "times": np.array([0.2, 0.6], np.float32),
     }
     # c4 has no picture.
-    rows = ((clip, None if clip == "c4" else {store.CLEAN: frames}) for clip in labels.read("emotion", manifest)["id"])
-    store.write(features / "frames" / "emotion", [store.CLEAN], rows, {})
+    rows = (
+        (clip, None if clip == "c4" else {feature_store.CLEAN: frames})
+        for clip in labels.read("emotion", manifest)["id"]
+    )
+    feature_store.write(features / "frames" / "emotion", [feature_store.CLEAN], rows, {})
 
 
 def write(file: Path, table: pd.DataFrame) -> None:
@@ -368,7 +372,7 @@ def test_params_are_checked(tmp_path, change, message):
 
 
 def test_undefined_scores_are_null():
-    assert json.loads(report.text({"a": float("nan"), "b": {"c": 0.123456789, "d": True}})) == {
+    assert json.loads(summaries.text({"a": float("nan"), "b": {"c": 0.123456789, "d": True}})) == {
         "a": None,
         "b": {"c": 0.123457, "d": True},
     }

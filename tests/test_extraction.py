@@ -18,12 +18,13 @@ import pytest
 import toy_project
 from recordings import voice, write_manifest, write_params
 
+from avemotion.extraction import extraction
+from avemotion.formats import clips, feature_store
+from avemotion.system.media_error import MediaError
+from avemotion.system import source_code
+from avemotion.params.shared.compute import ComputeParams
+
 from stages import features
-from stages.lib import source_code
-from stages.lib.compute import ComputeParams
-from stages.lib.data import clips
-from stages.lib.features import extraction, store
-from stages.lib.media.fault import MediaError
 
 REPO = Path(__file__).resolve().parents[1]
 SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
@@ -86,7 +87,7 @@ def test_finished_clips_are_kept_when_one_fails(counting):
     Counting.fails.clear()
     assert counting(["a", "bb", "ccc", "dd"]) == ["ccc", "dd"]
     assert not list(Path("work").rglob("*.npz"))
-    reader = store.FeatureStore(Path("out"))
+    reader = feature_store.FeatureStore(Path("out"))
     assert [reader.length(clip, "rows") for clip in reader.ids] == [1, 2, 3, 2]
     assert reader.facts == {"level": 1.0, "settings": {"level": 1.0}, "counts": {"odd": 2}, "rounding": {}}
     assert reader.settings == {"level": 1.0}
@@ -99,7 +100,7 @@ def test_a_clip_that_cannot_be_extracted_is_listed_and_no_other_is_lost(counting
     assert counting(names, level=2.0, max_rejected=0.25) == ["a", "ccc", "dd"]
     assert Path("out/rejected.csv").read_text() == "id,path,reason\nbb,bb.wav,broken; repair it\n"
     assert "counting: without audio: bb (bb.wav: broken; repair it)" in capsys.readouterr().out
-    reader = store.FeatureStore(Path("out"))
+    reader = feature_store.FeatureStore(Path("out"))
     assert reader.ids == names and reader.missing == ["bb"]
     assert [reader.length(clip, "rows") for clip in names] == [1, 0, 3, 2]
     reader.verify()
@@ -153,7 +154,7 @@ def test_added_clips_are_the_only_ones_extracted_and_the_bytes_are_those_of_a_fr
     assert sorted(counting(many + new)) == new
     assert "60 clips, 50 unchanged, 10 to extract" in capsys.readouterr().out
     grown = outputs(Path("out"))
-    assert counting(many[:40]) == [] and store.FeatureStore(Path("out")).ids == many[:40]
+    assert counting(many[:40]) == [] and feature_store.FeatureStore(Path("out")).ids == many[:40]
     assert counting(many[:40], **{many[3]: "another hash"}) == [many[3]]
     assert counting(many[:40], level=2.0) == many[:40]  # the extractor's params: all anew
     assert counting([*many[:40], "z"], level=2.0) == ["z"]
@@ -174,7 +175,7 @@ def test_damaged_rows_of_the_last_run_are_not_taken_over(counting):
     with pytest.raises(ValueError, match=r"rows\.npy: clip 'cc' is not .*run again: clip 'cc' is then extracted anew"):
         counting(["a", "bb", "cc", "dd"])
     assert counting(["a", "bb", "cc", "dd"]) == ["cc"]  # dd was finished
-    store.FeatureStore(Path("out")).verify()
+    feature_store.FeatureStore(Path("out")).verify()
 
 
 def test_added_clips_are_the_only_ones_extracted_though_dvc_deletes_outs(tmp_path):
@@ -217,15 +218,15 @@ def test_full_disk_ends_clearly_and_keeps_what_is_finished(counting, monkeypatch
         if where == "units":
             patch.setattr(np, "savez", lambda *args, **kwargs: (full if next(digits) == 2 else save)(*args, **kwargs))
         else:
-            patch.setattr(store._ArrayWriter, "finish", full)
+            patch.setattr(feature_store._ArrayWriter, "finish", full)
         with pytest.raises(OSError, match="No space left on device") as ended:
             counting(["a", "bb", "cc", "dd", "ee"])
     assert Path(ended.value.filename).name == where
     assert not list(Path().rglob("*partial*"))
     assert len(list(Path("work").rglob("*.npz*"))) == {"units": 2, "out": 4}[where]
-    store.FeatureStore(Path("out")).verify()  # the cache of before
+    feature_store.FeatureStore(Path("out")).verify()  # the cache of before
     assert counting(["a", "bb", "cc", "dd", "ee"]) == {"units": ["dd", "ee"], "out": []}[where]
-    store.FeatureStore(Path("out")).verify()
+    feature_store.FeatureStore(Path("out")).verify()
 
 
 def test_a_real_limit_of_file_size_ends_in_one_line(tmp_path, monkeypatch):
@@ -237,7 +238,7 @@ def test_a_real_limit_of_file_size_ends_in_one_line(tmp_path, monkeypatch):
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
         "sys.argv = ['features', 'prosody', '--role', 'emotion'];"
-        "from stages import features; from stages.lib import cli; cli.run(features.main)"
+        "from stages import features; from avemotion.system import cli; cli.run(features.main)"
     )
     command = [sys.executable, "-c", limited]
     ended = subprocess.run(
@@ -247,7 +248,7 @@ def test_a_real_limit_of_file_size_ends_in_one_line(tmp_path, monkeypatch):
     assert re.search(r"error: data/features/prosody/emotion: File too large; free some space and run ag", ended.stderr)
     monkeypatch.setattr(sys, "argv", ["features", "prosody", "--role", "emotion"])
     features.main()
-    store.FeatureStore(Path("data/features/prosody/emotion")).verify()
+    feature_store.FeatureStore(Path("data/features/prosody/emotion")).verify()
 
 
 def test_two_processes_at_once_extract_each_clip_once(tmp_path, monkeypatch):
@@ -270,7 +271,7 @@ def test_two_processes_at_once_extract_each_clip_once(tmp_path, monkeypatch):
     assert [process.wait(timeout=100) for process in started] == [0, 0]
     told = "".join(log.read_text() for log in logs)
     assert [told.count(text) for text in ("waiting until", "8 to extract", "8 unchanged")] == [2, 1, 1]
-    store.FeatureStore(Path("data/features/prosody/emotion")).verify()
+    feature_store.FeatureStore(Path("data/features/prosody/emotion")).verify()
 
 
 def test_verify_reads_the_cache_and_extracts_nothing(tmp_path, monkeypatch, capsys):
@@ -401,19 +402,19 @@ def test_a_recording_that_broke_since_the_manifest(tmp_path, monkeypatch, capsys
     out = Path("data/features/prosody/affect")
     write_params({"manifest.max_rejected": 0.5})
     features.main()
-    reader = store.FeatureStore(out)
+    reader = feature_store.FeatureStore(out)
     assert reader.missing == ["b", "c"] and str(tmp_path) not in (out / "rejected.csv").read_text()
     Path("corpus/c.wav").write_bytes(good)
     write_params()
     features.main()
-    reader = store.FeatureStore(out)
+    reader = feature_store.FeatureStore(out)
     assert reader.missing == ["b"] and [reader.length(clip, "functionals") for clip in "abc"] == [1, 0, 1]
 
 
 def test_source_code_of_an_extractor_is_its_own_import_closure():
     def names(kind):
         return {
-            path.relative_to(REPO / "stages").as_posix() for path in source_code.sources(f"stages.lib.features.{kind}")
+            path.relative_to(REPO / "stages").as_posix() for path in source_code.sources(f"avemotion.features.{kind}")
         }
 
     assert {"lib/features/mel.py", "lib/features/noise.py", "lib/media/audio.py", "lib/params.py"} <= names("mel")

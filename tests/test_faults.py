@@ -16,12 +16,12 @@ import psutil
 import pytest
 import torch
 
-from stages.lib import cli, outputs
-from stages.lib.compute import ComputeParams, parallel, progress
-from stages.lib.data import tables
-from stages.lib.features import store
-from stages.lib.features.last_run import LastRun
-from stages.lib.training import checkpoint, folds, live
+from avemotion.extraction.last_run import LastRun
+from avemotion.formats import feature_store
+from avemotion.system import cli, outputs, tables
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.system.compute import parallel, progress
+from avemotion.training.common import checkpoint, folds, live_curves
 
 resource = pytest.importorskip("resource", reason="limits of file size, as stand-in for a full disk, are Unix's")
 REPO = Path(__file__).resolve().parents[1]
@@ -129,14 +129,14 @@ def test_a_checkpoint_that_does_not_fit_is_an_error_of_the_disk(tmp_path, tiny_d
 def test_features_that_do_not_fit_leave_the_earlier_ones(tmp_path, tiny_disk):
     out = tmp_path / "out"
     rows = {"clean": {"rows": np.zeros((5, 2), np.float32)}}
-    store.write(out, ["clean"], [("a", rows)], {})
+    feature_store.write(out, ["clean"], [("a", rows)], {})
     many = {"clean": {"rows": np.zeros((5000, 2), np.float32)}}
     with pytest.raises(OSError, match="File too large"):
-        store.write(out, ["clean"], [("a", many)], {})
-    store.FeatureStore(out).verify()
-    assert store.FeatureStore(out).length("a", "rows") == 5 and sorted(path.name for path in tmp_path.iterdir()) == [
-        "out"
-    ]
+        feature_store.write(out, ["clean"], [("a", many)], {})
+    feature_store.FeatureStore(out).verify()
+    assert feature_store.FeatureStore(out).length("a", "rows") == 5 and sorted(
+        path.name for path in tmp_path.iterdir()
+    ) == ["out"]
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_features_that_do_not_fit_leave_the_earlier_ones(tmp_path, tiny_disk):
             "error: data/models/va: No space left on device; free some space and run again",
         ),
         (errno.ENOSPC, None, "error: No space left on device; free some space and run again"),
-        (errno.EROFS, "plots", "error: plots: Read-only file system; see that you may read and write it and run again"),
-        (errno.EACCES, "plots", "error: plots: Permission denied; see that you may read and write it and run again"),
-        (errno.ENOTDIR, "data/work", "error: data/work: Not a directory; put it right and run again"),
+        (errno.EROFS, "plots", "error: plots: Read-only file system; correct its permissions and run again"),
+        (errno.EACCES, "plots", "error: plots: Permission denied; correct its permissions and run again"),
+        (errno.ENOTDIR, "data/work", "error: data/work: Not a directory; correct this and run again"),
     ],
 )
 def test_what_the_system_refuses_is_one_line(code, file, expected):
@@ -188,7 +188,7 @@ def test_curves_that_cannot_be_written_do_not_end_a_training(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").write_text("a file where the folder should be")
     row = {"phase": "train", "epoch": 1, "train_loss": 1.0, "val_loss": 1.0, "val_score": 0.5, "learning_rate": 0.1}
-    live.write(live.path("fusion"), pd.DataFrame([row]))
+    live_curves.write(live_curves.path("fusion"), pd.DataFrame([row]))
     assert "training goes on without these curves" in capsys.readouterr().err
 
 
@@ -231,7 +231,7 @@ def test_a_dvc_lock_or_a_list_of_the_last_run_that_was_cut_off_is_none(tmp_path,
 PARENT = """
 import os, time
 from pathlib import Path
-from stages.lib import compute
+from avemotion.system import compute
 
 def wait(unit):
     Path(f"worker-{os.getpid()}").touch()
@@ -283,7 +283,7 @@ def until(true):
 
 DVC = """
 import subprocess, sys
-subprocess.run([sys.executable, "-c", "import time; from pathlib import Path; from stages.lib import cli; "
+subprocess.run([sys.executable, "-c", "import time; from pathlib import Path; from avemotion.system import cli; "
     "cli.run(lambda: (Path('began').touch(), time.sleep(600)))"])
 """
 
@@ -304,7 +304,7 @@ def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from stages.lib import outputs
+from avemotion.system import outputs
 with outputs.alone("fusion"):
     Path("held").touch()
     time.sleep(600)
@@ -321,7 +321,7 @@ def test_a_second_run_waits_until_the_first_ends_or_is_killed(tmp_path, monkeypa
         [sys.executable, "-uc", HOLDER], env=environment, stdout=subprocess.PIPE, text=True
     ) as second:
         try:
-            assert second.stdout.readline() == "fusion: another process is at it; waiting until it ends\n"
+            assert second.stdout.readline() == "fusion: another process runs this stage; waiting until it ends\n"
             assert not Path("held").exists()
             first.kill()
             first.wait()
@@ -338,4 +338,4 @@ def test_a_stage_that_may_not_write_says_so_in_one_line(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(REPO)}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
-    assert ended.stderr.startswith("error: data/work/locks: Not a directory; put it right and run again")
+    assert ended.stderr.startswith("error: data/work/locks: Not a directory; correct this and run again")

@@ -14,15 +14,17 @@ import torch
 import torchaudio
 from recordings import voice, write_manifest, write_params
 
+from avemotion.features import frames, mel, speaker
+from avemotion.features.parts import free_functionals
+from avemotion.features.parts.hidden_states import HiddenStates
+from avemotion.formats import clips
+from avemotion.features.parts import noise
+from avemotion.system.media_error import MediaError
+from avemotion.media.waveforms import read_waveform
+from avemotion.models.speech.pretrained import TopLayers, load
+from avemotion.synthesis import camera, head
+from avemotion.synthesis.media_files import write_mp4
 from stages import features
-from stages.lib.data import clips
-from stages.lib.features import frames, mel, noise, prosody_free, speaker
-from stages.lib.media.audio import read_waveform
-from stages.lib.media.fault import MediaError
-from stages.lib.models.wavlm import TopLayers, load
-from stages.lib.models.wavlm_states import HiddenStates
-from stages.lib.synthesis import camera, head
-from stages.lib.synthesis.media import write_mp4
 
 ROOT = Path("corpus")
 
@@ -274,21 +276,21 @@ def test_prosody_of_silence_and_of_a_click_is_finite(kind):
 def test_free_functionals_of_known_sounds():
     seconds = np.arange(32000) / 16000
     tone = sum(np.sin(2 * np.pi * 150 * k * seconds) / k for k in range(1, 10)) * 0.1
-    values = dict(zip(prosody_free.FREE_NAMES, prosody_free.free_functionals(tone), strict=True))
+    values = dict(zip(free_functionals.FREE_NAMES, free_functionals.free_functionals(tone), strict=True))
     assert values["f0_semitone_mean"] == pytest.approx(12 * np.log2(150 / 27.5), abs=0.05)
     assert values["f0_semitone_std"] < 0.05 and values["voiced_ratio"] == 1
     assert values["level_db_mean"] == pytest.approx(db(np.mean(tone**2)), abs=0.1)
     assert values["hnr_db_mean"] > 20 and values["jitter"] < 0.002
 
     rise = np.sin(2 * np.pi * np.cumsum(100 * 2 ** (seconds / 2)) / 16000) * 0.1  # an octave in two seconds
-    rising = dict(zip(prosody_free.FREE_NAMES, prosody_free.free_functionals(rise), strict=True))
+    rising = dict(zip(free_functionals.FREE_NAMES, free_functionals.free_functionals(rise), strict=True))
     assert rising["f0_semitone_range"] == pytest.approx(12 * 0.6, abs=0.3)  # 20th to 80th percentile
     assert rising["f0_semitone_rise_per_s"] == pytest.approx(6, rel=0.15)
 
     hiss = np.random.default_rng(0).standard_normal(32000) * 0.1
-    noisy = dict(zip(prosody_free.FREE_NAMES, prosody_free.free_functionals(hiss), strict=True))
+    noisy = dict(zip(free_functionals.FREE_NAMES, free_functionals.free_functionals(hiss), strict=True))
     assert noisy["voiced_ratio"] < 0.2 and noisy["hnr_db_mean"] < 3
-    louder = dict(zip(prosody_free.FREE_NAMES, prosody_free.free_functionals(10 * tone), strict=True))
+    louder = dict(zip(free_functionals.FREE_NAMES, free_functionals.free_functionals(10 * tone), strict=True))
     assert louder["level_db_mean"] - values["level_db_mean"] == pytest.approx(20, abs=0.01)
     assert louder["f0_semitone_mean"] == pytest.approx(values["f0_semitone_mean"], abs=1e-6)
 
@@ -363,6 +365,6 @@ def test_frames_are_cropped_to_the_face(tmp_path):
 def test_prosody_and_frames_do_not_load_torch():
     repo = Path(features.__file__).resolve().parents[1]
     for kind in ("prosody", "frames"):
-        code = f"import sys, stages.features, stages.lib.features.{kind}; print('torch' in sys.modules)"
+        code = f"import sys, stages.features, avemotion.features.{kind}; print('torch' in sys.modules)"
         ran = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, check=True)
         assert ran.stdout.strip() == "False"

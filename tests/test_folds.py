@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.lib.corpora.clip import Clip
-from stages.lib.data import folds, splits
+from avemotion.manifest import deal, splits
+from avemotion.parsing.clip import Clip
 
 
 def clip(clip_id: str, speaker: str, gender: str | None = None, **rest) -> Clip:
@@ -50,15 +50,15 @@ def test_ravdess_gives_six_folds_of_two_men_and_two_women():
 
 def test_a_damaged_clip_rearranges_nobody():
     clips = ravdess()
-    before = folds.deal(clips, 6, "s", whole_dialogues=False)
-    after = folds.deal([one for one in clips if not one.id.startswith("05-1")], 6, "s", whole_dialogues=False)
+    before = deal.deal(clips, 6, "s", whole_dialogues=False)
+    after = deal.deal([one for one in clips if not one.id.startswith("05-1")], 6, "s", whole_dialogues=False)
     assert after.items() <= before.items() and len(after) == len(before) - 11
 
 
 def test_large_speakers_are_spread():
     sizes = {"a": 1000, "b": 900, "c": 16, "d": 16, "e": 16, "f": 16}
     clips = [clip(f"{name}{i}", name) for name, size in sizes.items() for i in range(size)]
-    dealt = members(folds.deal(clips, 3, "s", whole_dialogues=False), clips)
+    dealt = members(deal.deal(clips, 3, "s", whole_dialogues=False), clips)
     # a, b and c open a fold each; then d goes to the lightest, e and f to the others, so that each has two
     assert dealt == {"1": ["a", "e"], "2": ["b", "f"], "3": ["c", "d"]}
 
@@ -66,16 +66,16 @@ def test_large_speakers_are_spread():
 def test_dialogues_stay_whole():
     pairs = [("F1", "M1"), ("F2", "M2"), ("F3", "M3"), ("F4", "M4"), ("F4", "M5")]
     clips = [clip(f"{i}{name}", name, dialogue=f"d{i}") for i, pair in enumerate(pairs) for name in pair]
-    dealt = members(folds.deal(clips, 4, "s", whole_dialogues=True), clips)
+    dealt = members(deal.deal(clips, 4, "s", whole_dialogues=True), clips)
     assert ["F4", "M4", "M5"] in dealt.values() and ["F1", "M1"] in dealt.values()
     with pytest.raises(ValueError, match=r"s\.folds is 5, but there are 4 groups of speakers who share dialogues"):
-        folds.deal(clips, 5, "s", whole_dialogues=True)
-    assert len(members(folds.deal(clips, 9, "s", whole_dialogues=False), clips)) == 9
+        deal.deal(clips, 5, "s", whole_dialogues=True)
+    assert len(members(deal.deal(clips, 9, "s", whole_dialogues=False), clips)) == 9
 
 
 def test_too_few_speakers_are_refused():
     with pytest.raises(ValueError, match=r"manifest\.emotion\.folds is 6, but there are 5 speakers; lower it"):
-        folds.deal(ravdess(range(1, 6)), 6, "manifest.emotion", whole_dialogues=False)
+        deal.deal(ravdess(range(1, 6)), 6, "manifest.emotion", whole_dialogues=False)
     with pytest.raises(ValueError, match="folds is 2; testing, validating and training take three or more"):
         splits.AffectParams(split="speakers", folds=2)
 
@@ -93,7 +93,7 @@ def test_any_corpus_is_dealt_evenly(count, speakers):
         for number, (size, gender) in enumerate(speakers)
         for i in range(size)
     ]
-    part_of = folds.deal(clips, count, "s", whole_dialogues=False)
+    part_of = deal.deal(clips, count, "s", whole_dialogues=False)
     assert part_of.keys() == {one.id for one in clips}
     home = {one.speaker: part_of[one.id] for one in clips}
     assert all(part_of[one.id] == home[one.speaker] for one in clips)

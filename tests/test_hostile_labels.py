@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_manifest import settings as manifest_params
 
+from avemotion.corpora import csv, iemocap, msp_podcast
+from avemotion.formats import labels
+from avemotion.parsing.clip import Clip
+from avemotion.parsing.registry import CORPORA
 from stages import manifest
-from stages.lib.corpora import csv, iemocap, msp_podcast
-from stages.lib.corpora.clip import Clip
-from stages.lib.corpora.registry import CORPORA
-from stages.lib.data import labels
 
 SESSION = "Session1/dialog"
 TURNS = HEADER + "".join(turn_line(f"Ses01F_impro01_F00{i}", i, i + 1) + RATERS for i in range(3))

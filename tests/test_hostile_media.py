@@ -8,12 +8,12 @@ import pytest
 import soundfile
 from corpus_trees import film, video, wav
 
+from avemotion.features import frames
+from avemotion.manifest.probe import probe
+from avemotion.system.media_error import MediaError
+from avemotion.media.pictures import read_frames
+from avemotion.media.waveforms import read_waveform
 from benchmarks import hostile
-from stages.lib.data.probe import probe
-from stages.lib.features import frames
-from stages.lib.media.audio import read_waveform
-from stages.lib.media.fault import MediaError
-from stages.lib.media.video import read_frames
 
 SOUND = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages.lib.scoring import intervals, metrics, reported, sums
-from stages.lib.scoring.intervals import bootstrap
+from avemotion.scoring import cluster_sums, intervals, metrics, reported_metrics
+from avemotion.scoring.intervals import bootstrap
 
 CLASSES = 4
-AGREEMENT = {"ccc": metrics.ccc, "pearson": reported.pearson, "rmse": reported.rmse}
+AGREEMENT = {"ccc": metrics.ccc, "pearson": reported_metrics.pearson, "rmse": reported_metrics.rmse}
 CLASSIFIED = {"accuracy": metrics.accuracy, "uar": metrics.uar, "macro_f1": metrics.macro_f1}
 
 
@@ -27,12 +27,12 @@ def answers(rows: int, seed: int = 0, skill: float = 0.5) -> tuple[np.ndarray, n
     return truth, np.where(rng.random(rows) < skill, truth, rng.integers(0, CLASSES, rows))
 
 
-def rated(truth, prediction, clusters) -> sums.Sums:
-    return sums.agreement(truth, prediction, clusters)
+def rated(truth, prediction, clusters) -> cluster_sums.Sums:
+    return cluster_sums.agreement(truth, prediction, clusters)
 
 
-def classified(truth, prediction, clusters) -> sums.Sums:
-    return sums.classified(truth, prediction, clusters, CLASSES)
+def classified(truth, prediction, clusters) -> cluster_sums.Sums:
+    return cluster_sums.classified(truth, prediction, clusters, CLASSES)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 37])

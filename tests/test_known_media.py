@@ -6,9 +6,10 @@ import time
 import pytest
 from corpus_trees import wav
 
-from stages.lib.compute import ComputeParams
-from stages.lib.data import known_media, probe
-from stages.lib.data.known_media import KnownMedia
+from avemotion.manifest import known_media, probe
+from avemotion.manifest.known_media import KnownMedia
+from avemotion.params.shared.compute import ComputeParams
+
 
 ONE = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torchmetrics import ConcordanceCorrCoef
 
-from stages.lib.data import tables
-from stages.lib.training import losses
-from stages.lib.training.loop import MIN_LR, OptimParams, Phase, fit, train_epoch
+from avemotion.system import tables
+from avemotion.training.common.loop import MIN_LR, OptimParams, Phase, fit, train_epoch
+from avemotion.training.va import losses
 
 CPU = torch.device("cpu")
 

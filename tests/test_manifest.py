@@ -15,11 +15,13 @@ import soundfile
 import yaml
 from recordings import SECTIONS
 
+from avemotion.formats import clips, labels
+from avemotion.manifest import probe, splits
+from avemotion.parsing.registry import CORPORA
+from avemotion.system import params_file
+from avemotion.params.shared.compute import ComputeParams
+
 from stages import manifest
-from stages.lib import params
-from stages.lib.compute import ComputeParams
-from stages.lib.corpora.registry import CORPORA
-from stages.lib.data import clips, labels, probe, splits
 
 ACTORS = (1, 2, 17, 21)
 FILES = ("clips.csv", "labels.csv", "rejected.csv", "corpus.json")
@@ -373,4 +375,4 @@ def test_strict_params(tmp_path):
         manifest.configure(tmp_path / "p.yaml")
     (tmp_path / "p.yaml").write_text(yaml.safe_dump(settings()))
     config = manifest.configure(tmp_path / "p.yaml")
-    assert config.compute == params.read(tmp_path / "p.yaml", "compute", ComputeParams)
+    assert config.compute == params_file.read(tmp_path / "p.yaml", "compute", ComputeParams)

@@ -10,10 +10,11 @@ import pytest
 import yaml
 from test_manifest import corpora, project, settings  # noqa: F401 (fixtures)
 
+from avemotion.corpora import csv
+from avemotion.formats import clips, labels
+from avemotion.manifest import known_media, probe
+from avemotion.system import cli
 from stages import manifest
-from stages.lib import cli
-from stages.lib.corpora import csv
-from stages.lib.data import clips, known_media, labels, probe
 
 OWN = {"name": "csv", "root": "data/own"}
 

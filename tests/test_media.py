@@ -14,9 +14,9 @@ import torch
 import torchaudio.functional as AF
 from scipy.io import wavfile
 
-from stages.lib.media.audio import read_start, read_waveform
-from stages.lib.media.fault import MediaError
-from stages.lib.media.video import read_frames
+from avemotion.system.media_error import MediaError
+from avemotion.media.pictures import read_frames
+from avemotion.media.waveforms import read_start, read_waveform
 
 
 def tone(hertz, seconds, rate):
@@ -173,7 +173,7 @@ def test_crop_keeps_its_part_of_the_picture(film):
 
 def test_sound_and_picture_do_not_load_each_others_libraries():
     loaded = "[name for name in ('cv2', 'av', 'torch', 'soundfile') if name in sys.modules]"
-    check = f"import sys, stages.lib.media.{{}}; print({loaded})"
+    check = f"import sys, avemotion.media.{{}}; print({loaded})"
     for module in ("audio", "video"):
         ran = subprocess.run([sys.executable, "-c", check.format(module)], capture_output=True, text=True, check=True)
         assert ran.stdout.strip() == "[]"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from corpus_trees import by_id, film, reasons, touch
 
-from stages.lib.corpora import meld
-from stages.lib.data import splits
-from stages.lib.data.probe import probe
+from avemotion.corpora import meld
+from avemotion.manifest import splits
+from avemotion.manifest.probe import probe
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
 FOLDERS = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}

@@ -12,13 +12,13 @@ from torchvision.models import resnet18
 from torchvision.transforms.functional import normalize
 from toys import CLASSES, ENCODERS, MODES, REPO, clip, fusion, garbage, params_with
 
+from avemotion.datasets.clip_batches import collate
+from avemotion.models.encoders.audio_encoders import _average_pool
+from avemotion.models.fusion.build import build_fusion
+from avemotion.models.encoders.video_encoder import BLOCKS, IMAGENET_MEAN, IMAGENET_STD, VideoResNet18
+from avemotion.training.fusion import phases as recipe
 from stages import fusion as fusion_stage
 from stages import pretrain_audio, pretrain_video
-from stages.lib.data.dataset import collate
-from stages.lib.models.audio import _average_pool
-from stages.lib.models.fusion import build_fusion
-from stages.lib.models.video import BLOCKS, IMAGENET_MEAN, IMAGENET_STD, VideoResNet18
-from stages.lib.training import fusion as recipe
 
 TOTALS = {  # 8 classes; total parameters by audio encoder and mode
     "plain18": {"audio": 12_785_224, "late": 23_965_840, "concat": 24_263_576, "gated": 24_263_833},

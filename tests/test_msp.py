@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from corpus_trees import by_id, reasons, touch
 
-from stages.lib.corpora import msp_improv, msp_podcast
-from stages.lib.data import splits
+from avemotion.corpora import msp_improv, msp_podcast
+from avemotion.manifest import splits
 
 TEST1 = msp_podcast.Params(tests=["Test1"])
 HEADER = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"

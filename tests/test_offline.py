@@ -16,7 +16,7 @@ from test_evaluate import make as make_results
 from test_evaluate import run as evaluate
 from toy_project import run
 
-from stages.lib.training import live
+from avemotion.training.common import live_curves
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -98,8 +98,8 @@ def test_plots_render_without_a_network(project, tmp_path, command):
 def test_curves_of_a_running_training(project, tmp_path):
     """What README says to type while a stage runs; the file is known to neither git nor DVC."""
     history = {"phase": ["head", "head"], "epoch": [1, 2], "train_loss": [2.0, 1.5], "val_loss": [2.5, 2.0]}
-    file = live.path("va", "fold_2")
-    live.write(project / file, pd.DataFrame(history | {"val_score": [0.1, 0.2]}))
+    file = live_curves.path("va", "fold_2")
+    live_curves.write(project / file, pd.DataFrame(history | {"val_score": [0.1, 0.2]}))
     show = ["dvc", "plots", "show", str(file), "-x", "epoch", "-y", "value", "--template", "training"]
     run(project, *show, "-o", str(tmp_path / "out"))
     index = tmp_path / "out/index.html"

@@ -9,8 +9,8 @@ from typing import Literal
 import pytest
 from toys import REPO, params_with
 
+from avemotion.system import params_file
 from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va
-from stages.lib import params
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def read(place, **changes):
     lines = [f"    {key}: {value}" for key, value in (GOOD | changes).items() if value is not None]
     file = place / "p.yaml"
     file.write_text("\n".join(["s:", "  outer:", *lines, ""]), encoding="utf-8")
-    return params.read(file, "s.outer", Outer)
+    return params_file.read(file, "s.outer", Outer)
 
 
 def test_a_section_becomes_its_dataclass(tmp_path):
@@ -65,7 +65,7 @@ def test_a_section_becomes_its_dataclass(tmp_path):
     assert vars(outer) == expected
     assert type(outer.inner.rate) is float and type(outer.weights["x"]) is float  # an int passes as a float
     assert read(tmp_path, folder="data").folder == "data" and read(tmp_path, kind="3").kind == 3
-    assert params.read(tmp_path / "p.yaml", "s.outer.inner.names", list[str]) == ["a", "b"]
+    assert params_file.read(tmp_path / "p.yaml", "s.outer.inner.names", list[str]) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_mistakes_in_a_section(tmp_path, changes, message):
         ("- 1", "p.yaml: expected sections such as 'fusion:', found list"),
         ("", "p.yaml: expected sections such as 'fusion:', found NoneType"),
         ("fusion: {mode: a", "p.yaml: not valid YAML"),
-        ("fusion:\n  mode: a\n  mode: b", "p.yaml: not valid YAML: mode stands there twice in"),
-        ("seed: 0\nfusion: {mode: a}\nseed: 1", "p.yaml: not valid YAML: seed stands there twice in"),
+        ("fusion:\n  mode: a\n  mode: b", "p.yaml: not valid YAML: mode occurs twice in"),
+        ("seed: 0\nfusion: {mode: a}\nseed: 1", "p.yaml: not valid YAML: seed occurs twice in"),
         ("fusion:\n\tmode: a", "p.yaml: not valid YAML: while scanning for the next token found character"),
         ("seed: 2020-99-99", "p.yaml: not valid YAML: month must be in 1..12"),
         ("seed: " + "[" * 5000, "p.yaml: not valid YAML"),
@@ -123,7 +123,7 @@ def test_mistakes_in_a_file(tmp_path, text, message):
     if text is not None:
         (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=re.escape(message)):
-        params.read(tmp_path / "p.yaml", "fusion.mode", str)
+        params_file.read(tmp_path / "p.yaml", "fusion.mode", str)
 
 
 def test_a_changed_file_is_read_again(tmp_path):

@@ -19,12 +19,14 @@ from test_predict import CHANGES, CLASSES, DIALOGUES, facts
 from test_predict import main as run_stage
 from toys import params_with
 
-from stages import features, fusion, predict, va
-from stages.lib.corpora.clip import Clip
-from stages.lib.data import clips, disjoint, labels, per_fold, probe
-from stages.lib.scoring.metrics import ccc
-from stages.lib.training import checkpoint
-from stages.lib.training.folds import cyclic
+from avemotion.formats import clips, labels
+from avemotion.manifest import disjoint, per_fold, probe
+from avemotion.parsing.clip import Clip
+from avemotion.scoring.metrics import ccc
+from avemotion.training.common import checkpoint
+from avemotion.training.common.folds import cyclic
+from commands import predict
+from stages import features, fusion, va
 
 TWICE = {"corpora__emotion": {"name": "iemocap", "root": "data/iemocap"}}
 PER_FOLD = {"pretrain__per_fold": True}
@@ -321,13 +323,13 @@ def test_the_chain_on_one_corpus(tmp_path):
     assert not scores["speaker_overlap"]
 
     recording = next((clone / "data/sample/iemocap/Session2/sentences/wav").rglob("*.wav"))
-    told = run(clone, "python", "-m", "stages.predict", str(recording), "--json")
+    told = run(clone, "python", "-m", "commands.predict", str(recording), "--json")
     (of,) = json.loads(told[told.index("{\n") : told.rindex("}") + 1])["recordings"]
     assert len(of["valence"]["folds"]) == 5 and np.isfinite(of["valence"]["folds"]).all()
 
     # Before it adapts, personalise is the model of the fold: with the right fusion model it says what that said.
     out = clone / "personal.csv"
-    run(clone, "python", "-m", "stages.personalise", "--turns", "1", "--steps", "1", "--out", str(out))
+    run(clone, "python", "-m", "commands.personalise", "--turns", "1", "--steps", "1", "--out", str(out))
     personal = pd.read_csv(out)
     assert sorted(personal.fold.unique()) == [1, 2, 3, 4, 5]
     for row in personal.itertuples():

@@ -15,15 +15,17 @@ from recordings import film, join, voice, write_manifest
 from safetensors.numpy import load_file
 from toys import ENCODERS, params_with, wake
 
-from stages import features, fusion, predict, va
-from stages.lib.data import clips, labels
-from stages.lib.data.labels import CorpusFacts
-from stages.lib.features import extraction, frames, mel, wavlm
-from stages.lib.models.fusion import build_fusion
-from stages.lib.prediction import models as trained
-from stages.lib.prediction import recording
-from stages.lib.prediction.predict import extract, predict_clips
-from stages.lib.training import checkpoint
+from avemotion.extraction import extraction
+from avemotion.features import frames, mel, wavlm
+from avemotion.formats import clips, labels
+from avemotion.formats.labels import CorpusFacts
+from avemotion.models.fusion.build import build_fusion
+from avemotion.prediction import recording
+from avemotion.prediction import trained_models as trained
+from avemotion.prediction.windows import extract, predict_clips
+from avemotion.training.common import checkpoint
+from commands import predict
+from stages import features, fusion, va
 
 CLASSES = ["angry", "happy"]
 SPLITS = {"a1": "train", "a2": "train", "b1": "train", "b2": "val", "c1": "test", "c2": "test"}

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from toys import REPO
 
-from stages import evaluate, fusion, manifest, preset, pretrain_audio, pretrain_video, va
+from commands import preset
+from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va
 
 NAMES = sorted(file.stem for file in (REPO / "presets").glob("*.yaml"))
 STAGES = (manifest, pretrain_audio, pretrain_video, fusion, va, evaluate)
@@ -27,7 +28,7 @@ def file(tmp_path):
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "stages.preset", *map(str, arguments)]
+    command = [sys.executable, "-m", "commands.preset", *map(str, arguments)]
     return subprocess.run(command, cwd=REPO, capture_output=True, text=True)
 
 

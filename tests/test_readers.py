@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from stages.lib.data import clips, labels
+from avemotion.formats import clips, labels
 
 
 def test_readers_name_what_is_wrong(tmp_path):

@@ -14,10 +14,10 @@ from PIL import Image
 from sklearn.calibration import calibration_curve
 from test_evaluate import FUSION, TEST, TRUTH, facts, make, run
 
+from avemotion.formats import labels
+from avemotion.plots import canvas, pooled_attention
+from avemotion.scoring import reported_metrics
 from stages import evaluate
-from stages.lib.data import labels
-from stages.lib.plots import canvas, pooled
-from stages.lib.scoring import reported
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -99,25 +99,25 @@ def test_reliability_equals_sklearn():
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet([0.3, 0.5, 0.4], 500)
     truth = rng.integers(0, 3, 500)
-    table = reported.reliability(truth, probabilities, bins=10)
+    table = reported_metrics.reliability(truth, probabilities, bins=10)
     right = probabilities.argmax(1) == truth
     accuracy, confidence = calibration_curve(right, probabilities.max(1), n_bins=10)
     assert table["accuracy"].tolist() == pytest.approx(accuracy)
     assert table["confidence"].tolist() == pytest.approx(confidence)
     assert table["clips"].sum() == 500
     error = (np.abs(accuracy - confidence) * table["clips"]).sum() / 500
-    assert reported.calibration_error(truth, probabilities, bins=10) == pytest.approx(error)
+    assert reported_metrics.calibration_error(truth, probabilities, bins=10) == pytest.approx(error)
 
 
 def test_profiles_and_entropy_by_hand():
-    assert pooled.entropy(np.full(7, 1 / 7)) == pytest.approx(1)
-    assert pooled.entropy(np.array([0, 1.0, 0])) == 0
-    assert pooled.entropy(np.array([0.5, 0.5, 0, 0])) == pytest.approx(0.5)
-    assert np.isnan(pooled.entropy(np.ones(1)))
-    assert pooled.profile(np.array([0.75, 0.25])).tolist() == pytest.approx([1.5] * 10 + [0.5] * 10)
+    assert pooled_attention.entropy(np.full(7, 1 / 7)) == pytest.approx(1)
+    assert pooled_attention.entropy(np.array([0, 1.0, 0])) == 0
+    assert pooled_attention.entropy(np.array([0.5, 0.5, 0, 0])) == pytest.approx(0.5)
+    assert np.isnan(pooled_attention.entropy(np.ones(1)))
+    assert pooled_attention.profile(np.array([0.75, 0.25])).tolist() == pytest.approx([1.5] * 10 + [0.5] * 10)
     for steps in (1, 3, 8, 33, 400):
         weights = np.random.default_rng(steps).dirichlet(np.ones(steps))
-        assert pooled.profile(weights).mean() == pytest.approx(1)
+        assert pooled_attention.profile(weights).mean() == pytest.approx(1)
 
 
 def test_pooled_attention_tables(plain):

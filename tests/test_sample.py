@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
+from avemotion.synthesis import dialogue, engine, ravdess_layout
 from stages import sample
-from stages.lib.synthesis import dialogue, engine, ravdess
 
 REPO = Path(__file__).parents[1]
 PARAMS = """
@@ -113,7 +113,7 @@ def test_ravdess_names_pair_and_balance(corpora):
 
 def test_all_trials_are_those_of_the_real_corpus():
     sizes = {"actors": [5], "width": 64, "height": 64, "fps": 5.0}
-    trials = list(ravdess.list_trials(5, ravdess.RavdessParams(repetitions=2, trials="all", **sizes)))
+    trials = list(ravdess_layout.list_trials(5, ravdess_layout.RavdessParams(repetitions=2, trials="all", **sizes)))
     assert len({trial.name for trial in trials}) == 1440 // 24
 
 

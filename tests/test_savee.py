@@ -2,7 +2,7 @@
 
 from corpus_trees import by_id, reasons, touch
 
-from stages.lib.corpora import savee
+from avemotion.corpora import savee
 
 
 def test_names_clash_across_folders_but_ids_do_not(tmp_path):

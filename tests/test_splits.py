@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from stages.lib.corpora.clip import Clip
-from stages.lib.data import disjoint, splits
+from avemotion.manifest import disjoint, splits
+from avemotion.parsing.clip import Clip
 
 
 def emotion_params(**changes) -> splits.EmotionParams:

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from stages.lib.features import store
+from avemotion.formats import feature_store
 
 
 def rows_of(seed, lengths, dim=3):
@@ -22,13 +22,13 @@ def written(tmp_path):
     """(folder, what was written): the first and the last clip are missing."""
     content = {"b": rows_of(1, {"clean": 4, "5dB": 2}), "c": rows_of(2, {"clean": 0, "5dB": 3})}
     clips_ = [("a", None), ("b", content["b"]), ("c", content["c"]), ("d", None)]
-    store.write(tmp_path / "wavlm", ["clean", "5dB"], clips_, {"model": "tiny"})
+    feature_store.write(tmp_path / "wavlm", ["clean", "5dB"], clips_, {"model": "tiny"})
     return tmp_path / "wavlm", content
 
 
 def test_reader_gives_back_every_row(written):
     folder, content = written
-    reader = store.FeatureStore(folder)
+    reader = feature_store.FeatureStore(folder)
     assert (reader.ids, reader.views, reader.missing) == (["a", "b", "c", "d"], ["clean", "5dB"], ["a", "d"])
     assert reader.facts == {"model": "tiny"} and reader.dim("states") == (3,)
     for clip, views in content.items():
@@ -42,7 +42,7 @@ def test_reader_gives_back_every_row(written):
 
 
 def test_slices_are_views_of_the_file_and_workers_open_it_themselves(written):
-    reader = store.FeatureStore(written[0])
+    reader = feature_store.FeatureStore(written[0])
     rows = reader.get("b", "states")
     assert isinstance(rows.base, np.memmap) or isinstance(rows, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
@@ -52,8 +52,8 @@ def test_slices_are_views_of_the_file_and_workers_open_it_themselves(written):
 
 
 def test_no_clip_has_the_modality(tmp_path):
-    store.write(tmp_path / "frames", ["clean"], [("a", None)], {})
-    reader = store.FeatureStore(tmp_path / "frames")
+    feature_store.write(tmp_path / "frames", ["clean"], [("a", None)], {})
+    reader = feature_store.FeatureStore(tmp_path / "frames")
     assert reader.length("a", "frames") == 0
 
 
@@ -62,7 +62,7 @@ def test_truncated_files_are_named_with_the_remedy(written, name):
     path = written[0] / name
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(ValueError, match=rf"{name}: .*delete .*wavlm and run `dvc repro`"):
-        store.FeatureStore(written[0])
+        feature_store.FeatureStore(written[0])
 
 
 @pytest.mark.parametrize("name", ["index.json", "states.npy"])
@@ -78,32 +78,32 @@ def test_whatever_the_damage_the_file_is_named(written, name):
     for content in drawn:
         file.write_bytes(content)
         with pytest.raises(ValueError, match=re.escape(str(file.parent))):
-            store.FeatureStore(written[0]).verify()
+            feature_store.FeatureStore(written[0]).verify()
 
 
 def test_array_of_another_run_is_refused(written):
     np.save(written[0] / "states.npy", np.zeros((10, 3), np.float32))
-    with pytest.raises(ValueError, match=r"states\.npy: holds <f4 \[10, 3\], the index says <f4 \[9, 3\]"):
-        store.FeatureStore(written[0])
+    with pytest.raises(ValueError, match=r"states\.npy: holds <f4 \[10, 3\], the index has <f4 \[9, 3\]"):
+        feature_store.FeatureStore(written[0])
     np.save(written[0] / "states.npy", np.zeros((9, 3), np.int32))
     with pytest.raises(ValueError, match=r"holds <i4 \[9, 3\]"):
-        store.FeatureStore(written[0])
+        feature_store.FeatureStore(written[0])
     (written[0] / "states.npy").unlink()
     with pytest.raises(ValueError, match=r"states\.npy"):
-        store.FeatureStore(written[0])
+        feature_store.FeatureStore(written[0])
     with pytest.raises(ValueError, match=r"index\.json: no such file; run `dvc repro`"):
-        store.FeatureStore(written[0] / "nowhere")
+        feature_store.FeatureStore(written[0] / "nowhere")
 
 
 @pytest.mark.parametrize(("array", "at", "clip"), [("states", 0, "b"), ("states", -1, "c"), ("count", -3, "c")])
 def test_flipped_bit_names_file_clip_and_remedy(written, array, at, clip):
-    reader = store.FeatureStore(written[0])
+    reader = feature_store.FeatureStore(written[0])
     reader.verify()
     path = written[0] / f"{array}.npy"
     content = bytearray(path.read_bytes())
     content[128 if at == 0 else at] ^= 4  # numpy's header is 128 bytes
     path.write_bytes(content)
-    damaged = store.FeatureStore(written[0])  # sizes are right
+    damaged = feature_store.FeatureStore(written[0])  # sizes are right
     expected = rf"{array}\.npy: clip '{clip}' is not what .*delete .*wavlm and run `dvc repro`"
     with pytest.raises(ValueError, match=expected):
         damaged.verify()
@@ -116,13 +116,13 @@ def test_changed_index_is_noticed_on_opening(written):
     path = written[0] / "index.json"
     path.write_text(path.read_text().replace('"tiny"', '"base"'))
     with pytest.raises(ValueError, match=r"index\.json: its checksum differs; delete"):
-        store.FeatureStore(written[0])
+        feature_store.FeatureStore(written[0])
     path.write_text("{}")
     with pytest.raises(ValueError, match=r"index\.json: no index of this version"):
-        store.FeatureStore(written[0])
+        feature_store.FeatureStore(written[0])
 
 
 @pytest.mark.parametrize("query", [("x", "states"), ("b", "last"), ("b", "states", "20dB")])
 def test_unknown_names_are_errors(written, query):
     with pytest.raises(ValueError, match=r"no '(x|last|20dB)'"):
-        store.FeatureStore(written[0]).get(*query)
+        feature_store.FeatureStore(written[0]).get(*query)

@@ -10,20 +10,21 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from toys import CLASSES, MODES, params_with, separable
 
+from avemotion.datasets.clip_batches import Batch
+from avemotion.datasets.frame_sequences import FrameAugmentParams, FrameSource
+from avemotion.formats import feature_store
+from avemotion.models.fusion.build import build_fusion
+from avemotion.models.encoders.video_encoder import BLOCKS, VideoResNet18
+from avemotion.system import runtime
+from avemotion.params.shared.compute import ComputeParams
+
+from avemotion.training.common import checkpoint, freeze, loop
+from avemotion.training.emotion.audio_input import audio_arguments, build_audio
+from avemotion.training.common.folds import Fold
+from avemotion.training.fusion import phases as recipe
+from avemotion.training.fusion.frozen_video import frozen_video
 from stages import fusion as fusion_stage
 from stages import pretrain_audio
-from stages.lib import runtime
-from stages.lib.compute import ComputeParams
-from stages.lib.data.dataset import Batch
-from stages.lib.data.video import FrameAugmentParams, FrameSource
-from stages.lib.features import store
-from stages.lib.models.fusion import build_fusion
-from stages.lib.models.video import BLOCKS, VideoResNet18
-from stages.lib.training import checkpoint, freeze, loop
-from stages.lib.training import fusion as recipe
-from stages.lib.training.folds import Fold
-from stages.lib.training.frozen import frozen_video
-from stages.lib.training.speech import audio_arguments, build_audio
 
 CPU = torch.device("cpu")
 QUICK = {
@@ -179,9 +180,9 @@ class Clips:
 def frame_source(tmp_path):
     rng = np.random.default_rng(0)
     rows = {clip: {"clean": {"frames": rng.integers(0, 256, (3, 32, 32, 3), np.uint8)}} for clip in "abcd"}
-    store.write(tmp_path / "frames", ["clean"], rows.items(), facts={})
+    feature_store.write(tmp_path / "frames", ["clean"], rows.items(), facts={})
     augment = FrameAugmentParams(draw=None, flip=0.5, blur=0.5, darken=0.5, noise=0.5)
-    return FrameSource(store.FeatureStore(tmp_path / "frames"), augment, seed=3)
+    return FrameSource(feature_store.FeatureStore(tmp_path / "frames"), augment, seed=3)
 
 
 @pytest.mark.parametrize("blocks", [0, 1, BLOCKS])

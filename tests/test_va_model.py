@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from toys import params_with
 from va_toys import STATE, UPDATERS, layout, together, turn_inputs, va_model
 
+from avemotion.models.va.dialogue_state import DialogueState, Mamba, Transformer
+from avemotion.models.va.poolings import AttentionPooling, StatisticsPooling
+from avemotion.models.va.sequence import FiLM, LayerWeighting, MultiScale, SpecMask
+from avemotion.models.session import Session
 from stages import va
-from stages.lib.models.state import DialogueState, Mamba, Transformer
-from stages.lib.models.va_parts import AttentionPooling, StatisticsPooling
-from stages.lib.models.va_sequence import FiLM, LayerWeighting, MultiScale, SpecMask
-from stages.lib.training.streaming import Session
 
 LENGTHS = (5, 1, 3)  # turns of three dialogues; one has a single turn
 

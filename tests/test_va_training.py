@@ -10,18 +10,21 @@ from torchmetrics.functional import concordance_corrcoef
 from toys import params_with
 from va_toys import STATE, UPDATERS, turn_inputs, va_model
 
-from stages import personalise, va
-from stages.lib import runtime
-from stages.lib.compute import ComputeParams
-from stages.lib.data.turns import TurnDataset, dialogue_batches, turn_dataset
-from stages.lib.features import store
-from stages.lib.models.va import VAModel
-from stages.lib.models.wavlm import TopLayers, load
-from stages.lib.training import affect, loop, va_exports
-from stages.lib.training.losses import VALoss, ccc, va_loss
+from avemotion.training.va.turn_batches import TurnDataset, dialogue_batches, turn_dataset
+from avemotion.formats import feature_store
+from avemotion.models.speech.pretrained import TopLayers, load
+from avemotion.models.va.model import VAModel
+from avemotion.system import runtime
+from avemotion.params.shared.compute import ComputeParams
+
+from avemotion.training.common import loop
+from avemotion.training.va import objective, va_exports
+from avemotion.training.va.losses import VALoss, ccc, va_loss
+from commands import personalise
+from stages import va
 
 CPU = torch.device("cpu")
-BATCHING = affect.Batching(turns=16, dialogues=4, chunk=5)
+BATCHING = objective.Batching(turns=16, dialogues=4, chunk=5)
 WEIGHTS = {"valence": 0.5, "arousal": 0.5, "mse": 0.1}
 
 
@@ -64,22 +67,24 @@ def drifting(folder, dialogues=16, turns=8, noise=0.3):
             rows.append((clip, f"s{d % 4}{t % 2}", *(3 + mood), f"d{d:02}", t, float(t), str(1 + d % 4)))
     columns = ["id", "speaker", "valence", "arousal", "dialogue", "turn", "start", "split"]
     facts = {"hop_seconds": 0.02}
-    store.write(folder, [store.CLEAN], ((clip, {store.CLEAN: arrays[clip]}) for clip in sorted(arrays)), facts)
-    return store.FeatureStore(folder), pd.DataFrame(rows, columns=columns)
+    feature_store.write(
+        folder, [feature_store.CLEAN], ((clip, {feature_store.CLEAN: arrays[clip]}) for clip in sorted(arrays)), facts
+    )
+    return feature_store.FeatureStore(folder), pd.DataFrame(rows, columns=columns)
 
 
 def learn(model, dataset, epochs=25, feedback="none", memory=0, **changes):
     """Train on dataset; the CCC of V and A over it at the end, and the objective."""
-    affect.standardize(model, dataset)
-    objective = affect.Objective(model, VALoss(**WEIGHTS, memory=memory), CPU)
+    objective.standardize(model, dataset)
+    training_loss = objective.Objective(model, VALoss(**WEIGHTS, memory=memory), CPU)
     shuffled = BATCHING.training(dataset, seed=1)
 
     def batches(epoch):
-        objective.teacher_share = affect.teacher_share(feedback, epoch, epochs)
+        training_loss.teacher_share = objective.teacher_share(feedback, epoch, epochs)
         return shuffled(epoch)
 
     def score():
-        prediction, target = affect.predictions(model, dataset, BATCHING, CPU)
+        prediction, target = objective.predictions(model, dataset, BATCHING, CPU)
         known = ~target.isnan().any(1)
         return ccc(prediction[known], target[known]).mean().item()
 
@@ -87,7 +92,7 @@ def learn(model, dataset, epochs=25, feedback="none", memory=0, **changes):
     phases = [
         loop.Phase(name="train", epochs=epochs, prepare=lambda: [{"params": list(model.parameters()), "lr": p.lr}])
     ]
-    loop.fit(model, phases, batches, objective, lambda: {"loss": 0.0, "score": score()}, p, CPU, "va")
+    loop.fit(model, phases, batches, training_loss, lambda: {"loss": 0.0, "score": score()}, p, CPU, "va")
     with torch.inference_mode():
         return score()
 
@@ -132,7 +137,7 @@ def test_what_earlier_turns_show_helps_on_dialogues_never_heard(tmp_path):
         model = va_model(state=kept, interaction="concat", heads="shared", film="none", fused_dim=None)
         learn(model, turn_dataset(features, known, kept is not None), 8, weight_decay=0.1)
         with torch.inference_mode():
-            pair = affect.predictions(model, turn_dataset(features, unknown, kept is not None), BATCHING, CPU)
+            pair = objective.predictions(model, turn_dataset(features, unknown, kept is not None), BATCHING, CPU)
         scores[name] = ccc(*pair).mean().item()
     assert scores["ema"] > scores["none"] + 0.05, scores
 
@@ -165,8 +170,8 @@ def test_chunks_side_by_side_equal_whole_dialogues_one_by_one(toy):
     dataset, model = turn_dataset(features, rows, True), va_model()
     found = {}
     with torch.inference_mode():
-        for batching in (BATCHING, affect.Batching(turns=1, dialogues=1, chunk=99)):
-            for batch, output in affect.outputs(model, dataset, batching, CPU):
+        for batching in (BATCHING, objective.Batching(turns=1, dialogues=1, chunk=99)):
+            for batch, output in objective.outputs(model, dataset, batching, CPU):
                 for clip, values in zip(batch.ids, output.prediction, strict=True):
                     found.setdefault(clip, []).append(values)
     assert len(found) == len(rows)
@@ -177,17 +182,17 @@ def test_chunks_side_by_side_equal_whole_dialogues_one_by_one(toy):
 def test_objective_carries_memory_within_a_dialogue_and_gradients_end_at_chunks(toy):
     features, rows = toy
     dataset, model = turn_dataset(features, rows, True), va_model()
-    objective = affect.Objective(model, VALoss(**WEIGHTS, memory=0), CPU)
+    training_loss = objective.Objective(model, VALoss(**WEIGHTS, memory=0), CPU)
     first, second, fresh, _ = dialogue_batches(dataset, range(8), size=4, chunk=5)
-    objective(first)
-    carried = objective.memory
+    training_loss(first)
+    carried = training_loss.memory
     assert not carried.state.requires_grad and carried.state.abs().max() > 0
-    told = objective(second).item()
-    objective(fresh)  # other dialogues: the memory must not enter
-    objective.memory = carried
-    again = objective(fresh).item()
-    objective.memory = None
-    assert objective(fresh).item() == again and objective(second).item() != told
+    told = training_loss(second).item()
+    training_loss(fresh)  # other dialogues: the memory must not enter
+    training_loss.memory = carried
+    again = training_loss(fresh).item()
+    training_loss.memory = None
+    assert training_loss(fresh).item() == again and training_loss(second).item() != told
 
 
 def test_unlabelled_turns_are_context_but_not_in_the_loss(toy):
@@ -209,9 +214,9 @@ def test_unlabelled_turns_are_context_but_not_in_the_loss(toy):
 
 @pytest.mark.parametrize("feedback", ["teacher", "scheduled", "autoregressive", "none"])
 def test_how_often_the_truth_is_told(feedback):
-    shares = [affect.teacher_share(feedback, epoch, 5) for epoch in range(1, 6)]
+    shares = [objective.teacher_share(feedback, epoch, 5) for epoch in range(1, 6)]
     assert shares == {"teacher": [1] * 5, "scheduled": [1, 0.75, 0.5, 0.25, 0]}.get(feedback, [0] * 5)
-    assert affect.teacher_share("scheduled", 1, 1) == 1
+    assert objective.teacher_share("scheduled", 1, 1) == 1
 
 
 def test_ccc_over_several_batches():
@@ -248,7 +253,7 @@ def test_units_and_prosody_are_standardised_on_training_rows_each_target_by_itse
     features, rows = toy
     rows = rows.assign(valence=rows.valence.mask(rows.turn > 1), arousal=2.0)
     model = VAModel(**{"speech_dim": 16, "prosody_dim": 8, "speaker_dim": 6, "fused_dim": 10}, **_choices(None))
-    affect.standardize(model, turn_dataset(features, rows, False))
+    objective.standardize(model, turn_dataset(features, rows, False))
     known = rows.valence.dropna().to_numpy()
     assert model.units.mean.tolist() == pytest.approx([known.mean(), 2.0], rel=1e-5)
     assert model.units.std.tolist() == pytest.approx([known.std(), 1.0], rel=1e-5)  # a constant target keeps its unit
@@ -276,17 +281,17 @@ def test_rows_of_a_fold():
     rows = table()
     rows.loc[rows.id.isin(["s1d0t0", "s2d0t0", "s3d0t0"]), ["valence", "arousal"]] = math.nan
     for in_dialogues in (True, False):
-        parts = affect.fold_rows(rows, 1, 2, in_dialogues)
+        parts = objective.fold_rows(rows, 1, 2, in_dialogues)
         assert [len(parts[name]) for name in ("val", "test")] == [4, 4]  # unlabelled turns are predicted
         assert ("s3d0t0" in set(parts["train"].id)) == in_dialogues and set(parts["train"].split) == {"3", "4"}
     with pytest.raises(ValueError, match=r"fold 7 has no turn to test on"):
-        affect.fold_rows(rows, 7, 2, True)
+        objective.fold_rows(rows, 7, 2, True)
     with pytest.raises(ValueError, match=r"fold 1 has 1 turns with valence to val on; it needs 2"):
-        affect.fold_rows(
+        objective.fold_rows(
             rows.assign(valence=rows.valence.mask((rows.split == "2") & (rows.id != "s2d1t1"))), 1, 2, True
         )
     with pytest.raises(ValueError, match=r"fold 1 has 0 turns with arousal to train on"):
-        affect.fold_rows(rows.assign(arousal=rows.arousal.mask(rows.split.isin(["3", "4"]))), 1, 2, True)
+        objective.fold_rows(rows.assign(arousal=rows.arousal.mask(rows.split.isin(["3", "4"]))), 1, 2, True)
 
 
 def test_finetuned_layers_start_from_the_given_weights_and_train_at_their_own_rate(tmp_path):
@@ -390,10 +395,10 @@ def test_personalisation_moves_film_alone_and_scores_later_turns(toy):
     with torch.inference_mode():
         losses = []
         for kind in (model, personal):
-            prediction, target = affect.predictions(kind, heard, personalise.BATCHING, CPU)
+            prediction, target = objective.predictions(kind, heard, personalise.BATCHING, CPU)
             losses.append(va_loss(prediction[positions], target[positions], **WEIGHTS).item())
         scored = turn_dataset(features, session[session.dialogue.isin(own.dialogue[6:])], True)
-        prediction, target = affect.predictions(personal, scored, personalise.BATCHING, CPU)
+        prediction, target = objective.predictions(personal, scored, personalise.BATCHING, CPU)
     assert losses[1] < losses[0]
     keep = [scored.ids.index(turn) for turn in own.id[6:]]
     known = concordance_corrcoef((prediction[keep, 0] - 3).double(), (target[keep, 0] - 3).double())
@@ -420,8 +425,13 @@ def test_sequences_and_layers_reach_the_model(tmp_path):
     arrays = {
         f"t{i}": {"speech": t["speech"][0].numpy(), "layers": t["layers"][0].numpy()} for i, t in enumerate(turns)
     }
-    store.write(tmp_path, [store.CLEAN], ((clip, {store.CLEAN: a}) for clip, a in arrays.items()), {"hop_seconds": 1})
-    dataset = TurnDataset(store.FeatureStore(tmp_path), list(arrays), torch.zeros(3, 2))
+    feature_store.write(
+        tmp_path,
+        [feature_store.CLEAN],
+        ((clip, {feature_store.CLEAN: a}) for clip, a in arrays.items()),
+        {"hop_seconds": 1},
+    )
+    dataset = TurnDataset(feature_store.FeatureStore(tmp_path), list(arrays), torch.zeros(3, 2))
     model = va_model(layers=3, prosody_dim=None, speaker_dim=None, fused_dim=None, state=None)
     batch = next(iter(BATCHING.in_order(dataset)))
     assert set(batch.inputs) == {"speech", "layers", "speech_mask"}

@@ -4,7 +4,7 @@ import pytest
 import torch
 import wavlm_toys
 
-from stages.lib.models.wavlm import SpeechParams, TopLayers, boundary_layer, config_for, load
+from avemotion.models.speech.pretrained import SpeechParams, TopLayers, boundary_layer, config_for, load
 
 LENGTHS = (24000, 17000, 9000)
 

@@ -8,9 +8,10 @@ import torch
 import wavlm_toys
 from recordings import voice, write_manifest, write_params
 
+from avemotion.extraction import precision
+from avemotion.features.parts.hidden_states import HiddenStates, pieces, receptive_field
+from avemotion.formats import feature_store
 from stages import features
-from stages.lib.features import precision, store
-from stages.lib.models.wavlm_states import HiddenStates, pieces, receptive_field
 
 LAYERS = range(wavlm_toys.SMALL["num_hidden_layers"] + 1)
 
@@ -122,7 +123,7 @@ def test_pieces_keep_every_frame_once_within_their_window(frames, window, overla
 
 
 def test_long_recordings_go_through_in_bounded_stretches(model, monkeypatch):
-    monkeypatch.setattr("stages.lib.models.wavlm_states.BLOCK", 16000)
+    monkeypatch.setattr("avemotion.features.parts.hidden_states.BLOCK", 16000)
     heard, attended = [], []
     conv = model.feature_extractor.conv_layers[0].conv
     hooks = [
@@ -165,13 +166,13 @@ def test_errors_of_precision_follow_the_formula():
 @pytest.mark.parametrize("arithmetic", ["fp32", "bf16"])
 def test_index_tells_what_precision_costs_and_it_is_little(tmp_path, monkeypatch, arithmetic):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stages.lib.features.wavlm.COMPARED", 1)
+    monkeypatch.setattr("avemotion.features.wavlm.COMPARED", 1)
     write_params({"features.wavlm.precision": arithmetic, "features.wavlm.dtype": "float16"})
     write_manifest({name: voice(1, f0, f0) for name, f0 in (("a", 120), ("b", 200))})
     monkeypatch.setattr("sys.argv", ["features", "wavlm", "--role", "affect"])
     features.main()
     folder = tmp_path / "data/features/wavlm/affect"
-    found = store.FeatureStore(folder).facts["rounding"]
+    found = feature_store.FeatureStore(folder).facts["rounding"]
     reported = precision.report([folder])["affect_wavlm"]
     assert (reported["clips"], reported["precision"], reported["last"]["stored"]) == (2, arithmetic, "float16")
     assert reported["boundary"]["bfloat16_error"] == found["boundary"]["bfloat16"]

@@ -6,8 +6,9 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from stages.lib.data.dataset import Batch, collate
-from stages.lib.models.fusion import Fusion, build_fusion
+from avemotion.datasets.clip_batches import Batch, collate
+from avemotion.models.fusion.base import Fusion
+from avemotion.models.fusion.build import build_fusion
 
 REPO = Path(__file__).resolve().parents[1]
 CLASSES = 4

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from toys import wake
 
-from stages.lib.models.va import VAModel
+from avemotion.models.va.model import VAModel
 
 SIZES = {"speech_dim": 16, "prosody_dim": 8, "speaker_dim": 6, "fused_dim": 10}
 STATE = {"size": 8, "updater": "gru", "window": 4, "alpha": 0.8, "feedback": True}

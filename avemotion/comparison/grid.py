@@ -1,0 +1,175 @@
+"""The table of an ablation: one row a setting of the varied params, scored over its seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from avemotion.comparison import paired
+from avemotion.comparison.paired import Judged
+from avemotion.comparison.runs import Run
+from avemotion.scoring import intervals
+
+# Sections that a unimodal model does not read: runs that differ in them alone share it.
+UNREAD = {
+    "pretrain_audio": ("fusion", "xattn", "va", "pretrain_video"),
+    "pretrain_video": ("fusion", "xattn", "va", "pretrain_audio", "audio", "speech"),
+    "fusion": (),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One score of a setting: mean and sd (NaN for one seed) over seeds, and the 95 % interval of the mean over clips.
+
+    difference and p are against the baseline, None where there is none to compare with.
+    """
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    difference: float | None = None
+    p: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One setting."""
+
+    setting: dict[str, str]  # model, then the varied params that the model reads
+    seeds: tuple[int | None, ...]
+    cells: dict[str, Cell]  # by headline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Rows sorted by setting, failed runs, and what the reader must know."""
+
+    columns: list[str]  # model and the varied params
+    rows: list[Row]
+    failed: list[Run]
+    notes: list[str]
+    synthetic: bool  # some of it was tested on the sample
+
+
+def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | None, draws: int, seed: int) -> Grid:
+    """Group runs by model and params, score each group and compare it with the baseline's.
+
+    Args:
+        by: names of params; every other param must be the same in all finished runs of a row.
+        baseline: param -> value of the setting to compare with, model "fusion" unless it names another.
+
+    Raises:
+        ValueError: nothing finished, runs of a row differ in other params, or the baseline is not one row.
+    """
+    notes: list[str] = []
+    groups = _grouped([run for run in runs if run.models], by)
+    settings = {key: _seeds(key, group, notes) for key, group in groups.items()}
+    reference = None if baseline is None else settings[_find(list(settings), {"model": "fusion"} | dict(baseline))]
+    rows = []
+    for key, by_seed in settings.items():
+        cells = _cells(list(by_seed.values()), draws, seed)
+        if reference is not None and by_seed is not reference:
+            try:
+                found = paired.differences(list(reference.values()), list(by_seed.values()), draws, seed)
+            except ValueError as error:
+                notes.append(f"{_label(dict(key))} is not compared with the baseline: {error}")
+                found = {}
+            cells |= {
+                name: Cell(**vars(cells[name]) | {"difference": d.difference, "p": d.p}) for name, d in found.items()
+            }
+        rows.append(Row(setting=dict(key), seeds=tuple(by_seed), cells=cells))
+    return Grid(
+        columns=["model", *by],
+        rows=rows,
+        failed=sorted((run for run in runs if run.fault), key=lambda run: _place(run, by)),
+        notes=notes,
+        synthetic=any(judged.synthetic for by_seed in settings.values() for judged in by_seed.values()),
+    )
+
+
+def _place(run: Run, by: Sequence[str]) -> tuple:
+    """Where a run without results is listed: by setting, then seed. A run whose params are unknown comes first."""
+    return [run.params.get(name, "") for name in by], -1 if run.seed is None else run.seed, run.name
+
+
+Key = tuple[tuple[str, str], ...]
+
+
+def _grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Key, list[tuple[Run, Judged]]]:
+    """Runs with one of their models, by setting."""
+    if not runs:
+        raise ValueError("no finished run; see `dvc queue status` and `dvc exp show`, or name folders with --folders")
+    groups: dict[Key, list[tuple[Run, Judged]]] = {}
+    for model in sorted(UNREAD):
+        for run in runs:
+            if model in run.models:
+                read = [name for name in by if name.split(".")[0] not in UNREAD[model]]
+                key = (("model", model), *((name, run.params.get(name, "")) for name in read))
+                groups.setdefault(key, []).append((run, run.models[model]))
+    for key, group in groups.items():
+        _check_one_setting(key, [run for run, _ in group], UNREAD[dict(key)["model"]])
+    # pretrain_audio, pretrain_video, fusion: from the parts to the whole.
+    order = list(UNREAD)
+    return dict(sorted(groups.items(), key=lambda item: (order.index(item[0][0][1]), _natural(item[0]))))
+
+
+def _check_one_setting(key: Key, runs: list[Run], unread: tuple[str, ...]) -> None:
+    for run in runs[1:]:
+        names = run.params.keys() | runs[0].params.keys()
+        differing = {name for name in names if run.params.get(name) != runs[0].params.get(name)}
+        if others := sorted(name for name in differing if name.split(".")[0] not in unread):
+            raise ValueError(
+                f"{runs[0].name} and {run.name} are both {_label(dict(key))} but differ in {', '.join(others)}; "
+                f"add it to --by, or leave --by out to find what differs"
+            )
+
+
+def _seeds(key: Key, group: list[tuple[Run, Judged]], notes: list[str]) -> dict[int | None, Judged]:
+    """One model a seed, sorted; a second one of the same seed with other predictions is noted and left out."""
+    found: dict[int | None, Judged] = {}
+    for run, judged in sorted(group, key=lambda pair: (str(pair[0].seed).zfill(9), pair[0].name)):
+        first = found.setdefault(run.seed, judged)
+        if first.headlines() != judged.headlines():
+            notes.append(
+                f"{_label(dict(key))}, seed {run.seed}: {judged.name} gave other predictions than {first.name} "
+                "and is left out"
+            )
+    without = [judged.name for judged in found.values() if judged.affect is None]
+    if 0 < len(without) < len(found):
+        notes.append(f"{_label(dict(key))}: no valence and arousal, for {', '.join(without)} lacks data/models/va")
+    return found
+
+
+def _cells(setting: list[Judged], draws: int, seed: int) -> dict[str, Cell]:
+    for judged in setting[1:]:
+        paired.check_same_rows(setting[0], judged)
+    drawn = paired.draw(setting, draws, seed)
+    cells = {}
+    for name, (mean, sd) in paired.mean_scores(setting).items():
+        low, high = intervals.bounds(drawn[name])
+        cells[name] = Cell(mean=mean, sd=sd, low=low, high=high)
+    return cells
+
+
+def _find(keys: list[Key], wanted: Mapping[str, str]) -> Key:
+    fits = [key for key in keys if wanted.items() <= dict(key).items()]
+    if len(fits) != 1:
+        there = "; ".join(_label(dict(key)) for key in keys)
+        raise ValueError(f"the baseline {_label(wanted)} fits {len(fits)} settings, not one; there are: {there}")
+    return fits[0]
+
+
+def _label(setting: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in setting.items())
+
+
+def _natural(key: Key) -> list[tuple[bool, float, str]]:
+    """Numbers by size, before words."""
+
+    def rank(value: str) -> tuple[bool, float, str]:
+        try:
+            return (False, float(value), value)
+        except ValueError:
+            return (True, 0.0, value)
+
+    return [rank(value) for _, value in key]

@@ -1,0 +1,63 @@
+"""The table of an ablation as Markdown and as a data frame."""
+
+import math
+
+import pandas as pd
+
+from avemotion.comparison.grid import Cell, Grid
+from avemotion.scoring.headlines import HEADLINES
+
+NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
+
+
+def as_markdown(grid: Grid, metrics: list[str]) -> str:
+    """The table, what its numbers are, and the runs that are missing from it."""
+    header = [*grid.columns, "seeds", *(HEADLINES[name] for name in metrics)]
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    for row in grid.rows:
+        setting = [row.setting.get(column, NONE) for column in grid.columns]
+        cells = [_cell(row.cells.get(name)) for name in metrics]
+        lines.append("| " + " | ".join([*setting, str(len(row.seeds)), *cells]) + " |")
+    lines += ["", "Mean ± sd over seeds [95 % interval of the mean, over test clips resampled by speaker or dialogue]."]
+    if any(cell.p is not None for row in grid.rows for cell in row.cells.values()):
+        lines[-1] += " p: two-sided, of the paired difference from the baseline, not corrected for the number of rows."
+    if grid.synthetic:
+        lines[-1] += " Synthetic sample: this says nothing about people."
+    lines += [f"- {note}" for note in grid.notes]
+    lines += [
+        f"- {run.name} (seed {run.seed}{_params(grid, run.params)}) is missing: {run.fault}" for run in grid.failed
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_table(grid: Grid, metrics: list[str]) -> pd.DataFrame:
+    """One line a setting, then one line a run without results with the reason as `fault`."""
+    lines = []
+    for row in grid.rows:
+        line: dict[str, object] = {column: row.setting.get(column) for column in grid.columns}
+        line |= {"runs": len(row.seeds), "seeds": " ".join(map(str, row.seeds))}
+        for name in metrics:
+            cell = row.cells.get(name)
+            parts = vars(cell) if cell else dict.fromkeys(Cell.__dataclass_fields__)
+            line |= {name if part == "mean" else f"{name}_{part}": value for part, value in parts.items()}
+        lines.append(line | {"fault": None})
+    for run in grid.failed:
+        params = {name: run.params.get(name) for name in grid.columns[1:]}
+        lines.append(
+            {"model": "fusion", **params, "runs": 0, "seeds": str(run.seed), "fault": f"{run.name}: {run.fault}"}
+        )
+    return pd.DataFrame(lines)
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return NONE
+    text = f"{cell.mean:.3f}" + ("" if math.isnan(cell.sd) else f" ± {cell.sd:.3f}")
+    text += f" [{cell.low:.3f}, {cell.high:.3f}]"
+    if cell.p is None:
+        return text
+    return text + (", p < 0.001" if cell.p < 0.001 else f", p = {cell.p:.3f}")
+
+
+def _params(grid: Grid, params: dict[str, str]) -> str:
+    return "".join(f", {name}={params[name]}" for name in grid.columns[1:] if name in params)

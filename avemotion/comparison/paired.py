@@ -1,0 +1,144 @@
+"""Saved predictions of several models on the same test rows: headline scores, and differences with interval and p.
+
+A setting is the models of one set of params, one a seed. Its score is the mean over them; what is resampled are the
+test clips, by speaker (emotion) or dialogue (valence and arousal), the same ones for both sides of a difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from avemotion.formats.targets import TARGETS
+from avemotion.scoring import intervals, results, summaries
+from avemotion.scoring.cluster_sums import Sums
+from avemotion.scoring.headlines import HEADLINES
+from avemotion.system.compute import seed_for
+
+CLUSTERS = {"emotion": "speakers", "valence": "dialogues", "arousal": "dialogues"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Test rows of one model (for fusion: with its va) and the sums of its scores."""
+
+    name: str
+    emotion: pd.DataFrame  # id, label, predicted, speaker
+    affect: pd.DataFrame | None  # id, dialogue, valence, arousal, <target>_predicted; None = no va model
+    sums: dict[str, Sums]  # emotion and, where there is a va model, valence and arousal
+    synthetic: bool
+
+    def headlines(self) -> dict[str, float]:
+        """Score of each of HEADLINES that the model has."""
+        return _named({part: sums.estimate() for part, sums in self.sums.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A headline of two settings: each one's mean over seeds, second - first, its 95 % interval and p."""
+
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    clusters: int  # speakers or dialogues
+
+
+def read(root: Path, name: str, model: str, *, affect: bool) -> Judged:
+    """One model of the project state in root.
+
+    Args:
+        name: what messages call it.
+        model: one of MODELS.
+        affect: read va too.
+
+    Raises:
+        ValueError: a file is missing, or does not fit the labels.
+    """
+    facts, known = results.read_manifest("emotion", root)
+    emotion = results.classified(model, facts, known, root)
+    sums, turns = {"emotion": summaries.emotion_sums(emotion, facts.classes)}, None
+    if affect:
+        turns = results.rated(*results.read_manifest("affect", root), root)
+        sums |= {target: summaries.affect_sums(summaries.labelled(turns, target)) for target in TARGETS}
+        turns = turns.sort_values("id", ignore_index=True)
+    return Judged(name=name, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic)
+
+
+def check_same_rows(first: Judged, second: Judged) -> None:
+    """Both models must have answered the same clips with the same labels.
+
+    Raises:
+        ValueError: names the first clip that one of them lacks, or whose label, speaker or dialogue differs.
+    """
+    tables = [("test clips", first.emotion, second.emotion, ["label", "speaker"])]
+    if first.affect is not None and second.affect is not None:
+        tables.append(("test turns", first.affect, second.affect, [*TARGETS, "dialogue"]))
+    for what, a, b, columns in tables:
+        foreign = sorted(set(a["id"]) ^ set(b["id"]))
+        if foreign:
+            raise ValueError(
+                f"{first.name} and {second.name} were tested on different {what}: {len(foreign)} are in one of them "
+                f"alone ({', '.join(foreign[:3])}{', ...' if len(foreign) > 3 else ''}); compare runs of one split"
+            )
+        for column in columns:
+            differs = (a[column] != b[column]) & ~(a[column].isna() & b[column].isna())
+            for row in np.flatnonzero(differs)[:1]:
+                raise ValueError(
+                    f"{first.name} and {second.name}: {column} of {a['id'][row]} is {a[column][row]} in one and "
+                    f"{b[column][row]} in the other; compare runs of the same labels"
+                )
+
+
+def mean_scores(setting: Sequence[Judged]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation (n - 1; NaN for one seed) over seeds of each headline that all seeds have."""
+    scores = pd.DataFrame([judged.headlines() for judged in setting]).dropna(axis=1)
+    return {name: (float(scores[name].mean()), float(scores[name].std(ddof=1))) for name in scores}
+
+
+def draw(setting: Sequence[Judged], draws: int, seed: int) -> dict[str, np.ndarray]:
+    """Each headline of each bootstrap draw [draws], mean over seeds. The same clips are drawn for every setting."""
+    parts = {}
+    for part in (part for part in setting[0].sums if all(part in judged.sums for judged in setting)):
+        first = setting[0].sums[part]
+        times = intervals.times_drawn(len(first.values), draws, seed_for(seed, "bootstrap", part))
+        parts[part] = intervals.resample([judged.sums[part] for judged in setting], times)
+    return _named(parts)
+
+
+def differences(first: Sequence[Judged], second: Sequence[Judged], draws: int, seed: int) -> dict[str, Difference]:
+    """second - first for each headline that both have.
+
+    Raises:
+        ValueError: the test rows of any two models differ.
+    """
+    for judged in [*first[1:], *second]:
+        check_same_rows(first[0], judged)
+    drawn = [draw(setting, draws, seed) for setting in (first, second)]
+    means = [mean_scores(setting) for setting in (first, second)]
+    found = {}
+    for name in (name for name in drawn[0] if name in drawn[1]):
+        change = drawn[1][name] - drawn[0][name]
+        clusters = len(first[0].sums[part_of(name)].values)
+        low, high = intervals.bounds(change)
+        a, b = (mean[name][0] for mean in means)
+        p = intervals.p_value(change, clusters)
+        found[name] = Difference(first=a, second=b, difference=b - a, low=low, high=high, p=p, clusters=clusters)
+    return found
+
+
+def part_of(headline: str) -> str:
+    """Which of Judged.sums a headline comes from."""
+    return headline.removeprefix("ccc_") if headline.startswith("ccc_") else "emotion"
+
+
+def _named(parts: dict[str, dict]) -> dict:
+    """The headlines among the scores of each part."""
+    scores = {(part, name): value for part, named in parts.items() for name, value in named.items()}
+    keys = {headline: (part_of(headline), headline.split("_")[0] if "ccc" in headline else headline)
+            for headline in HEADLINES}  # fmt: skip
+    return {headline: scores[key] for headline, key in keys.items() if key in scores}

@@ -1,0 +1,93 @@
+"""The predictions of a git revision or DVC experiment, copied from DVC's cache; nothing is checked out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from avemotion.scoring import results
+
+if TYPE_CHECKING:
+    from dvc.api import DVCFileSystem
+
+WORKSPACE = "workspace"  # the files as they are now
+
+
+def fetch(revision: str, folder: Path, stages: Sequence[str]) -> Path:
+    """Root of a project state with the manifests and the predictions of some stages.
+
+    Args:
+        revision: WORKSPACE, a branch, tag or commit, or the name of a DVC experiment.
+        folder: where the files of a revision are put; not used for WORKSPACE.
+        stages: such as fusion, va.
+
+    Raises:
+        ValueError: there is no such revision, or it or DVC's cache lacks a file; names the remedy.
+    """
+    if revision == WORKSPACE:
+        return Path()
+    files = _files(revision)
+    roles = {"affect" if stage == "va" else "emotion" for stage in stages}
+    for role in sorted(roles):
+        for name in ("corpus.json", "labels.csv"):
+            _copy(files, revision, results.MANIFEST / role / name, folder)
+    folds = {role: results.read_manifest(role, folder)[0].folds for role in roles}
+    for stage in stages:
+        for home in results.stage_folders(stage, folds["affect" if stage == "va" else "emotion"]).values():
+            _copy(files, revision, home / "predictions.csv", folder)
+    return folder
+
+
+def read_text(revision: str, file: Path) -> str:
+    """A text file of a revision.
+
+    Raises:
+        ValueError: there is no such revision, or it has no such file.
+    """
+    files = _files(revision)
+    try:
+        return files.read_text(file.as_posix(), encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{revision} has no {file}; name a revision of this project") from error
+
+
+def _files(revision: str) -> "DVCFileSystem":
+    """The files of a revision, git's and DVC's."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+    from dvc.scm import RevError
+
+    files = DVCFileSystem(rev=revision)
+    try:
+        _ = files.repo  # only now does it look for the revision
+    except RevError as error:
+        raise ValueError(
+            f"{revision} is no branch, tag, commit or experiment; see `git branch -a` and `dvc exp list`"
+        ) from error
+    except DvcException as error:
+        raise ValueError(f"this folder is no DVC project under git ({error}); run from the project's root") from error
+    return files
+
+
+def _copy(files: "DVCFileSystem", revision: str, file: Path, folder: Path) -> None:
+    from dvc.exceptions import DvcException
+
+    target = folder / file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        files.get_file(file.as_posix(), str(target))
+    except (OSError, DvcException) as error:
+        if not any(_hash(files, path) for path in (file, *file.parents)):
+            remedy = "run its chain to the end (`dvc repro`, `dvc exp run`) and commit dvc.lock"
+            raise ValueError(f"{revision} has no {file}; {remedy}") from error
+        raise ValueError(
+            f"{file} of {revision} is not in DVC's cache; bring it with `dvc fetch` (or `dvc exp pull`) from where it "
+            f"was made, or make it again with `dvc exp apply {revision}` or `git checkout {revision}`, then `dvc repro`"
+        ) from error
+
+
+def _hash(files: "DVCFileSystem", path: Path) -> str | None:
+    """What dvc.lock says a file or folder holds; None where it does not name it."""
+    try:
+        return files.info(path.as_posix()).get("md5")
+    except OSError:
+        return None

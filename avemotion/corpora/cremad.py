@@ -1,0 +1,109 @@
+"""CREMA-D: acted sentences, 91 actors, 6 emotions, all labels in the file name (Cao et al. 2014).
+
+Names are actor_sentence_emotion_level, as in 1001_IEO_ANG_HI. The sound is in `AudioWAV/*.wav`, the picture in
+`VideoFlash/*.flv`; a zip from GitHub holds git-lfs pointers in their place.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from avemotion.parsing.clip import Clip, Corpus, Reject, Whole, missing
+from avemotion.parsing.files import find_media, in_order, read_rows, read_text
+
+EMOTIONS = {"NEU": "neutral", "HAP": "happy", "SAD": "sad", "ANG": "angry", "FEA": "fearful", "DIS": "disgust"}
+LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": None}
+SENTENCES = {
+    "IEO": "It's eleven o'clock",
+    "TIE": "That is exactly what happened",
+    "IOM": "I'm on my way to the meeting",
+    "IWW": "I wonder what this is about",
+    "TAI": "The airplane is almost full",
+    "MTI": "Maybe tomorrow it will be cold",
+    "IWL": "I would like a new alarm clock",
+    "ITH": "I think I have a doctor's appointment",
+    "DFA": "Don't forget a jacket",
+    "ITS": "I think I've seen this before",
+    "TSI": "The surface is slick",
+    "WSI": "We'll stop in a couple of minutes",
+}
+NAME = re.compile(r"(1[0-9]{3})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2})")
+DEMOGRAPHICS = "VideoDemographics.csv"  # ActorID, Age, Sex ...
+
+
+def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
+    """Pair *.wav with *.flv (or a converted *.mp4) of the same name, wherever below root they lie.
+
+    Gender is read from VideoDemographics.csv where that is there. A clip of which one file is not
+    there is kept with the other alone.
+
+    Returns:
+        clips sorted by id; rejects: doubles, names outside the scheme, missing halves.
+
+    Raises:
+        ValueError: VideoDemographics.csv is damaged.
+    """
+    kinds = {".wav": "audio", ".flv": "video", ".mp4": "video"}
+    files, rejects = find_media(root, kinds, _identify, "actor_sentence_emotion_level, such as 1001_IEO_ANG_HI")
+    genders = _genders(root / DEMOGRAPHICS)
+    clips = [
+        _clip(clip_id, files.get((clip_id, "audio")), files.get((clip_id, "video")), genders)
+        for clip_id in sorted({clip_id for clip_id, _ in files})
+    ]
+    silent = [f"AudioWAV/{clip.id}.wav" for clip in clips if not clip.audio]
+    unseen = [f"VideoFlash/{clip.id}.flv" for clip in clips if not clip.video]
+    rejects += missing(silent, len(clips), "AudioWAV/*.wav", "picture only")
+    rejects += missing(unseen, len(clips), "VideoFlash/*.flv", "sound only")
+    return clips, in_order(rejects)
+
+
+def _identify(path: PurePosixPath) -> str | None:
+    match = NAME.fullmatch(path.stem)
+    known = match and match[2] in SENTENCES and match[3] in EMOTIONS and match[4] in LEVELS
+    return path.stem if known else None
+
+
+def _genders(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    rows, _ = read_rows(read_text(file), file, ("ActorID", "Sex"))
+    return {row["ActorID"]: row["Sex"].lower() for _, row in rows if row["Sex"].lower() in ("male", "female")}
+
+
+def _clip(clip_id: str, audio: str | None, video: str | None, genders: dict[str, str]) -> Clip:
+    actor, sentence, emotion, level = clip_id.split("_")
+    return Clip(
+        id=clip_id,
+        speaker=actor,
+        gender=genders.get(actor),
+        emotion=EMOTIONS[emotion],
+        audio=audio,
+        video=video,
+        intensity=LEVELS[level],
+        statement=sentence,
+        text=SENTENCES[sentence],
+    )
+
+
+def whole(params: None) -> Whole:
+    """7442 clips of 91 actors; an actor has 82, a few have less."""
+    emotions = dict.fromkeys(EMOTIONS.values(), 1271) | {"neutral": 1087}
+    return Whole(clips=7442, groups={"emotion": emotions})
+
+
+CORPUS = Corpus(
+    params=None,
+    list_clips=list_clips,
+    emotions=tuple(EMOTIONS.values()),
+    coarse={
+        "neutral": "neutral",
+        "happy": "positive",
+        "sad": "negative",
+        "angry": "negative",
+        "fearful": "negative",
+        "disgust": "negative",
+    },
+    unlabelled=frozenset(),
+    scale=None,
+    uniform=True,
+    whole=whole,
+)

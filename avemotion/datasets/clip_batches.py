@@ -1,0 +1,157 @@
+"""Padded batches of clips for training and evaluation.
+
+A sampler yields (epoch, position) pairs, so that augmentation in loader workers gets the epoch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from avemotion.system.compute import seed_for
+
+Key = tuple[int | None, int]  # (epoch, or None for evaluation; position)
+# (clip id, epoch) -> features [T, D], number of real steps
+Source = Callable[[str, int | None], tuple[Tensor, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N], target [B, ...], ids of the B clips."""
+
+    ids: list[str]
+    audio: Tensor
+    audio_mask: Tensor
+    video: Tensor
+    video_mask: Tensor
+    target: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on another device."""
+        moved = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return Batch(ids=self.ids, **moved)
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The inputs of a fusion model."""
+        return self.audio, self.audio_mask, self.video, self.video_mask
+
+
+def absent(source: Source) -> Source:
+    """A source of the same clips without this modality."""
+
+    def zero_steps(clip: str, epoch: int | None) -> tuple[Tensor, int]:
+        features, _ = source(clip, epoch)
+        return torch.zeros_like(features[:1]), 0
+
+    return zero_steps
+
+
+class KeyedDataset(Dataset, ABC):
+    """Items by Key."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, key: Key) -> Any: ...
+
+
+class ClipDataset(KeyedDataset):
+    """Clips with their features and targets.
+
+    Args:
+        ids: clip ids. targets: [len(ids), ...].
+        audio, video: sources; None gives that modality zero real steps.
+    """
+
+    def __init__(self, ids: Sequence[str], targets: Tensor, audio: Source | None, video: Source | None):
+        assert len(ids) == len(targets)
+        self.ids, self.targets, self.audio, self.video = list(ids), targets, audio, video
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, key: Key) -> tuple:
+        epoch, i = key
+        absent = (torch.zeros(1, 1), 0)
+        audio = absent if self.audio is None else self.audio(self.ids[i], epoch)
+        video = absent if self.video is None else self.video(self.ids[i], epoch)
+        return self.ids[i], audio, video, self.targets[i]
+
+
+def collate(items: list[tuple]) -> Batch:
+    """Pad the items of a ClipDataset to the longest of the batch."""
+    ids, audio, video, targets = zip(*items, strict=True)
+    padded_audio, audio_mask = pad(audio)
+    padded_video, video_mask = pad(video)
+    return Batch(
+        ids=list(ids),
+        audio=padded_audio,
+        audio_mask=audio_mask,
+        video=padded_video,
+        video_mask=video_mask,
+        target=torch.stack(targets),
+    )
+
+
+class EpochSampler(Sampler[Key]):
+    """Yields every position once per epoch, in an order seeded by (seed, epoch)."""
+
+    def __init__(self, size: int, seed: int):
+        self.size, self.seed, self.epoch = size, seed, 1
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[Key]:
+        generator = torch.Generator().manual_seed(seed_for(self.seed, "order", self.epoch))
+        return iter([(self.epoch, i) for i in torch.randperm(self.size, generator=generator).tolist()])
+
+
+def training_batches(
+    dataset: KeyedDataset, batch_size: int, seed: int, workers: int = 0, collate: Callable[[list], Any] = collate
+) -> Callable[[int], Iterable[Any]]:
+    """epoch -> the shuffled, augmented batches of that epoch."""
+    sampler = EpochSampler(len(dataset), seed)
+    loader = DataLoader(
+        dataset,
+        batch_size,
+        sampler=sampler,
+        collate_fn=collate,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        prefetch_factor=2 if workers else None,
+        generator=torch.Generator().manual_seed(
+            seed
+        ),  # its own generator: draws from the global one would change dropout
+    )
+
+    def epoch_batches(epoch: int) -> Iterable[Batch]:
+        sampler.epoch = epoch
+        return loader
+
+    return epoch_batches
+
+
+def evaluation_batches(
+    dataset: KeyedDataset, batch_size: int, collate: Callable[[list], Any] = collate
+) -> Iterator[Any]:
+    """All clips in order, without augmentation."""
+    for start in range(0, len(dataset), batch_size):
+        yield collate([dataset[None, i] for i in range(start, min(start + batch_size, len(dataset)))])
+
+
+def pad(items: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+    """[(features [T_i, ...], number of real steps)] -> [B, T, ...], mask [B, T]."""
+    longest = max(len(features) for features, _ in items)
+    padded = items[0][0].new_zeros(len(items), longest, *items[0][0].shape[1:])
+    mask = torch.zeros(len(items), longest, dtype=torch.bool)
+    for row, (features, real) in enumerate(items):
+        padded[row, : len(features)] = features
+        mask[row, :real] = True
+    return padded, mask

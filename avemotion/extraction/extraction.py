@@ -1,0 +1,244 @@
+"""Clips -> a feature folder, in worker processes or on a cluster, resumable after a kill.
+
+Work in progress lies outside the feature folder (which DVC deletes before a run), below a key of what it is computed
+from: extractor and params, and their source code. There, a file a clip finished by a run that did not end (units.py)
+and what is known of the last whole run (last_run.py). A clip finished once is therefore not redone, and one finished
+under other conditions is not found. One process at a time works on a folder; a second one waits for it.
+
+A clip that cannot be extracted (its file changed since the manifest, or is damaged where the manifest does not look)
+is one without this modality, listed in rejected.csv of the folder; all others are extracted.
+"""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from avemotion.extraction import precision, units
+from avemotion.extraction.last_run import Counts, LastRun
+from avemotion.formats import feature_store
+from avemotion.formats.clips import ClipMedia
+from avemotion.formats.feature_store import Rejected
+from avemotion.system.compute import Compute, parallel, progress
+from avemotion.system.media_error import MediaError
+from avemotion.system.outputs import alone
+from avemotion.system.source_code import source_digest
+
+PROBE = 5  # groups after which the time for the rest is estimated
+UNUSED = Path("tmp/features")  # where the list of rejects goes when the stage stops because of it
+SHOWN = 5  # rejects named in the log
+WORKERS_PAY = 20.0  # seconds of work left; each worker imports torch and loads the model anew
+
+
+class Extractor(Protocol):
+    """A frozen dataclass: its repr, without fields of repr=False, is what the numbers depend on."""
+
+    modality: Literal["audio", "video"]
+
+    @property
+    def views(self) -> list[str]:
+        """Names of the views, the clean one first."""
+
+    def facts(self) -> dict[str, Any]:
+        """How it extracts, for the index."""
+
+    def extract(self, clip: ClipMedia, root: Path) -> tuple[feature_store.Views, Counts]:
+        """Rows of every view, and counts of what was special about the clip (summed into the index)."""
+
+
+class GroupExtractor(Extractor, Protocol):
+    """One that computes several clips at once. Which ones are together changes no byte."""
+
+    def group(self) -> int:
+        """How many."""
+
+    def extract_group(self, clips: Sequence[ClipMedia], root: Path) -> list[tuple[feature_store.Views, Counts]]:
+        """As `extract`, for each clip."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """root: the corpus root, which clips' paths are relative to. out: the feature folder, <kind>/<role>. work: where
+    finished clips are kept until the folder is complete."""
+
+    root: Path
+    out: Path
+    work: Path
+
+    @property
+    def label(self) -> str:
+        """In the log and on the progress bar."""
+        return f"features {self.out.parent.name} {self.out.name}"
+
+
+def run(
+    extractor: Extractor | GroupExtractor,
+    clips: Sequence[ClipMedia],
+    places: Places,
+    compute: Compute,
+    max_rejected: float,
+) -> int:
+    """Extract all clips into places.out; returns how many were computed now rather than found finished.
+
+    Args:
+        max_rejected: largest share of clips with this modality that may be unfit for extraction.
+
+    Raises:
+        ValueError: more clips than that.
+        OSError: no space left, or no permission. The clips finished so far are kept, in either case.
+    """
+    root, out, work, label = places.root, places.out, places.work, places.label
+    clips = sorted(clips, key=lambda clip: clip.id)
+    media = {clip.id: units.media_key(clip, extractor.modality) for clip in clips if getattr(clip, extractor.modality)}
+    with alone(label, work / "lock"):
+        folder = work / _key(extractor)
+        files = {clip: folder / "units" / f"{key}.npz" for clip, key in media.items()}
+        finished = {clip for clip, file in files.items() if file.is_file()}
+        last = LastRun(folder, out, media)
+        unchanged = last.find(media.keys() - finished)
+        todo = [clip for clip in clips if clip.id in media and clip.id not in finished | unchanged]
+        parts = {f"without {extractor.modality}": len(clips) - len(media), "finished before": len(finished)}
+        parts |= {"unchanged": len(unchanged), "to extract": len(todo)}
+        print(f"{label}: {len(clips)} clips" + "".join(f", {n} {what}" for what, n in parts.items() if n), flush=True)
+        extract = partial(_extract, extractor, root, folder / "units")
+        rejected = _extract_all(extract, _groups(todo, extractor), compute, label)
+        _limit(rejected, len(media), max_rejected, label)
+
+        counts: dict[str, Counts] = {}
+        total: Counter[str] = Counter()
+        facts = extractor.facts() | {
+            "settings": settings(extractor),
+            "counts": {},
+        }  # filled while the clips are written
+
+        def rows() -> Iterator[tuple[str, feature_store.Views | None]]:
+            for clip in clips:
+                if clip.id not in media or clip.id in rejected:
+                    yield clip.id, None
+                    continue
+                views, counts[clip.id] = last.read(clip.id) if clip.id in unchanged else units.read(files[clip.id])
+                total.update(counts[clip.id])
+                yield clip.id, views
+            facts["counts"] |= {name: total[name] for name in total if not precision.is_sum(name)}
+            facts["rounding"] = precision.errors(total)
+
+        feature_store.write(out, extractor.views, rows(), facts, rejected)
+        last.remember(counts)
+        units.drop(work)
+    for name, count in sorted(facts["counts"].items()):
+        if count:
+            print(f"{label}: {name} {count} of {len(clips)}")
+    for clip, (path, reason) in sorted(rejected.items())[:SHOWN]:
+        print(f"{label}: without {extractor.modality}: {clip} ({path}: {reason})")
+    if len(rejected) > SHOWN:
+        print(f"{label}: and {len(rejected) - SHOWN} more in {out / feature_store.REJECTED}")
+    return len(todo) - len(rejected)
+
+
+def _limit(rejected: Rejected, clips: int, share: float, label: str) -> None:
+    """Stop where the clips that cannot be extracted are a larger share of all than allowed."""
+    if rejected and (len(rejected) > share * clips or len(rejected) == clips):
+        listing = UNUSED / f"{label.replace(' ', '_')}.csv"
+        feature_store.write_rejected(listing, rejected)
+        path, reason = rejected[min(rejected)]
+        raise ValueError(
+            f"{label}: {len(rejected)} of {clips} clips cannot be extracted ({len(rejected) / clips:.1%}; "
+            f"manifest.max_rejected is {share:g}), such as {path}: {reason}. See {listing}; if files have changed "
+            "since, run `dvc repro manifest`; otherwise repair them, or raise manifest.max_rejected"
+        )
+
+
+def _groups(clips: Sequence[ClipMedia], extractor: Extractor | GroupExtractor) -> list[list[ClipMedia]]:
+    """Clips computed together: of like length, the longest first, so that the last ones to end are short."""
+    size = extractor.group() if hasattr(extractor, "group") else 1
+    if size > 1:
+        clips = sorted(clips, key=lambda clip: (-clip.duration, clip.id))
+    return [list(clips[start : start + size]) for start in range(0, len(clips), size)]
+
+
+def settings(extractor: Extractor) -> dict[str, Any]:
+    """What the extractor's numbers depend on, as plain values from which it can be built again."""
+    where = {field.name for field in fields(extractor) if not field.repr}
+    return {name: value for name, value in asdict(extractor).items() if name not in where}
+
+
+def checked(
+    extractor: Extractor | GroupExtractor, clips: Sequence[ClipMedia], root: Path
+) -> list[tuple[feature_store.Views, Counts]]:
+    """What extractor.extract returns, for each clip.
+
+    Raises:
+        MediaError: media that do not decode, or a number that is not finite.
+    """
+    extracted = extractor.extract_group(clips, root) if len(clips) > 1 else [extractor.extract(clips[0], root)]
+    for clip, (views, _) in zip(clips, extracted, strict=True):
+        refuse_not_finite(clip.id, views)
+    return extracted
+
+
+def refuse_not_finite(clip: str, views: feature_store.Views) -> None:
+    """Raises MediaError where a number of a clip's rows is not finite."""
+    for view, arrays in views.items():
+        for name, rows in arrays.items():
+            if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+                raise MediaError(
+                    clip,
+                    f"{name} of view {view} is NaN or beyond {rows.dtype}; look at the recording, or choose "
+                    "float32 where the params offer a dtype",
+                )
+
+
+def _extract_all(
+    extract: Callable[[list[ClipMedia]], Rejected],
+    groups: Sequence[list[ClipMedia]],
+    compute: Compute,
+    label: str,
+) -> Rejected:
+    """Group by group in this process, in workers as soon as the rest is seen to be worth their start."""
+    rejected: Rejected = {}
+
+    def alone() -> Iterator[int]:
+        for done, group in enumerate(groups, start=1):
+            rejected.update(extract(group))
+            yield done
+            if done == 1:
+                began = time.perf_counter()  # after the first group, which pays for imports and loading a model
+            elif done > PROBE and compute.workers != 1:
+                remaining = (time.perf_counter() - began) / (done - 1) * (len(groups) - done)
+                if remaining > WORKERS_PAY:
+                    return
+
+    done = 0
+    if compute.engine == "local":
+        for done in progress(alone(), len(groups), label):  # noqa: B007 (how far it came)
+            pass
+    if done < len(groups):
+        for found in parallel(extract, groups[done:], compute, label):
+            rejected.update(found)
+    return rejected
+
+
+def _extract(extractor: Extractor | GroupExtractor, root: Path, folder: Path, clips: list[ClipMedia]) -> Rejected:
+    """Compute clips and leave them in folder, but for those that cannot be used."""
+    try:
+        made = checked(extractor, clips, root)
+    except MediaError as error:
+        if len(clips) == 1:
+            return {clips[0].id: (getattr(clips[0], extractor.modality), error.reason)}
+        alone = [_extract(extractor, root, folder, [clip]) for clip in clips]  # which of them it is
+        return {clip: why for found in alone for clip, why in found.items()}
+    for clip, (views, counts) in zip(clips, made, strict=True):
+        units.save(folder / f"{units.media_key(clip, extractor.modality)}.npz", views, counts)
+    return {}
+
+
+def _key(extractor: Extractor) -> str:
+    """Changes with the extractor's params and with the source code that it is made of."""
+    parts = [repr(extractor), source_digest(type(extractor).__module__)]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

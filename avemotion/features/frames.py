@@ -1,0 +1,111 @@
+"""Face crops of uniformly spaced video frames."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avemotion.formats import feature_store
+from avemotion.formats.clips import ClipMedia
+from avemotion.media.pictures import read_frames
+from avemotion.system import params_file
+
+Box = tuple[int, int, int]  # left, top, side in pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Section `features.frames`."""
+
+    count: int  # frames per clip
+    size: int  # pixels, both sides
+    face: bool  # crop to the face; false = the central square
+    margin: float  # by how much the face box is enlarged, as a fraction of its side
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.size < 8:
+            raise ValueError(f"count is {self.count}, size {self.size}; give at least 1 frame of 8 pixels")
+        if self.margin < 0:
+            raise ValueError(f"margin is {self.margin}; give 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameExtractor:
+    """Arrays `frames` [N, size, size, 3] uint8 RGB, `times` [N] seconds from the clip's start, `face` [1] 0 or 1."""
+
+    params: Params
+    modality = "video"
+
+    @property
+    def views(self) -> list[str]:
+        return [feature_store.CLEAN]
+
+    def facts(self) -> dict[str, Any]:
+        return {"layout": "RGB", "face_detector": "haarcascade_frontalface_default" if self.params.face else None}
+
+    def extract(self, clip: ClipMedia, root: Path) -> tuple[feature_store.Views, dict[str, int]]:
+        import cv2
+
+        cv2.setNumThreads(1)  # workers are processes
+        pictures, times = read_frames(
+            root / clip.video, self.params.count, clip.video_start, clip.video_end, clip.video_crop
+        )
+        box = find_face(pictures, self.params.margin) if self.params.face else None
+        left, top, side = box or _centre(*pictures.shape[1:3])
+        crops = pictures[:, top : top + side, left : left + side]
+        size = (self.params.size, self.params.size)
+        frames = np.stack([cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops])
+        found = np.array([box is not None], np.uint8)
+        counts = {"without_face": int(self.params.face and box is None)}
+        return {feature_store.CLEAN: {"frames": frames, "times": times, "face": found}}, counts
+
+
+def configure(file: Path, role: str) -> FrameExtractor:
+    """The extractor; the same for both roles."""
+    return FrameExtractor(params=params_file.read(file, "features.frames", Params))
+
+
+def restore(settings: dict[str, Any], device: str) -> FrameExtractor:
+    """The extractor that a checkpoint's settings describe."""
+    return FrameExtractor(params=Params(**settings["params"]))
+
+
+def find_face(pictures: np.ndarray, margin: float) -> Box | None:
+    """The largest face of the first picture that shows one; it serves for all, as a clip's speaker sits still.
+
+    pictures [N, H, W, 3] RGB -> a square within the picture, or None if no picture shows a face.
+    """
+    import cv2
+
+    height, width = pictures.shape[1:3]
+    scale = min(1.0, 320 / min(height, width))  # the detector's cost grows with the area; 320 rows show any face
+    for picture in pictures:
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        if scale < 1:
+            grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        faces = _detector().detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(40, 40))
+        if len(faces):
+            x, y, w, h = (value / scale for value in max(faces, key=lambda face: (face[2] * face[3], *face)).tolist())
+            side = min(round(max(w, h) * (1 + margin)), height, width)
+            left, top = round(x + w / 2 - side / 2), round(y + h / 2 - side / 2)
+            return min(max(left, 0), width - side), min(max(top, 0), height - side), side
+    return None
+
+
+def _centre(height: int, width: int) -> Box:
+    side = min(height, width)
+    return (width - side) // 2, (height - side) // 2, side
+
+
+@lru_cache(maxsize=1)
+def _detector() -> Any:
+    import cv2
+
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise ValueError(
+            f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-python-headless<5 or set "
+            "features.frames.face to false"
+        )
+    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"))

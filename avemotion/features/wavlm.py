@@ -1,0 +1,190 @@
+"""WavLM hidden states: what enters the layers that training may change, and the last one."""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from avemotion.extraction import precision
+from avemotion.extraction.last_run import Counts
+from avemotion.features.parts import noise
+from avemotion.features.parts.sound import Sound, SoundExtractor
+from avemotion.formats import feature_store
+from avemotion.formats.clips import ClipMedia
+from avemotion.media.waveforms import SAMPLE_RATE
+from avemotion.models.speech import pretrained
+from avemotion.params.shared.common import Precision
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.params.training.speech import SpeechParams
+from avemotion.system import params_file
+from avemotion.system.compute import seed_for
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import WavLMConfig, WavLMModel
+
+    from avemotion.features.parts.hidden_states import HiddenStates
+
+
+BATCH_FRAMES = 1 << 14  # padded frames of 20 ms that a GPU takes at once, about 5 minutes of sound
+GROUP = 64  # clips whose rows a GPU sorts into batches by length
+COMPARED = 32  # one clip in so many is computed in float32 too, where precision is bf16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Section `features.wavlm`."""
+
+    max_seconds: float  # the rest of a longer recording is left out
+    window_seconds: float  # a recording longer than this goes through in windows, joined again
+    overlap_seconds: float  # on both sides of a window: heard, but not kept
+    precision: Precision  # of the arithmetic
+    dtype: Literal["float16", "float32"]  # of the stored states
+    layers: list[int]  # stored besides: outputs of these transformer layers, 0 = what enters the first
+
+    def __post_init__(self) -> None:
+        if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
+            raise ValueError(f"layers is {self.layers}; give numbers from 0 up, ascending, each once")
+        if self.max_seconds < 0.1:
+            raise ValueError(f"max_seconds is {self.max_seconds}; give 0.1 or more")
+        if not 0 <= 4 * self.overlap_seconds <= self.window_seconds or self.window_seconds < 1:
+            raise ValueError(
+                f"overlap_seconds is {self.overlap_seconds}, window_seconds {self.window_seconds}; give a window of a "
+                "second or more and at most a quarter of it as overlap"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WavLMExtractor(SoundExtractor):
+    """Arrays `boundary` [T, H], entering the last speech.unfreeze_layers layers, and `last` [T, H];
+    `layers` [T, L, H] where features.wavlm.layers names some."""
+
+    params: Params
+    speech: SpeechParams
+    noise: noise.NoiseViews
+    device: str = field(repr=False)
+
+    @property
+    def views(self) -> list[str]:
+        return self.noise.names
+
+    @property
+    def seconds(self) -> float:
+        return max(self.params.max_seconds, noise.MEASURED)
+
+    def facts(self) -> dict[str, Any]:
+        config = pretrained.config_for(self.speech.model)
+        return {
+            "model": self.speech.model,
+            "untrained": self.speech.model == "tiny",
+            "layers": config.num_hidden_layers,
+            "boundary_layer": pretrained.boundary_layer(config, self.speech.unfreeze_layers),
+            "sample_rate": SAMPLE_RATE,
+            "hop_seconds": math.prod(config.conv_stride) / SAMPLE_RATE,
+            "precision": self.params.precision,
+            "noise": self.noise.source,
+        }
+
+    def group(self) -> int:
+        from avemotion.system import runtime
+
+        # Named, it may be that of another node of a cluster.
+        gpu = self.device.startswith("cuda") or runtime.device(self.device).type == "cuda"
+        return GROUP if gpu else 1
+
+    def extract_group(self, clips: Sequence[ClipMedia], root: Path) -> list[tuple[feature_store.Views, Counts]]:
+        with ThreadPoolExecutor(4) as readers:  # decoding releases Python's lock
+            return self.extract_sounds(list(readers.map(lambda clip: self.read(clip, root), clips)))
+
+    def extract_sounds(self, sounds: Sequence[Sound]) -> list[tuple[feature_store.Views, Counts]]:
+        import torch
+
+        torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
+        model = _model(self.speech.model, self.device)
+        limit = round(self.params.max_seconds * SAMPLE_RATE)
+        cut = [more or len(recording) > limit for _, recording, more in sounds]
+        waveforms = [torch.from_numpy(self.noise.make(recording, clip)[:, :limit]) for clip, recording, _ in sounds]
+        states = self._reader(model, self.params.precision == "bf16")(waveforms)
+        exact: list[dict[int, Tensor] | None] = [None] * len(sounds)
+        if self.params.precision != "fp32":
+            drawn = [i for i, (clip, *_) in enumerate(sounds) if seed_for("compared", clip) % COMPARED == 0]
+            in_fp32 = self._reader(model, bf16=False)([waveforms[i] for i in drawn])
+            for i, found in zip(drawn, in_fp32, strict=True):
+                exact[i] = found
+        return [self._stored(*made, model.config) for made in zip(states, exact, cut, strict=True)]
+
+    def _reader(self, model: "WavLMModel", bf16: bool) -> "HiddenStates":
+        from avemotion.features.parts.hidden_states import HiddenStates
+
+        per_second = SAMPLE_RATE / math.prod(model.config.conv_stride)  # frames
+        return HiddenStates(
+            model,
+            [*self.params.layers, self._boundary(model.config), model.config.num_hidden_layers],
+            normalize=pretrained.normalizes_input(self.speech.model, model.config),
+            bf16=bf16,
+            window=round(self.params.window_seconds * per_second),
+            overlap=round(self.params.overlap_seconds * per_second),
+            batch_frames=BATCH_FRAMES if model.device.type == "cuda" else None,
+        )
+
+    def _boundary(self, config: "WavLMConfig") -> int:
+        if max(self.params.layers, default=0) >= config.num_hidden_layers:
+            raise ValueError(
+                f"features.wavlm.layers names {max(self.params.layers)}, but the model has {config.num_hidden_layers} "
+                f"layers, the last of which is stored anyway; give 0 to {config.num_hidden_layers - 1}"
+            )
+        return pretrained.boundary_layer(config, self.speech.unfreeze_layers)
+
+    def _stored(
+        self, states: "dict[int, Tensor]", exact: "dict[int, Tensor] | None", cut: bool, config: "WavLMConfig"
+    ) -> tuple[feature_store.Views, Counts]:
+        """Hidden states [V, T, H] by layer -> the arrays of every view, and what their precision costs."""
+        arrays = self._arrays(states, config)
+        reference = self._arrays(exact, config) if exact else {}
+        counts: Counts = {"cut": int(cut)}
+        for name, rows in arrays.items():
+            counts |= precision.sums(name, rows[0], reference[name][0] if reference else None)
+        views = {
+            view: {name: rows[i].astype(self.params.dtype) for name, rows in arrays.items()}
+            for i, view in enumerate(self.views)
+        }
+        return views, counts
+
+    def _arrays(self, states: "dict[int, Tensor]", config: "WavLMConfig") -> dict[str, np.ndarray]:
+        import torch
+
+        arrays = {"boundary": states[self._boundary(config)], "last": states[config.num_hidden_layers]}
+        if self.params.layers:
+            arrays["layers"] = torch.stack([states[layer] for layer in self.params.layers], 2)
+        return {name: rows.numpy() for name, rows in arrays.items()}
+
+
+def configure(file: Path, role: str) -> WavLMExtractor:
+    """The extractor for a role."""
+    return WavLMExtractor(
+        params=params_file.read(file, "features.wavlm", Params),
+        speech=params_file.read(file, "speech", SpeechParams),
+        noise=noise.configure(file, role),
+        device=params_file.read(file, "compute", ComputeParams).device,
+    )
+
+
+def restore(settings: dict[str, Any], device: str) -> WavLMExtractor:
+    """The extractor that a checkpoint's settings describe, for clean recordings."""
+    params, speech = Params(**settings["params"]), SpeechParams(**settings["speech"])
+    return WavLMExtractor(params=params, speech=speech, noise=noise.CLEAN_ONLY, device=device)
+
+
+@lru_cache(maxsize=1)
+def _model(name: str, device: str) -> "WavLMModel":
+    import torch
+
+    from avemotion.system import runtime
+
+    torch.backends.cudnn.allow_tf32 = False  # 10 bits of mantissa would show in the cache
+    return pretrained.load(name).to(runtime.device(device))

@@ -1,0 +1,68 @@
+"""Clips and what their files turned out to hold, joined."""
+
+from pathlib import Path
+
+from avemotion.formats.clips import ClipMedia
+from avemotion.manifest.probe import Media, Unit
+from avemotion.parsing.clip import Clip, Reject
+
+
+def attach(
+    root: Path, clips: list[Clip], probed: dict[Unit, Media], *, uniform: bool
+) -> tuple[list[ClipMedia], list[Reject], int]:
+    """Clips joined with their media; files that cannot be used are taken away.
+
+    A clip that loses one of its files lives on with the other. The same samples under a second name
+    are the same recording: the later clip loses its sound.
+
+    Args:
+        probed: by root / path of the clip's files and their kind.
+        uniform: expect of each clip the kinds of media that others have; False: those that it names.
+
+    Returns:
+        the clips that have a file left; one reject a file not used; how many clips are damaged: lost,
+        or without the sound or picture expected.
+    """
+    kept, rejects, damaged = [], set(), 0
+    first_with: dict[str, str] = {}
+    all_kinds = any(clip.audio for clip in clips), any(clip.video for clip in clips)
+    for clip in sorted(clips, key=lambda clip: clip.id):
+        audio = probed[root / clip.audio, "audio"] if clip.audio else None
+        video = probed[root / clip.video, "video"] if clip.video else None
+        faults = {"audio": audio and audio.fault, "video": video and (video.fault or _outside(clip, video))}
+        if audio and not audio.fault and first_with.setdefault(audio.content, clip.audio) != clip.audio:
+            faults["audio"] = f"the same samples as another clip: {first_with[audio.content]}"
+        for path, fault in ((clip.audio, faults["audio"]), (clip.video, faults["video"])):
+            if fault:
+                rejects.add(Reject(path, fault))
+        media = _media(clip, None if faults["audio"] else audio, None if faults["video"] else video)
+        expected = all_kinds if uniform else (bool(clip.audio), bool(clip.video))
+        damaged += (bool(media and media.audio), bool(media and media.video)) != expected
+        if media:
+            kept.append(media)
+    return kept, sorted(rejects, key=lambda reject: (reject.path, reject.reason)), damaged
+
+
+def _outside(clip: Clip, video: Media) -> str | None:
+    if clip.video_start is not None and clip.video_start >= video.duration:
+        return f"turn begins after the picture ends: {clip.id}, {clip.video_start} s of {video.duration} s"
+    return None
+
+
+def _media(clip: Clip, audio: Media | None, video: Media | None) -> ClipMedia | None:
+    if not audio and not video:
+        return None
+    duration = audio.duration if audio else video.duration
+    if not audio and clip.video_start is not None:
+        duration = round(min(clip.video_end, video.duration) - clip.video_start, 6)
+    return ClipMedia(
+        id=clip.id,
+        audio=clip.audio if audio else None,
+        video=clip.video if video else None,
+        video_start=clip.video_start if video else None,
+        video_end=clip.video_end if video else None,
+        video_crop=clip.video_crop if video else None,
+        duration=duration,
+        audio_hash=audio.hash if audio else None,
+        video_hash=video.hash if video else None,
+    )

@@ -1,0 +1,59 @@
+"""Speakers dealt into folds: disjoint, balanced, and the same whatever the seed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from avemotion.parsing.clip import Clip
+
+
+def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) -> dict[str, str]:
+    """Clip id -> fold 1 to count as text.
+
+    Speakers are dealt in the order of how many clips they have, in steps of a factor of two, and within a
+    step by gender and name, each to the fold with the fewest of the same gender, then the fewest clips, then the lowest
+    number. By steps, because a single clip less (a damaged file) should not rearrange everybody.
+
+    Args:
+        section: params section in errors.
+        whole_dialogues: keep those who share a dialogue in one fold.
+
+    Raises:
+        ValueError: fewer speakers (or groups of speakers in dialogue) than folds.
+    """
+    group_of = _groups(clips) if whole_dialogues else {clip.speaker: clip.speaker for clip in clips}
+    sizes = Counter(group_of[clip.speaker] for clip in clips)
+    genders = defaultdict(set)
+    for clip in clips:
+        genders[group_of[clip.speaker]].add(clip.gender or "")
+    if len(sizes) < count:
+        what = "groups of speakers who share dialogues" if len(sizes) < len(group_of) else "speakers"
+        raise ValueError(f"{section}.folds is {count}, but there are {len(sizes)} {what}; lower it, or split otherwise")
+    fold_of: dict[str, int] = {}
+    same, weight = Counter(), Counter()
+    kinds = {group: tuple(sorted(found)) for group, found in genders.items()}
+    for group in sorted(sizes, key=lambda group: (-sizes[group].bit_length(), kinds[group], group)):
+        kind = kinds[group]
+        fold = min(range(1, count + 1), key=lambda fold: (same[kind, fold], weight[fold], fold))
+        fold_of[group] = fold
+        same[kind, fold] += 1
+        weight[fold] += 1 << sizes[group].bit_length()
+    return {clip.id: str(fold_of[group_of[clip.speaker]]) for clip in clips}
+
+
+def _groups(clips: Iterable[Clip]) -> dict[str, str]:
+    """Speaker -> the first by name of all who are linked to them through dialogues."""
+    leader: dict[str, str] = {}
+
+    def find(speaker: str) -> str:
+        while leader.setdefault(speaker, speaker) != speaker:
+            leader[speaker] = leader[leader[speaker]]
+            speaker = leader[speaker]
+        return speaker
+
+    first: dict[str, str] = {}
+    for clip in clips:
+        one = find(clip.speaker)
+        if clip.dialogue is not None:
+            other = find(first.setdefault(clip.dialogue, clip.speaker))
+            leader[max(one, other)] = min(one, other)
+    return {speaker: find(speaker) for speaker in sorted(leader)}

@@ -1,0 +1,110 @@
+"""The four files of a role: clips.csv, labels.csv, rejected.csv and corpus.json."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from avemotion.formats import clips, labels
+from avemotion.formats.clips import ClipMedia
+from avemotion.manifest import attach, disjoint, splits, summary
+from avemotion.manifest.drafts import Draft
+from avemotion.manifest.probe import Media, Unit
+from avemotion.params.manifest import AffectParams, EmotionParams
+from avemotion.parsing.clip import Clip, Reject
+from avemotion.system import tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleTables:
+    """A role after its media were opened."""
+
+    draft: Draft
+    clips: list[Clip]  # those of which a file is left
+    media: list[ClipMedia]
+    rejects: list[Reject]  # files and lines that are not used
+    damaged: int  # clips lost, or without the sound or picture expected
+    total: int  # clips that there should be
+
+    @property
+    def damaged_share(self) -> float:
+        """Of all clips."""
+        return self.damaged / self.total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How a role's clips are split: clip id -> split or fold, and the params that say so."""
+
+    part_of: dict[str, str]
+    params: EmotionParams | AffectParams
+    per_fold: bool  # the emotion role in the folds of the affect role
+
+
+def tables_of(draft: Draft, probed: Mapping[Unit, Media]) -> RoleTables:
+    """Clips with a usable file, and all rejects, sorted."""
+    media, faults, damaged = attach.attach(draft.root, draft.clips, probed, uniform=draft.uniform)
+    usable = {clip.id for clip in media}
+    lost = sum(reject.lost for reject in draft.rejects)
+    return RoleTables(
+        draft=draft,
+        clips=[clip for clip in draft.clips if clip.id in usable],
+        media=media,
+        rejects=sorted([*draft.rejects, *faults], key=lambda reject: (reject.path, reject.reason)),
+        damaged=damaged + lost,
+        total=len(draft.clips) + lost,
+    )
+
+
+def write(folder: Path, role: RoleTables, split: Split) -> str:
+    """Write the role's four files below folder; returns a summary for the log."""
+    draft, part_of = role.draft, split.part_of
+    drawn = labels.PER_FOLD if split.per_fold else split.params.split
+    rows = [vars(clip) | {"label": draft.label_of.get(clip.id), "split": part_of[clip.id]} for clip in role.clips]
+    facts = labels.CorpusFacts(
+        corpus=draft.corpus,
+        role=draft.role,
+        synthetic=draft.synthetic,
+        classes=draft.classes,
+        scale={name: list(draft.scale) for name in ("valence", "arousal", "dominance")} if draft.scale else None,
+        split=drawn,
+        speaker_overlap=disjoint.overlap(role.clips, part_of),
+        clips=len(role.clips),
+        speakers=len({clip.speaker for clip in role.clips}),
+        rejected=len(role.rejects),
+        folds=splits.fold_numbers(part_of),
+    )
+    clips.write(draft.role, role.media, folder)
+    labels.write(draft.role, rows, facts, folder)
+    write_rejected(folder / draft.role / "rejected.csv", role.rejects)
+    absent = []
+    if drawn == "actor" and isinstance(split.params, EmotionParams):
+        absent = splits.absent_actors(role.clips, split.params)
+    return summary.role(facts, role.media, pd.DataFrame(rows), absent)
+
+
+def write_absent(folder: Path, role: str) -> None:
+    """The files of a role without a corpus: tables without rows."""
+    facts = labels.CorpusFacts(
+        corpus=None,
+        role=role,
+        synthetic=False,
+        classes=[],
+        scale=None,
+        split="none",
+        speaker_overlap=False,
+        clips=0,
+        speakers=0,
+        rejected=0,
+        folds=[],
+    )
+    clips.write(role, [], folder)
+    labels.write(role, [], facts, folder)
+    write_rejected(folder / role / "rejected.csv", [])
+
+
+def write_rejected(file: Path, rejects: list[Reject]) -> None:
+    """path and reason of each reject."""
+    rows = [(reject.path, reject.reason) for reject in rejects]
+    tables.write_csv(file, pd.DataFrame(rows, columns=["path", "reason"]))

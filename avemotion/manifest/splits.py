@@ -1,0 +1,182 @@
+"""Classes and splits of a role: who trains, who validates, who tests, and what a clip is called."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from avemotion.manifest import deal, disjoint
+from avemotion.params.manifest import AffectParams, EmotionParams
+from avemotion.parsing.clip import COARSE, Clip, Corpus
+from avemotion.system.compute import seed_for
+
+PARTS = ("train", "val", "test")
+
+
+def classify(clips: Iterable[Clip], corpus: Corpus, role: str, classes: int) -> tuple[dict[str, str], list[str]]:
+    """Class of each clip and all class names in index order.
+
+    In the emotion role classes is 8 (the corpus's own categories) or 4 (COARSE), and clips without a
+    category, or of one that names no emotion, have no class. In the affect role the class is the corpus's
+    own category, whatever it is.
+    """
+    named = [clip for clip in clips if clip.emotion]
+    if role == "affect":
+        labels = {clip.id: clip.emotion for clip in named}
+        return labels, list(corpus.emotions or sorted(set(labels.values())))
+    named = [clip for clip in named if clip.emotion not in corpus.unlabelled]
+    if classes == 8:
+        labels = {clip.id: clip.emotion for clip in named}
+        return labels, list(corpus.emotions or sorted(set(labels.values())))
+    if unknown := sorted({clip.emotion for clip in named} - set(corpus.coarse)):
+        raise ValueError(
+            f"manifest.emotion.classes is 4, but {', '.join(unknown)} belongs to none of {', '.join(COARSE)}; "
+            "use 8 (the corpus's own categories)"
+        )
+    return {clip.id: corpus.coarse[clip.emotion] for clip in named}, list(COARSE)
+
+
+def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
+    """Clip id -> train, val or test by lists of speakers.
+
+    Raises:
+        ValueError: a number fits several speakers, or two entries name the same speaker.
+    """
+    part_of: dict[str, str] = {}
+    known = _by_entry(clips)
+    for part, listed in (("val", params.actors.val), ("test", params.actors.test)):
+        for entry in listed:
+            fits = known.get(entry, [])
+            if len(fits) > 1:
+                raise ValueError(f"manifest.emotion.actors.{part}: {entry} fits {', '.join(fits)}; write the full name")
+            if fits and fits[0] in part_of:
+                raise ValueError(
+                    f"manifest.emotion.actors names {fits[0]} twice; leave it in one of val and test, once"
+                )
+            part_of |= {speaker: part for speaker in fits}
+    return {clip.id: part_of.get(clip.speaker, "train") for clip in clips}
+
+
+def absent_actors(clips: list[Clip], params: EmotionParams) -> list[str]:
+    """Entries of manifest.emotion.actors that no speaker of the corpus answers to."""
+    known = _by_entry(clips)
+    return [str(entry) for entry in params.actors.val + params.actors.test if entry not in known]
+
+
+def _by_entry(clips: Iterable[Clip]) -> dict[int | str, list[str]]:
+    """What may stand in manifest.emotion.actors -> the speakers it fits: full names, and numbers that names end in."""
+    known: dict[int | str, list[str]] = {}
+    for speaker in sorted({clip.speaker for clip in clips}):
+        known.setdefault(speaker, []).append(speaker)
+        if number := re.search(r"\d+$", speaker):
+            known.setdefault(int(number[0]), []).append(speaker)
+    return known
+
+
+def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
+    """Clip id -> train, val or test, within each emotion at random in the given ratios.
+
+    Speakers are in several parts, so scores are far too good: for comparison with older work only.
+    The n clips of an emotion are cut at round(n * cumulative ratio), halves up.
+    """
+    groups: dict[str, list[str]] = {}
+    for clip in clips:
+        groups.setdefault(clip.emotion, []).append(clip.id)
+    part_of = {}
+    for emotion, ids in groups.items():
+        # By a hash of each id rather than a shuffle: another clip more moves hardly any other.
+        ids.sort(key=lambda clip_id: seed_for(seed, "stratified", emotion, clip_id))
+        train, val, _ = params.ratios
+        cuts = [int(round(len(ids) * share, 6) + 0.5) for share in (train, train + val)]
+        part_of |= {clip_id: PARTS[sum(i >= cut for cut in cuts)] for i, clip_id in enumerate(ids)}
+    return part_of
+
+
+def by_session(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> the session as text: one fold a recording session.
+
+    Raises:
+        ValueError: the corpus has no sessions.
+    """
+    if any(clip.session is None for clip in clips):
+        raise ValueError("manifest.affect.split is sessions, but the corpus has none; use speakers or given")
+    return {clip.id: str(clip.session) for clip in clips}
+
+
+def actor_kfold(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
+    """Clip id -> the fold as text, in which its speaker is tested. Nothing is drawn: see deal.deal."""
+    return deal.deal(clips, params.folds, "manifest.emotion", whole_dialogues=False)
+
+
+def speaker_folds(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> the fold as text. Speakers who talk to each other are in the same fold: turns have context."""
+    return deal.deal(clips, params.folds, "manifest.affect", whole_dialogues=True)
+
+
+def given(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> the corpus's own partition: train, val and test, or the number of a fold.
+
+    Raises:
+        ValueError: the corpus does not say for some clips, or mixes both kinds.
+    """
+    if unsaid := [clip.id for clip in clips if clip.part is None]:
+        raise ValueError(
+            f"manifest: split is given, but the corpus states none for {len(unsaid)} of {len(clips)} clips "
+            f"({_few(unsaid)}); choose another split"
+        )
+    part_of = {clip.id: clip.part for clip in clips}
+    if len({part in PARTS for part in part_of.values()}) > 1:
+        raise ValueError(
+            "manifest: split is given, but the corpus mixes train, val, test with numbers of folds; use either"
+        )
+    return part_of
+
+
+Splitter = Callable[..., dict[str, str]]
+SPLITTERS: dict[str, dict[str, Splitter]] = {
+    "emotion": {"actor": by_actor, "actor_kfold": actor_kfold, "given": given, "stratified": stratified},
+    "affect": {"sessions": by_session, "speakers": speaker_folds, "given": given},
+}
+# Splits of the emotion role that may put a speaker into several parts, on purpose or as published.
+OVERLAPPING = {"given", "stratified"}
+
+
+def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
+    """Clip id -> train, val or test, or the number of a fold, checked.
+
+    Raises:
+        ValueError: a split is empty, there are fewer than three folds, or a speaker is in two of them.
+    """
+    part_of = SPLITTERS[role][params.split](clips, params, seed)
+    present = set(part_of.values())
+    place = f"manifest.{role}.split is {params.split}"
+    if numbers := fold_numbers(part_of):
+        if len(numbers) < 3:
+            raise ValueError(
+                f"{place} and gives folds {', '.join(map(str, numbers))}; "
+                "testing, validating and training take three or more"
+            )
+    elif role == "affect":  # every fold is tested once by a model of its own
+        raise ValueError(
+            f"{place} and gives train, val and test, but valence and arousal are trained in folds; use speakers, or "
+            "number the folds where the corpus lets you (csv: column split)"
+        )
+    elif empty := [part for part in PARTS if part not in present]:
+        remedies = {
+            "actor": f"change manifest.{role}.actors (speakers: {_few({clip.speaker for clip in clips})})",
+            "stratified": f"change manifest.{role}.ratios",
+            "given": "choose another split",
+        }
+        raise ValueError(f"{place} and leaves {', '.join(empty)} empty; {remedies[params.split]} or the corpus")
+    if role == "affect" or params.split not in OVERLAPPING:
+        disjoint.within(clips, part_of, f"manifest.{role}.split: {params.split}")
+    return part_of
+
+
+def fold_numbers(part_of: dict[str, str]) -> list[int]:
+    """The folds, ascending; none where the parts are train, val and test."""
+    present = set(part_of.values())
+    return [] if present & set(PARTS) else sorted(map(int, present))
+
+
+def _few(names: Iterable[str]) -> str:
+    names = sorted(names)
+    return ", ".join(names[:8]) + (f", ... {names[-1]}" if len(names) > 8 else "")

@@ -1,0 +1,56 @@
+"""What the manifest tells the reader of the log."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from avemotion.formats.clips import ClipMedia
+from avemotion.formats.labels import CorpusFacts
+from avemotion.manifest import splits
+from avemotion.parsing.clip import Reject
+
+
+def reasons(rejects: Iterable[Reject]) -> str:
+    """The most frequent kinds of reason with their counts."""
+    counts = Counter(reject.reason.partition(": ")[0] for reject in rejects)
+    return "; ".join(f"{count} x {reason}" for reason, count in counts.most_common(6))
+
+
+def by_split(rows: pd.DataFrame, classes: list[str]) -> str:
+    """Clips, speakers and classes of each split; rows: columns speaker, label (None = has none), split."""
+    order = list(splits.PARTS) if set(rows["split"]) <= set(splits.PARTS) else sorted(set(rows["split"]), key=int)
+    labels = pd.Categorical(rows["label"], classes)
+    table = pd.crosstab(rows["split"], labels, dropna=False).reindex(index=order, columns=classes, fill_value=0)
+    table.insert(0, "speakers", rows.groupby("split")["speaker"].nunique())
+    table.insert(0, "clips", rows.groupby("split").size())
+    return table.rename_axis(index=None, columns=None).to_string()
+
+
+def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent: list[str]) -> str:
+    """Clips, speakers and classes of each split, as a table.
+
+    Args:
+        rows: columns speaker, label, split, valence, arousal.
+        absent: speakers that params name and the corpus lacks.
+    """
+    hours = sum(clip.duration for clip in media) / 3600
+    no_sound, no_picture = sum(not clip.audio for clip in media), sum(not clip.video for clip in media)
+    lines = [
+        f"{facts.role}: {facts.corpus}{' (synthetic)' if facts.synthetic else ''}, {facts.clips} clips, "
+        f"{facts.speakers} speakers, {hours:.2f} h, {facts.rejected} rejected; "
+        f"{no_sound} without sound, {no_picture} without picture",
+        by_split(rows, facts.classes),
+    ]
+    unrated = int(rows[["valence", "arousal"]].isna().all(axis=1).sum()) if facts.role == "affect" else 0
+    if unrated:
+        lines.append(f"{unrated} turns have no valence and arousal: context of their dialogues, never scored")
+    if absent:
+        lines.append(f"manifest.emotion.actors names speakers that are not there: {', '.join(absent)}")
+    if facts.per_fold:
+        lines.append("pretrain.per_fold: each fold holds whom V/A tests in it; manifest.emotion.split is not used")
+    if facts.speaker_overlap:
+        lines.append(
+            f"manifest.emotion.split is {facts.split}: speakers are in several splits, scores will be too good"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,86 @@
+"""Modes `xattn`, `xattn_concat` and `xattn_gated`: cross-attention between the modalities."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from avemotion.models.encoders.audio_encoders import AudioModel
+from avemotion.models.encoders.blocks import CrossAttention, ModalityDropout, masked_mean
+from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.fusion.base import Fusion, FusionOutput
+from avemotion.models.fusion.gate import gate
+
+NAME = "xattn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """heads, attention_dropout, stochastic_depth: of both cross-attentions. head: joins the two attended sequences.
+    audio_dropout, video_dropout: of ModalityDropout. dropout: of the head. gate_bias, simple_gate: of its gate."""
+
+    d_model: int = 128
+    heads: int = 4
+    head: Literal["concat", "gated"] = "gated"
+    attention_dropout: float = 0.1
+    stochastic_depth: float = 0.1
+    dropout: float = 0.2
+    audio_dropout: float = 0.2
+    video_dropout: float = 0.2
+    gate_bias: float | None = -1.0
+    simple_gate: bool = False
+
+
+class CrossModal(Fusion):
+    """Video frames attend to the audio sequence, and audio steps to the frames; a head joins the masked means of both.
+
+    head "concat": 2*d_model -> 256 -> classes. head "gated": a gate 2*d_model -> d_model -> 1 weighs the two means.
+    A modality that training drops has no real steps, like a missing one.
+    """
+
+    def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
+        super().__init__(audio, video)
+        dim, o = options.d_model, options
+        self.project_audio = nn.Linear(audio.sequence_dim, dim)
+        self.project_video = nn.Linear(video.sequence_dim, dim)
+        self.modality_dropout = ModalityDropout(o.audio_dropout, o.video_dropout)
+        self.video_to_audio = CrossAttention(dim, o.heads, o.attention_dropout, o.stochastic_depth)
+        self.audio_to_video = CrossAttention(dim, o.heads, o.attention_dropout, o.stochastic_depth)
+        self.gate: nn.Module | None = None
+        self.hidden: nn.Module | None = None
+        if o.head == "gated":
+            self.gate = gate(2 * dim, dim, o.dropout, o.gate_bias, o.simple_gate)
+            self.embedding_dim = dim
+        else:
+            self.hidden = nn.Sequential(nn.Linear(2 * dim, 256), nn.ReLU(), nn.Dropout(o.dropout))
+            self.embedding_dim = 256
+        self.classifier = nn.Linear(self.embedding_dim, classes)
+
+    def forward(self, audio: Tensor, audio_mask: Tensor, video: Tensor, video_mask: Tensor) -> FusionOutput:
+        """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N]."""
+        assert self.audio is not None and self.video is not None
+        audio_steps, audio_mask = self.audio.encode_sequence(audio, audio_mask)
+        frames, video_mask = self.video.encode_sequence(video, video_mask)
+        audio_mask, video_mask = self.modality_dropout(audio_mask, video_mask)
+        audio_steps, frames = self.project_audio(audio_steps), self.project_video(frames)
+        attended_video, video_weights = self.video_to_audio(frames, audio_steps, audio_mask)
+        attended_audio, audio_weights = self.audio_to_video(audio_steps, frames, video_mask)
+        pooled_video, pooled_audio = masked_mean(attended_video, video_mask), masked_mean(attended_audio, audio_mask)
+        both, share = torch.cat([pooled_audio, pooled_video], -1), None
+        if self.gate is not None:
+            share = self.gate(both)
+            embedding = share * pooled_audio + (1 - share) * pooled_video
+        else:
+            assert self.hidden is not None
+            embedding = self.hidden(both)
+        return FusionOutput(
+            logits=self.classifier(embedding),
+            embedding=embedding,
+            gate=None if share is None else share.squeeze(-1),
+            video_to_audio=video_weights.mean(1),
+            audio_to_video=audio_weights.mean(1),
+        )
+
+
+FUSION = CrossModal

@@ -1,0 +1,88 @@
+"""Heads for valence and arousal over the parts of a turn: one head for both, or one each.
+
+Shape letters: B turns, H heads (1 shared, or 2), Z input width of a head, K states (1, or one per target), S state size.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from avemotion.formats.targets import TARGETS
+
+OWN = {"valence": "prosody", "arousal": "speech"}  # the part of a turn that BranchWeighting weighs against the others
+
+HeadKind = Literal["shared", "separate", "branches"]
+
+
+class BranchWeighting(nn.Module):
+    """Two-way softmax weights of a target's own branch and of the other parts: Linear -> tanh -> Linear(2)."""
+
+    def __init__(self, own: str, sizes: Mapping[str, int], dim: int):
+        super().__init__()
+        self.own = own if own in sizes else next(iter(sizes))
+        self.rest = [name for name in sizes if name != self.own]
+        self.project = nn.Identity() if sizes[self.own] == dim else nn.Linear(sizes[self.own], dim)
+        self.merge = nn.Linear(sum(sizes[name] for name in self.rest), dim)
+        self.score = nn.Sequential(nn.Linear(2 * dim, dim), nn.Tanh(), nn.Linear(dim, 2))
+
+    def forward(self, parts: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """parts {name: [B, size]} -> [B, dim], weights [B, 2] of own branch and rest."""
+        own, rest = self.project(parts[self.own]), self.merge(torch.cat([parts[name] for name in self.rest], -1))
+        weights = self.score(torch.cat([own, rest], -1)).softmax(-1)
+        return weights[:, :1] * own + weights[:, 1:] * rest, weights
+
+
+class Heads(nn.Module):
+    """Z -> 256 -> 128 -> 2 for both targets, or Z -> 256 -> 128 -> 1 for each, over [z; state].
+
+    Args:
+        kind: shared | separate (both take all parts) | branches (separate, each after its own BranchWeighting; with a
+            single part the same as separate).
+        sizes: width of each part.
+        dim: width after branch weighting.
+        state: size S and number K of the states; (0, 0) without a state.
+    """
+
+    def __init__(self, kind: HeadKind, sizes: Mapping[str, int], *, dim: int, state: tuple[int, int], dropout: float):
+        super().__init__()
+        self.weighting: nn.ModuleDict | None = None
+        state_size, states = state
+        width = sum(sizes.values())
+        if kind == "branches" and len(sizes) > 1:
+            self.weighting = nn.ModuleDict({target: BranchWeighting(OWN[target], sizes, dim) for target in TARGETS})
+            width = dim
+        if kind == "shared":
+            self.mlps = nn.ModuleList([_mlp(width + states * state_size, len(TARGETS), dropout)])
+        else:
+            self.mlps = nn.ModuleList([_mlp(width + state_size, 1, dropout) for _ in TARGETS])
+
+    def merge(self, parts: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """parts {name: [B, size]} -> inputs of the heads [B, H, Z], branch weights {target: [B, 2]}."""
+        if self.weighting is None:
+            joint = torch.cat(list(parts.values()), -1)
+            return joint.unsqueeze(1).expand(-1, len(self.mlps), -1), {}
+        merged = {target: weigh(parts) for target, weigh in self.weighting.items()}
+        weights = {target: weights for target, (_, weights) in merged.items()}
+        return torch.stack([z for z, _ in merged.values()], 1), weights
+
+    def forward(self, z: Tensor, state: Tensor | None) -> Tensor:
+        """z [B, H, Z], state [B, K, S] -> standard scores [B, 2] of valence and arousal."""
+        inputs: Sequence[Tensor]
+        if state is None:
+            inputs = z.unbind(1)
+        elif len(self.mlps) == 1:
+            inputs = [torch.cat([z[:, 0], state.flatten(1)], -1)]
+        else:
+            inputs = torch.cat([z, state.expand(-1, len(TARGETS), -1)], -1).unbind(1)
+        return torch.cat([mlp(x) for mlp, x in zip(self.mlps, inputs, strict=True)], -1)
+
+
+def layer(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
+    """Linear, LayerNorm, ReLU, Dropout."""
+    return [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(), nn.Dropout(dropout)]
+
+
+def _mlp(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(*layer(inputs, 256, dropout), *layer(256, 128, dropout), nn.Linear(128, outputs))

@@ -1,0 +1,40 @@
+"""The params of the stage features: of one kind of feature of one role."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.params.shared.corpora import place
+from avemotion.system import params_file, plugins
+
+if TYPE_CHECKING:
+    from avemotion.extraction.extraction import Extractor
+
+PACKAGE = "avemotion.features"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The params of this stage."""
+
+    extractor: "Extractor"
+    root: Path | None  # of the corpus; None = the role has no corpus
+    compute: ComputeParams
+    max_rejected: float  # changes no extracted byte, only whether the stage stops
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of all features."""
+    return plugins.names(PACKAGE)
+
+
+def configure(file: Path, kind: str, role: str) -> Config:
+    """Read and check the params of one kind of feature of one role, and the folder of its corpus."""
+    corpus = place(file, role)
+    return Config(
+        extractor=plugins.load(PACKAGE, kind).configure(file, role),  # loads the code of this kind only
+        root=None if corpus is None else Path(corpus.root),
+        compute=params_file.read(file, "compute", ComputeParams),
+        max_rejected=params_file.read(file, "manifest.max_rejected", float),
+    )

@@ -1,0 +1,161 @@
+"""Sections `corpora`, `manifest` and `pretrain`: the params of the stage manifest."""
+
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.params.shared.corpora import ROLES, Place, place
+from avemotion.parsing import registry
+from avemotion.system import params_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actors:
+    """Speakers of val and test; all others are in train. A number is short for a name that ends in it (5: Actor_05)."""
+
+    val: list[int | str]
+    test: list[int | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmotionParams:
+    """Section manifest.emotion."""
+
+    classes: Literal[8, 4]  # 8: the corpus's own categories; 4: neutral, positive, negative, surprise
+    split: Literal["actor", "actor_kfold", "given", "stratified"]
+    actors: Actors  # for split: actor
+    folds: int  # for split: actor_kfold
+    ratios: list[float]  # train, val, test; for split: stratified
+
+    def __post_init__(self) -> None:
+        _check_folds(self.folds)
+        if len(self.ratios) != 3 or min(self.ratios) <= 0 or abs(sum(self.ratios) - 1) > 1e-6:
+            raise ValueError(f"ratios is {self.ratios}; give train, val and test, each above 0, that sum to 1")
+        for name, listed in vars(self.actors).items():
+            if len(set(listed)) != len(listed):
+                raise ValueError(f"actors.{name} is {listed}; name each speaker once")
+        if both := sorted(set(self.actors.val) & set(self.actors.test), key=str):
+            raise ValueError(f"actors has {', '.join(map(str, both))} in both val and test; leave each in one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AffectParams:
+    """Section manifest.affect."""
+
+    split: Literal["sessions", "speakers", "given"]
+    folds: int  # for split: speakers
+
+    def __post_init__(self) -> None:
+        _check_folds(self.folds)
+
+
+def _check_folds(count: int) -> None:
+    if count < 3:
+        raise ValueError(f"folds is {count}; testing, validating and training take three or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainParams:
+    """Section pretrain."""
+
+    per_fold: bool  # trains emotion models for each fold of va, so that one corpus may have both roles
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestParams:
+    """Section manifest, without the options of the parsers."""
+
+    seed: int  # of split stratified; another training seed thus keeps the split
+    max_rejected: float  # largest share of damaged clips
+    emotion: EmotionParams
+    affect: AffectParams
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_rejected <= 1:
+            raise ValueError(f"max_rejected is {self.max_rejected}; give a share from 0 to 1")
+
+    def options(self, corpus: str) -> Any:
+        """The params of a corpus's parser, manifest.<corpus>; None where the parser has none."""
+        return getattr(self, corpus, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The params of this stage."""
+
+    compute: ComputeParams = field(repr=False)
+    corpora: dict[str, Place]  # by role, without a role that has no corpus
+    manifest: ManifestParams
+    pretrain: PretrainParams
+
+
+def configure(file: Path) -> Config:
+    """Read and check this stage's params.
+
+    Raises:
+        ValueError: a value is not as expected, or pretrain.per_fold is true without both roles.
+    """
+    config = Config(
+        compute=params_file.read(file, "compute", ComputeParams),
+        corpora=_corpora(file),
+        manifest=params_file.read(file, "manifest", _section()),
+        pretrain=params_file.read(file, "pretrain", PretrainParams),
+    )
+    if config.pretrain.per_fold and len(config.corpora) < len(ROLES):
+        raise ValueError(
+            f"{file}: pretrain.per_fold is true, but only corpora.{next(iter(config.corpora))} names a corpus; set "
+            "per_fold to false"
+        )
+    return config
+
+
+def _corpora(file: Path) -> dict[str, Place]:
+    places = {role: corpus for role in ROLES if (corpus := place(file, role)) is not None}
+    known = ", ".join(registry.names())
+    if not places:
+        raise ValueError(f"{file}: corpora names no corpus for either role; name one of {known}")
+    for role, corpus in places.items():
+        if corpus.name not in registry.names():
+            raise ValueError(
+                f"{file}: corpora.{role}.name is {corpus.name!r}; choose one of {known}, or null for no corpus"
+            )
+    return places
+
+
+def _section() -> type[ManifestParams]:
+    """ManifestParams with one more field for each corpus whose parser has options."""
+    parsers = [(name, registry.corpus(name).params) for name in registry.names()]
+    return make_dataclass(
+        "ManifestSection",
+        [(name, options) for name, options in parsers if options is not None],
+        bases=(ManifestParams,),
+        frozen=True,
+        kw_only=True,
+    )
+
+
+def unused(config: Config) -> dict[str, str]:
+    """Params without effect in combination with the others: key -> reason."""
+    reasons: dict[str, str] = {}
+    emotion, affect = config.manifest.emotion, config.manifest.affect
+    if "emotion" not in config.corpora:
+        reasons["manifest.emotion"] = "corpora.emotion names no corpus"
+    elif config.pretrain.per_fold:
+        for key in ("split", "actors", "folds", "ratios"):
+            reasons[f"manifest.emotion.{key}"] = "pretrain.per_fold is true: the emotion role takes the folds of affect"
+    else:
+        used = {"actor": "actors", "actor_kfold": "folds", "stratified": "ratios"}.get(emotion.split)
+        for key in {"actors", "folds", "ratios"} - {used}:
+            reasons[f"manifest.emotion.{key}"] = f"manifest.emotion.split is {emotion.split}"
+    if "emotion" not in config.corpora or emotion.split != "stratified":
+        reasons["manifest.seed"] = "no split is stratified"
+    if "affect" not in config.corpora:
+        reasons["manifest.affect"] = "corpora.affect names no corpus"
+    elif affect.split != "speakers":
+        reasons["manifest.affect.folds"] = f"manifest.affect.split is {affect.split}"
+    in_use = {corpus.name for corpus in config.corpora.values()}
+    for name in registry.names():
+        if name not in in_use and config.manifest.options(name) is not None:
+            reasons[f"manifest.{name}"] = f"no role takes {name}"
+    return dict(sorted(reasons.items()))

@@ -1,0 +1,49 @@
+"""Section `augment`: augmentation of training clips, seeded by clip and epoch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecAugmentParams:
+    """Masks on the log-mel spectrogram (Park et al. 2019)."""
+
+    p: float  # probability that a clip gets any mask; 0 switches masks off
+    masks: int  # of each kind
+    freq: int  # widest frequency mask, mel bands
+    time: int  # longest time mask, frames of 10 ms
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.p <= 1.0:
+            raise ValueError(f"p is {self.p}; a probability lies in 0 to 1")
+        if min(self.masks, self.freq, self.time) < 0:
+            raise ValueError("masks, freq and time must be 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioAugmentParams:
+    """Audio of training clips."""
+
+    views: dict[str, float]  # relative weight of each cached view (clean, 20dB ...); empty means clean only
+    spec_augment: SpecAugmentParams  # for the mel encoders
+
+    def __post_init__(self) -> None:
+        if any(weight < 0 for weight in self.views.values()) or (self.views and sum(self.views.values()) <= 0):
+            raise ValueError(f"views is {self.views}; weights must be 0 or more and not all 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameAugmentParams:
+    """Frames of training clips. Each change has its own probability and applies to all frames of a clip."""
+
+    draw: int | None  # frames of a clip in one epoch, drawn anew each epoch; null = all
+    flip: float  # probability of mirroring left and right
+    blur: float  # probability of a Gaussian blur, kernel 3, 5 or 7
+    darken: float  # probability of darkening by a factor of 0.2 to 0.6
+    noise: float  # probability of Gaussian noise, standard deviation 0.02
+
+    def __post_init__(self) -> None:
+        if self.draw is not None and self.draw < 1:
+            raise ValueError(f"draw is {self.draw}; give 1 or more, or null for all frames")
+        for name in ("flip", "blur", "darken", "noise"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}; a probability lies in 0 to 1")

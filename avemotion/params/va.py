@@ -1,0 +1,161 @@
+"""Section `va`: the parts of the VA model and its training; and the other params of the stage va."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.params.training.optimizer import OptimParams
+from avemotion.params.training.speech import SpeechParams
+from avemotion.system import params_file, plugins
+
+INTERACTIONS = "avemotion.models.va.interactions"
+Feedback = Literal["none", "teacher", "scheduled", "autoregressive"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateParams:
+    """Section `va.state`: the state that the model carries over the turns of a dialogue."""
+
+    kind: Literal["none", "ema"]
+    updater: Literal["linear", "gru", "transformer", "mamba"]
+    size: int
+    alpha: (
+        float | Literal["learned", "per_target"]
+    )  # of the moving average: a fixed value, learned, or learned per target
+    feedback: Feedback  # input of the updater: no prediction, the truth, a mixture, or the previous prediction
+    window: int  # turns in the attention window of the transformer
+    dialogues: int  # in a batch
+    chunk: int  # turns that gradients pass through
+
+    def __post_init__(self) -> None:
+        for name in ("size", "window", "dialogues", "chunk"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        if isinstance(self.alpha, float) and not 0 <= self.alpha < 1:
+            raise ValueError(f"alpha is {self.alpha}; give 0 (no memory) to less than 1, learned or per_target")
+        if self.updater == "transformer" and self.size % 4:
+            raise ValueError(f"size is {self.size}; the transformer has 4 heads, so give a multiple of 4")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAParams(OptimParams):
+    """Section `va`."""
+
+    inputs: list[Literal["speech", "prosody", "speaker", "fused"]]
+    layers: Literal["last", "learned"]  # of WavLM: the last one, or a learned weighting of it and features.wavlm.layers
+    finetune_layers: int  # number of last WavLM layers that are fine-tuned
+    encoder_lr: float  # of the fine-tuned WavLM layers
+    scales: list[int]  # odd numbers of speech steps: windows of the moving means of speech
+    masked_time: float  # SpecAugment in training: largest masked share of a turn's steps
+    masked_features: float  # largest masked share of the features
+    film: Literal["none", "pooled", "steps"]  # speaker modulation of pooled speech or of each step
+    pooling: Literal["mean", "attention", "multihead", "statistics"]  # of speech over time
+    interaction: str  # of speech and prosody: name of a file in models/va/interactions
+    heads: Literal["shared", "separate", "branches"]
+    state: StateParams
+    dim: int  # width of every part of the model
+    dropout: float
+    epochs: int
+    valence: float  # weight of each CCC in the loss
+    arousal: float
+    mse: float  # weight of the squared errors in the loss
+    ccc_memory: int  # earlier batches in the CCC of the loss, without gradient
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not set(self.inputs) - {"speaker"} or len(set(self.inputs)) < len(self.inputs):
+            raise ValueError(f"inputs is {self.inputs}; name each once, and speech, prosody or fused among them")
+        if "speaker" in self.inputs and "speech" not in self.inputs:
+            raise ValueError(f"inputs is {self.inputs}; the speaker modulates speech, so speech must be there too")
+        if self.interaction not in (known := plugins.names(INTERACTIONS)):
+            raise ValueError(f"interaction is {self.interaction!r}; choose one of {', '.join(known)}")
+        needs = plugins.constant(INTERACTIONS, self.interaction, "NEEDS", ())
+        if not set(needs) <= set(self.inputs):
+            raise ValueError(
+                f"interaction is {self.interaction}, but inputs is {self.inputs}; it needs {' and '.join(needs)}"
+            )
+        if self.epochs < 1:
+            raise ValueError(f"epochs is {self.epochs}; give 1 or more")
+        if min(self.valence, self.arousal, self.mse) < 0:
+            raise ValueError("valence, arousal and mse are weights of the loss; give 0 or more")
+        if not self.scales or len(set(self.scales)) < len(self.scales) or any(n < 1 or n % 2 == 0 for n in self.scales):
+            raise ValueError(f"scales is {self.scales}; give different odd numbers of steps; [1] uses the steps alone")
+        for name in ("masked_time", "masked_features"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give a share from 0 to less than 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; give 0 to less than 1")
+        if self.ccc_memory < 0:
+            raise ValueError(f"ccc_memory is {self.ccc_memory}; give 0 (the batch alone) or more")
+        if self.encoder_lr <= 0:
+            raise ValueError(f"encoder_lr is {self.encoder_lr}; give a number above 0")
+
+    @property
+    def in_dialogues(self) -> bool:
+        """Whether batches are dialogues with their turns in order."""
+        return self.state.kind != "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The params of this stage."""
+
+    seed: int
+    compute: ComputeParams
+    speech: SpeechParams
+    attention_heads: int
+    layers: list[int]  # in the wavlm cache, besides the last
+    va: VAParams
+
+
+def configure(file: Path) -> Config:
+    """Read and check this stage's params."""
+    config = Config(
+        seed=params_file.read(file, "seed", int),
+        compute=params_file.read(file, "compute", ComputeParams),
+        speech=params_file.read(file, "speech", SpeechParams),
+        attention_heads=params_file.read(file, "xattn.heads", int),
+        layers=params_file.read(file, "features.wavlm.layers", list[int]),
+        va=params_file.read(file, "va", VAParams),
+    )
+    p = config.va
+    if config.attention_heads < 1 or p.dim % config.attention_heads:
+        raise ValueError(f"{file}: xattn.heads is {config.attention_heads}; it must divide va.dim ({p.dim})")
+    if not 0 <= p.finetune_layers <= config.speech.unfreeze_layers:
+        raise ValueError(
+            f"{file}: va.finetune_layers is {p.finetune_layers}; give 0 to speech.unfreeze_layers "
+            f"({config.speech.unfreeze_layers}): the cache stores the input of those layers"
+        )
+    if p.layers == "learned" and not config.layers:
+        raise ValueError(
+            f"{file}: va.layers is learned, but features.wavlm.layers is empty; list layers to weigh there"
+        )
+    return config
+
+
+def unused(config: Config) -> dict[str, str]:
+    """Params without effect in combination with the others: key -> reason."""
+    p = config.va
+    reasons: dict[str, str] = {}
+    if "speech" not in p.inputs:
+        of_speech = ("layers", "finetune_layers", "encoder_lr", "scales", "masked_time", "masked_features")
+        keys = [f"va.{key}" for key in (*of_speech, "film", "pooling", "interaction")]
+        reasons |= dict.fromkeys([*keys, "xattn.heads"], "va.inputs has no speech")
+    taken = plugins.options(INTERACTIONS, p.interaction)
+    if "pooling" not in taken:
+        reasons["va.pooling"] = f"va.interaction is {p.interaction}, which has its own pooling"
+    if "heads" not in taken or (p.interaction == "concat" and p.pooling != "multihead"):
+        reasons["xattn.heads"] = f"va.interaction is {p.interaction} and va.pooling {p.pooling}"
+    if "speaker" not in p.inputs:
+        reasons["va.film"] = "va.inputs has no speaker"
+    if not p.finetune_layers:
+        reasons["va.encoder_lr"] = "va.finetune_layers is 0"
+    state = ("size", "updater", "alpha", "feedback", "window", "dialogues", "chunk")
+    if not p.in_dialogues:
+        reasons |= dict.fromkeys([f"va.state.{key}" for key in state], "va.state.kind is none")
+    else:
+        reasons["va.batch_size"] = "va.state.kind is ema: batches are dialogues, va.state.dialogues at a time"
+        if p.state.updater != "transformer":
+            reasons["va.state.window"] = f"va.state.updater is {p.state.updater}"
+    return reasons

@@ -1,0 +1,171 @@
+"""The whole of params.yaml as all stages read it; the stage check validates it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from avemotion.models.speech.pretrained import known_sizes
+from avemotion.params import evaluate, features, fusion, manifest, pretrain_audio, pretrain_video, sample, va
+from avemotion.params.shared.corpora import ROLES
+from avemotion.parsing import registry
+from avemotion.system import params_file
+
+SAMPLES = ("ravdess", "iemocap")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """The config of every stage, and the keys that each stage reads."""
+
+    file: Path
+    manifest: manifest.Config
+    pretrain_audio: pretrain_audio.Config
+    pretrain_video: pretrain_video.Config
+    fusion: fusion.Config
+    va: va.Config
+    features: Mapping[tuple[str, str], features.Config]  # by kind and role
+    keys: Mapping[str, list[str]]  # by stage
+
+
+def read(file: Path) -> Whole:
+    """Read every stage's params.
+
+    Raises:
+        ValueError: a value that a stage refuses, or a key that no stage reads.
+    """
+    keys: dict[str, list[str]] = {}
+
+    def by(stage: str, configure: Callable[..., Any], *arguments: Any) -> Any:
+        with params_file.recording() as recorded:
+            config = configure(file, *arguments)
+        keys[stage] = recorded
+        return config
+
+    by("sample", sample.configure, list(SAMPLES))
+    by("evaluate", evaluate.configure)
+    cells = [(kind, role) for kind in features.kinds() for role in ROLES]
+    whole = Whole(
+        file=file,
+        manifest=by("manifest", manifest.configure),
+        features={cell: by("features_" + "_".join(cell), features.configure, *cell) for cell in cells},
+        pretrain_audio=by("pretrain_audio", pretrain_audio.configure),
+        pretrain_video=by("pretrain_video", pretrain_video.configure),
+        fusion=by("fusion", fusion.configure),
+        va=by("va", va.configure),
+        keys=keys,
+    )
+    _refuse_unread(file, {key for stage_keys in keys.values() for key in stage_keys})
+    return whole
+
+
+def _refuse_unread(file: Path, read: set[str]) -> None:
+    unread = [key for key in _leaves(params_file.content(file)) if not any(_within(key, known) for known in read)]
+    if unread:
+        raise ValueError(f"{file}: {', '.join(unread)}: no stage reads this; correct the name or remove it")
+
+
+def _leaves(section: Mapping[str, Any], above: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, value in section.items():
+        keys += _leaves(value, f"{above}{name}.") if isinstance(value, dict) else [f"{above}{name}"]
+    return keys
+
+
+def _within(key: str, section: str) -> bool:
+    return key == section or key.startswith(f"{section}.")
+
+
+def refuse(whole: Whole) -> None:
+    """Check values of different sections against each other.
+
+    Raises:
+        ValueError: a later stage would refuse the combination; the message names both values and the remedy.
+    """
+    for fault in (_speech_fault(whole), _views_fault(whole), _pooling_fault(whole), _roles_fault(whole)):
+        if fault:
+            raise ValueError(f"{whole.file}: {fault}")
+
+
+def _speech_fault(whole: Whole) -> str | None:
+    speech, layers = whole.va.speech, whole.va.layers
+    if (sizes := known_sizes(speech.model)) is None:
+        return None  # a folder or another hub id: a later stage reads its config
+    if speech.unfreeze_layers > sizes[0]:
+        return f"speech.unfreeze_layers is {speech.unfreeze_layers}, but {speech.model} has {sizes[0]} layers"
+    if max(layers, default=0) >= sizes[0]:
+        return (
+            f"features.wavlm.layers is {layers}, but {speech.model} has {sizes[0]} layers, the last of which is stored "
+            f"anyway; give 0 to {sizes[0] - 1}"
+        )
+    return None
+
+
+def _views_fault(whole: Whole) -> str | None:
+    if "emotion" not in whole.manifest.corpora:
+        return None
+    kind = "wavlm" if whole.fusion.audio.encoder == "wavlm" else "mel"
+    cached = whole.features[kind, "emotion"].extractor.views
+    if unknown := sorted(set(whole.fusion.audio_augment.views) - set(cached)):
+        return f"augment.audio.views names {', '.join(unknown)}, but views.emotion gives {', '.join(cached)}"
+    return None
+
+
+def _pooling_fault(whole: Whole) -> str | None:
+    p, sizes = whole.va.va, known_sizes(whole.va.speech.model)
+    if sizes is None or p.pooling != "multihead" or "va.pooling" in va.unused(whole.va):
+        return None
+    width = sizes[1] * len(p.scales) if p.interaction == "concat" else p.dim
+    if width % whole.va.attention_heads:
+        return f"xattn.heads is {whole.va.attention_heads}; va.pooling multihead needs it to divide {width} features"
+    return None
+
+
+def _roles_fault(whole: Whole) -> str | None:
+    corpora = whole.manifest.corpora
+    if "affect" not in corpora:
+        return None
+    name = str(corpora["affect"].name)
+    if registry.corpus(name).scale_of(whole.manifest.manifest.options(name)) is None:
+        remedy = "state its scale in manifest.csv.scale"
+        if name != "csv":
+            remedy = f"use {', '.join(registry.with_ratings())} or csv"
+        return f"corpora.affect.name is {name}, which has no valence and arousal; {remedy}"
+    if "emotion" not in corpora and "fused" in whole.va.va.inputs:
+        return "va.inputs names fused, but corpora.emotion names no corpus; leave fused out"
+    return None
+
+
+def without_effect(whole: Whole) -> dict[str, str]:
+    """Params that change no result in the present combination: key -> reason.
+
+    A param that several stages read is in the list only if none of them uses it.
+    """
+    unused = {
+        "sample": _unused_sample(whole),
+        "manifest": manifest.unused(whole.manifest),
+        "pretrain_audio": pretrain_audio.unused(whole.pretrain_audio),
+        "fusion": fusion.unused(whole.fusion),
+        "va": va.unused(whole.va),
+    }
+    if not any(len(config.extractor.views) > 1 for config in whole.features.values()):
+        for stage in whole.keys:
+            if stage.startswith("features_"):
+                unused[stage] = {"views.seed": "views lists no noisy view"}
+    listed: dict[str, str] = {}
+    for reasons in unused.values():
+        for key, reason in reasons.items():
+            readers = [stage for stage, keys in whole.keys.items() if any(_within(key, known) for known in keys)]
+            if all(any(_within(key, other) for other in unused.get(stage, {})) for stage in readers):
+                listed.setdefault(key, reason)
+    nested = {key for key in listed if any(_within(key, other) and key != other for other in listed)}
+    return {key: reason for key, reason in listed.items() if key not in nested}
+
+
+def _unused_sample(whole: Whole) -> dict[str, str]:
+    roots = {Path(corpus.root).as_posix() for corpus in whole.manifest.corpora.values()}
+    return {
+        f"sample.{name}": f"no corpora.<role>.root is data/sample/{name}"
+        for name in SAMPLES
+        if f"data/sample/{name}" not in roots
+    }

@@ -1,0 +1,58 @@
+"""Every table and picture of plots/affect: what the va models do on the test turns."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avemotion.formats.targets import TARGETS
+from avemotion.params.evaluate import Config
+from avemotion.plots.affect import affect_attention, branches, fold_scores, plane
+from avemotion.plots.common import clip_attention, shown_clips
+from avemotion.scoring import metrics, results, summaries
+from avemotion.scoring.results import Affect
+from avemotion.system.compute import seed_for
+
+
+def save(folder: Path, affect: Affect, scores: dict[str, Any], config: Config) -> None:
+    """CCC per fold, the valence-arousal plane, branch weights, and attention over speech in some turns."""
+    note = summaries.synthetic_note(affect.facts)
+    rows = ccc_by_fold(affect, config.evaluate.draws, config.seed)
+    fold_scores.save(folder, rows, f"95 % intervals over dialogues{note}")
+
+    turns = affect.turns.dropna(subset=TARGETS).set_index("id", drop=False)
+    rng = np.random.default_rng(seed_for(config.seed, "turns"))
+    drawn = sorted(rng.choice(len(turns), min(len(turns), config.evaluate.turns), replace=False))
+    arrows = turns.iloc[drawn]
+    plane.save(folder, turns, arrows, affect.facts.scale, f"{len(arrows)} of {len(turns)} test turns{note}")
+    branches.save(folder, affect.branches, list(arrows["id"]), affect.facts.folds)
+    affect_attention.save(folder, chosen_turns(affect, turns, config))
+
+
+def chosen_turns(affect: Affect, turns: pd.DataFrame, config: Config) -> list[clip_attention.Shown]:
+    """Some test turns, from the best to the worst predicted."""
+    exports = results.attention_of_stage("va", affect.facts.folds)
+    error = np.hypot(*(turns[f"{target}_predicted"] - turns[target] for target in TARGETS))
+    shown = []
+    for turn, rank in clip_attention.choose(error, config.evaluate.clips, config.seed).items():
+        row = turns.loc[turn]
+        label, predicted = (f"V {row[f'valence{of}']:.2f}, A {row[f'arousal{of}']:.2f}" for of in ("", "_predicted"))
+        words = shown_clips.Words(rank=rank, label=label, predicted=predicted)
+        shown.append(shown_clips.with_media("affect", turn, words, exports.get(turn, {}), frames=False))
+    return shown
+
+
+def ccc_by_fold(affect: Affect, draws: int, seed: int) -> pd.DataFrame:
+    """CCC with its interval per fold and over all: fold, target, ccc, low, high."""
+    rows = []
+    groups = [(str(fold), turns) for fold, turns in affect.turns.groupby("fold")]
+    for name, turns in [*groups, (fold_scores.POOLED, affect.turns)]:
+        for target in TARGETS:
+            pair = summaries.labelled(turns, target)
+            # Pooled, the seed of metrics/affect.json: both state the same interval.
+            own = seed_for(seed, "bootstrap", target, *([] if name == fold_scores.POOLED else [name]))
+            low, high = summaries.ccc_interval(pair, draws, own)
+            ccc = metrics.ccc(pair["truth"], pair["prediction"])
+            rows.append({"fold": name, "target": target, "ccc": ccc, "low": low, "high": high})
+    return pd.DataFrame(rows)

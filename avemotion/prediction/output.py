@@ -1,0 +1,119 @@
+"""Predictions as text for a terminal and as plain values for JSON."""
+
+from typing import Any
+
+import numpy as np
+
+from avemotion.formats.labels import CorpusFacts
+from avemotion.formats.targets import TARGETS
+from avemotion.prediction.trained_models import Models
+from avemotion.prediction.windows import Prediction, Window
+
+DECIMALS = 6
+SYNTHETIC = "the models were trained on the synthetic sample: their predictions for people mean nothing"
+
+
+def warnings(models: Models) -> list[str]:
+    """What holds for every prediction of these models."""
+    corpora = [facts for facts in (models.emotion, models.affect) if facts is not None]
+    notes = [SYNTHETIC] if any(facts.synthetic for facts in corpora) else []
+    if models.affect is None:
+        notes.append("no models in data/models/va, so no valence and arousal; run `dvc repro` to train them")
+    if models.emotion is None:
+        notes.append("corpora.emotion names no corpus, so there is no emotion model")
+    return notes
+
+
+def about(models: Models) -> dict[str, Any]:
+    """The models, by the corpus that they were trained on."""
+    emotion = affect = None
+    if models.emotion is not None:
+        emotion = _corpus(models.emotion) | {"classes": models.classes, "models": len(models.fusions)}
+    if models.affect is not None:
+        affect = _corpus(models.affect) | {"scale": models.affect.scale, "models": len(models.va)}
+    return {"emotion": emotion, "affect": affect}
+
+
+def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str, Any]:
+    """One recording: seconds; `emotion`, `valence` and `arousal` over all of it, then window by window.
+
+    A value is null where the sound or picture that it needs is missing.
+    """
+    return {
+        "file": name,
+        "seconds": _rounded(prediction.recording.seconds),
+        "sound": prediction.recording.waveform is not None,
+        "picture": prediction.recording.picture_seconds > 0,
+        **_emotion(prediction.emotion, classes),
+        **_affect(prediction.affect),
+        "windows": [_window(window, classes) for window in prediction.windows],
+        "notes": prediction.notes,
+    }
+
+
+def as_text(name: str, prediction: Prediction, classes: list[str]) -> str:
+    """A headline, one line a window, and the notes."""
+    recording = prediction.recording
+    kinds = {"sound": recording.waveform is not None, "picture": recording.picture_seconds > 0}
+    lines = [f"{name}: {recording.seconds:.1f} s, {' and '.join(kind for kind, there in kinds.items() if there)}"]
+    lines += [f"  {_span(w)}  {_answers(w.emotion, w.affect, classes)}" for w in prediction.windows]
+    if len(prediction.windows) > 1:
+        lines.append(f"  {'all':>13}  {_answers(prediction.emotion, prediction.affect, classes)}")
+    return "\n".join([*lines, *(f"  note: {note}" for note in prediction.notes)])
+
+
+def _span(window: Window) -> str:
+    return f"{window.start:5.1f}–{window.end:5.1f} s"  # noqa: RUF001 (a range)
+
+
+def _answers(emotion: np.ndarray | None, affect: np.ndarray | None, classes: list[str]) -> str:
+    parts = ["no emotion".ljust(32)]
+    if emotion is not None:
+        first, second = np.argsort(-emotion)[:2]
+        parts = [f"{classes[first]} {emotion[first]:.0%} ({classes[second]} {emotion[second]:.0%})".ljust(32)]
+    if affect is not None:
+        parts += [f"{t} {m:.2f} ± {s:.2f}" for t, m, s in zip(TARGETS, affect.mean(0), affect.std(0), strict=True)]
+    return "  ".join(parts).rstrip()
+
+
+def _window(window: Window, classes: list[str]) -> dict[str, Any]:
+    return {
+        "start": _rounded(window.start),
+        "end": _rounded(window.end),
+        "sound": window.sound,
+        "picture": window.picture,
+        **_emotion(window.emotion, classes),
+        "audio_share": None if window.gate is None else _rounded(window.gate),
+        **_affect(window.affect),
+        "attention": {
+            name: {"seconds": _rounded(times), "weights": _rounded(weights)}
+            for name, (times, weights) in sorted(window.attention.items())
+        },
+    }
+
+
+def _emotion(shares: np.ndarray | None, classes: list[str]) -> dict[str, Any]:
+    if shares is None:
+        return {"predicted": None, "emotion": None}
+    return {
+        "predicted": classes[int(shares.argmax())],
+        "emotion": dict(zip(classes, _rounded(shares), strict=True)),
+    }
+
+
+def _affect(answers: np.ndarray | None) -> dict[str, Any]:
+    """Mean and standard deviation over the models of the folds, and the answer of each."""
+    if answers is None:
+        return dict.fromkeys(TARGETS)
+    return {
+        target: {"mean": _rounded(of.mean()), "sd": _rounded(of.std()), "folds": _rounded(of)}
+        for target, of in zip(TARGETS, answers.T, strict=True)
+    }
+
+
+def _corpus(facts: CorpusFacts) -> dict[str, Any]:
+    return {"corpus": facts.corpus, "synthetic": facts.synthetic}
+
+
+def _rounded(value: Any) -> Any:
+    return np.round(np.asarray(value, float), DECIMALS).tolist()

@@ -1,0 +1,98 @@
+"""Any recording, and the pieces of it that models judge one by one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from avemotion.formats.clips import ClipMedia
+from avemotion.manifest.probe import STILL_FAULT, probe
+from avemotion.media.waveforms import SAMPLE_RATE, read_waveform
+
+SHORTEST = 0.1  # seconds of sound that a model is given
+HERE = Path("/")  # below which the absolute paths of recordings lie
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A file that holds sound, picture or both."""
+
+    path: Path  # absolute
+    waveform: np.ndarray | None  # [samples] at 16 kHz; None = no sound
+    picture_seconds: float  # 0 = no picture
+
+    @property
+    def seconds(self) -> float:
+        """Until both sound and picture have ended."""
+        sound_seconds = 0.0 if self.waveform is None else len(self.waveform) / SAMPLE_RATE
+        return max(sound_seconds, self.picture_seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A stretch of a recording, held in memory: a window, or a turn of a dialogue."""
+
+    name: str
+    start: float  # seconds
+    end: float
+    waveform: np.ndarray | None  # [samples] at 16 kHz; None = no sound
+    picture: ClipMedia | None  # where its frames lie; None = no picture
+
+
+def read(path: Path) -> Recording:
+    """Open a media file that FFmpeg or libsndfile knows.
+
+    Raises:
+        ValueError: it holds neither sound nor picture; names the reason.
+    """
+    path = path.absolute()
+    sound, picture = probe((path, "audio")), probe((path, "video"))
+    if sound.fault and picture.fault == STILL_FAULT:
+        raise ValueError(f"{path}: {STILL_FAULT}; give an audio or video file")
+    if sound.fault and picture.fault:
+        reason = sound.fault if sound.fault == picture.fault else f"{sound.fault}; {picture.fault}"
+        raise ValueError(f"{path}: neither sound nor picture ({reason}); give an audio or video file")
+    waveform = None if sound.fault else read_waveform(path)
+    return Recording(path=path, waveform=waveform, picture_seconds=0.0 if picture.fault else picture.duration)
+
+
+def spans(seconds: float, window: float, hop: float) -> list[tuple[float, float]]:
+    """Start and end in seconds of windows every hop seconds. The last one reaches to the end and is at most hop / 2
+    longer or shorter than window, so that no scrap is left over; a short recording is one window."""
+    count = max(1, round((seconds - window) / hop) + 1)
+    return [(i * hop, seconds if i == count - 1 else i * hop + window) for i in range(count)]
+
+
+def cut(recording: Recording, windows: list[tuple[float, float]]) -> list[Piece]:
+    """A piece a window; without sound where it has ended or is silent, without picture where that has ended.
+
+    The only window of a short recording is all of it, to the last sample and frame.
+    """
+    pieces = []
+    for i, (start, end) in enumerate(windows):
+        last, name, waveform = i == len(windows) - 1, f"{i:06d}", None
+        if recording.waveform is not None:
+            stop = len(recording.waveform) if last else round(end * SAMPLE_RATE)
+            samples = recording.waveform[round(start * SAMPLE_RATE) : stop]
+            waveform = samples if len(samples) >= SHORTEST * SAMPLE_RATE and samples.any() else None
+        bounds = (None, None) if len(windows) == 1 else (start, None if last else end)
+        picture = None
+        if recording.picture_seconds > start:
+            picture = film_clip(name, recording.path, bounds)
+        pieces.append(Piece(name=name, start=start, end=end, waveform=waveform, picture=picture))
+    return pieces
+
+
+def film_clip(name: str, path: Path, bounds: tuple[float | None, float | None]) -> ClipMedia:
+    """The picture of a file between bounds in seconds (None = from its beginning, to its end)."""
+    return ClipMedia(
+        id=name,
+        audio=None,
+        video=str(path),
+        video_start=bounds[0],
+        video_end=bounds[1],
+        video_crop=None,
+        duration=0.0,
+        audio_hash=None,
+        video_hash=None,
+    )

@@ -1,0 +1,121 @@
+"""A trained VA model adapted to single speakers: only FiLM is trained, on a speaker's first turns."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from avemotion.datasets.memory_store import MemoryStore, Store
+from avemotion.formats import labels
+from avemotion.formats.feature_store import FeatureStore
+from avemotion.formats.targets import TARGETS
+from avemotion.models.va.model import VAModel, build_va
+from avemotion.params.training.speech import SpeechParams
+from avemotion.prediction.trained_models import turn_inputs
+from avemotion.scoring.metrics import ccc
+from avemotion.training.common import checkpoint, freeze
+from avemotion.training.va import objective
+from avemotion.training.va.losses import va_loss
+from avemotion.training.va.turn_batches import TurnDataset, turn_dataset
+from avemotion.training.va.turn_embeddings import FEATURES, turn_facts, turn_rows, without_sound
+
+MODELS = Path("data/models/va")
+BATCHING = objective.Batching(turns=64, dialogues=1, chunk=100)  # one at a time: predictions in the dataset's order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptation:
+    """How a model is adapted to a speaker: labelled turns, optimizer steps, learning rate."""
+
+    turns: int
+    steps: int
+    lr: float
+
+
+def adapt(
+    model: VAModel, dataset: TurnDataset, learn: list[int], how: Adaptation, weights: dict[str, float]
+) -> VAModel:
+    """A copy of model whose FiLM was trained on the turns at positions `learn` of dataset; all else is unchanged.
+
+    Without dropout: with ten turns the result varies enough without it.
+    """
+    assert model.film is not None
+    device = model.units.mean.device
+    personal = copy.deepcopy(model).eval()
+    assert personal.film is not None
+    freeze.train_only(personal, personal.film.parameters())
+    optimizer = torch.optim.AdamW(personal.film.parameters(), lr=how.lr, weight_decay=0.0)
+    rows = torch.tensor(learn)
+    for _ in range(how.steps):
+        prediction, target = objective.predictions(personal, dataset, BATCHING, device)
+        optimizer.zero_grad()
+        va_loss(prediction[rows], target[rows], **weights).backward()
+        optimizer.step()
+    return personal
+
+
+def personalise(
+    model: VAModel, store: Store, session: pd.DataFrame, how: Adaptation, weights: dict[str, float]
+) -> list[dict]:
+    """One row a speaker of a test session: CCC on the later turns before and after.
+
+    Args:
+        session: rows of labels.csv of one fold. The state runs over all turns of a dialogue, of both speakers.
+
+    Raises:
+        ValueError: the model has no FiLM, or no speaker has two labelled turns more than are learned from.
+    """
+    if model.film is None:
+        raise ValueError(f"{MODELS}: the model has no FiLM to adapt; train with va.film and the input speaker")
+    device, rows = model.units.mean.device, []
+    for speaker, own in session.groupby("speaker"):
+        known = own.dropna(subset=TARGETS).sort_values(["dialogue", "turn", "start", "id"])
+        if len(known) < how.turns + 2:
+            print(f"speaker {speaker}: {len(known)} labelled turns, {how.turns + 2} are needed; left out")
+            continue
+        learned, later = list(known.id[: how.turns]), list(known.id[how.turns :])
+        first = _around(store, session, learned, model.state is not None)
+        personal = adapt(model, first, [first.ids.index(turn) for turn in learned], how, weights)
+        row: dict = {"speaker": speaker, "learned": len(learned), "scored": len(later)}
+        scored = _around(store, session, later, model.state is not None)
+        keep = [scored.ids.index(turn) for turn in later]
+        for name, kind in (("before", model), ("after", personal)):
+            with torch.inference_mode():
+                prediction, target = objective.predictions(kind, scored, BATCHING, device)
+            for k, of in enumerate(TARGETS):
+                row[f"{of}_{name}"] = ccc(target[keep, k].numpy(), prediction[keep, k].numpy())
+        rows.append(row | {f"{of}_change": row[f"{of}_after"] - row[f"{of}_before"] for of in TARGETS})
+    if not rows:
+        raise ValueError(
+            f"no speaker of fold {session.split.iloc[0]} has {how.turns + 2} labelled turns; learn from fewer (--turns)"
+        )
+    return rows
+
+
+def _around(store: Store, session: pd.DataFrame, turns: list[str], in_dialogues: bool) -> TurnDataset:
+    """These turns, with all others of their dialogues where a state runs through them."""
+    chosen = session.id.isin(turns)
+    if in_dialogues:
+        chosen |= session.dialogue.isin(session.dialogue[chosen])
+    return turn_dataset(store, session[chosen], in_dialogues)
+
+
+def of_fold(
+    fold: int, how: Adaptation, speech: SpeechParams, weights: dict[str, float], device: torch.device
+) -> list[dict]:
+    """Rows of `personalise` for the test session of a fold, with the inputs that its model was trained on."""
+    config, model = checkpoint.rebuild(MODELS / f"fold_{fold}", build_va)
+    model.to(device).eval()
+    table = labels.read("affect")
+    session = table[table.split == str(fold)]
+    inputs = turn_inputs(config, speech, None if config["fusion"] is None else Path(config["fusion"]))
+    caches = {kind: FeatureStore(FEATURES / kind / "affect") for kind in inputs.kinds}
+    ids = sorted(session.id)
+    silent = without_sound(inputs, ids, caches)
+    with torch.inference_mode():
+        rows = dict(turn_rows(inputs, ids, silent, caches, device))
+    store = MemoryStore(rows, turn_facts(caches))
+    scores = personalise(model, store, session[~session.id.isin(silent)], how, weights)
+    return [{"fold": fold} | row for row in scores]

@@ -1,0 +1,164 @@
+"""The trained models of a workspace, and the extractors that made the features they were trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avemotion.extraction import extraction
+from avemotion.extraction.extraction import Extractor
+from avemotion.formats import labels
+from avemotion.formats.labels import CorpusFacts
+from avemotion.models.fusion.base import Fusion
+from avemotion.models.fusion.build import build_fusion
+from avemotion.models.va.model import VAModel, build_va
+from avemotion.params.training.speech import SpeechParams
+from avemotion.scoring.results import MODELS, stage_folders
+from avemotion.system import plugins
+from avemotion.training.common import checkpoint
+from avemotion.training.va.turn_embeddings import TurnInputs, trained_inputs
+
+FEATURES = "avemotion.features"
+Settings = dict[str, Any]  # of one extractor, as extraction.settings gives them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """All on one device and in eval mode. A half whose role has no corpus has no models."""
+
+    emotion: CorpusFacts | None  # of the corpus that the fusion was trained on
+    fusions: list[Fusion]  # one, or one a fold
+    audio: dict[str, Any] | None  # arguments of the fusion's audio encoder; None = it has none
+    affect: CorpusFacts | None  # None = there are no VA models
+    va: dict[int, VAModel]  # by test fold
+    inputs: dict[int, TurnInputs]  # of each; the same object where folds share a fusion model
+    settings: dict[str, Settings]  # feature kind -> of its extractor
+    extractors: dict[str, Extractor]
+    device: torch.device
+
+    @property
+    def classes(self) -> list[str]:
+        """Emotions in class-index order."""
+        return self.emotion.classes if self.emotion else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Half:
+    """The models of one role, with the configs of their checkpoints."""
+
+    facts: CorpusFacts | None
+    configs: dict[str, dict[str, Any]]  # by fold
+    models: dict[str, Any]
+
+
+def load(device: torch.device, root: Path = Path()) -> Models:
+    """The models in data/models/fusion and data/models/va; one of the two may be absent as a whole.
+
+    Raises:
+        ValueError: models are missing, damaged or do not fit each other.
+    """
+    emotion = _half("emotion", "fusion", build_fusion, device, root)
+    affect = _half("affect", "va", build_va, device, root)
+    if emotion.facts is None and affect.facts is None:
+        raise ValueError(f"{root / MODELS}: no model; run `dvc repro` to train them")
+    settings: dict[str, Settings] = {}
+    audio = None
+    if emotion.facts is not None:
+        first = next(iter(emotion.configs.values()))
+        if first.get("classes") != emotion.facts.classes:
+            raise ValueError(
+                f"{root / MODELS / 'fusion'}: {checkpoint.OUTDATED}: its classes are not those of the manifest"
+            )
+        settings |= _entry(root / MODELS / "fusion", first, "features")
+        audio = first["architecture"]["audio"]
+    inputs: dict[int, TurnInputs] = {}
+    if affect.facts is not None:
+        _join(settings, _entry(root / MODELS / "va", next(iter(affect.configs.values())), "features"))
+        inputs = _inputs(affect.configs, SpeechParams(**settings["wavlm"]["speech"]), root)
+    return Models(
+        emotion=emotion.facts,
+        fusions=list(emotion.models.values()),
+        audio=audio,
+        affect=affect.facts,
+        va={int(fold): model for fold, model in affect.models.items()},
+        inputs=inputs,
+        settings=settings,
+        extractors={kind: _extractor(kind, of, str(device)) for kind, of in settings.items()},
+        device=device,
+    )
+
+
+def _half(role: str, stage: str, build: Any, device: torch.device, root: Path) -> _Half:
+    """The models of a stage. Without a corpus, or for va without its folder, there are none."""
+    nothing = _Half(facts=None, configs={}, models={})
+    if role == "affect" and not (root / MODELS / stage).is_dir():
+        return nothing
+    facts = labels.read_facts(role, root / "data/manifest")
+    if facts.absent:
+        return nothing
+    folders = stage_folders(stage, facts.folds, root)
+    rebuilt = {fold: checkpoint.rebuild(folder, build) for fold, folder in folders.items()}
+    models = {fold: model.to(device).eval() for fold, (_, model) in rebuilt.items()}
+    return _Half(facts=facts, configs={fold: config for fold, (config, _) in rebuilt.items()}, models=models)
+
+
+def changed(settings: dict[str, Settings], file: Path) -> list[str]:
+    """Feature kinds that the params file would extract otherwise than the models were trained on."""
+    now = {kind: extraction.settings(plugins.load(FEATURES, kind).configure(file, "emotion")) for kind in settings}
+    return [kind for kind, of in settings.items() if _plain(of) != _plain(now[kind])]
+
+
+def _entry(folder: Path, config: dict[str, Any], name: str) -> Any:
+    if name not in config:
+        raise ValueError(f"{folder}: {checkpoint.OUTDATED}: its model.json has no '{name}'")
+    return config[name]
+
+
+def _extractor(kind: str, of: Settings, device: str) -> Extractor:
+    try:
+        return plugins.load(FEATURES, kind).restore(of, device)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{MODELS}: {checkpoint.OUTDATED}: its {kind} features cannot be made ({error})") from error
+
+
+def _inputs(configs: dict[str, dict[str, Any]], speech: SpeechParams, root: Path) -> dict[int, TurnInputs]:
+    """The turn inputs of the VA model of each fold; one object for all folds over the same fusion model."""
+    by_fusion: dict[str | None, TurnInputs] = {}
+    inputs = {}
+    for fold, config in configs.items():
+        fusion = _entry(MODELS / "va", config, "fusion")
+        if fusion not in by_fusion:
+            by_fusion[fusion] = turn_inputs(config, speech, None if fusion is None else root / fusion)
+        inputs[int(fold)] = by_fusion[fusion]
+    return inputs
+
+
+def turn_inputs(config: dict[str, Any], speech: SpeechParams, fusion: Path | None) -> TurnInputs:
+    """What the turns of a VA model are made from.
+
+    Args:
+        config: model.json of the VA model. fusion: folder of the fusion model behind it.
+    """
+    built, names = config["architecture"], _entry(MODELS / "va", config, "inputs")
+    open_layers = built["top"]["layers"] if built["top"] else 0
+    return trained_inputs(fusion, speech, names=names, open_layers=open_layers, layers=built["layers"] > 0)
+
+
+def _join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:
+    """Put more into settings.
+
+    Raises:
+        ValueError: a kind is in both and not the same.
+    """
+    for kind, of in more.items():
+        if _plain(settings.setdefault(kind, of)) != _plain(of):
+            raise ValueError(
+                f"{MODELS}: fusion and va were trained on different {kind} features: params changed between them; "
+                "run `dvc repro`"
+            )
+
+
+def _plain(settings: Settings) -> Settings:
+    """Without the noise of further views, which a new recording is not given."""
+    return {name: value for name, value in settings.items() if name != "noise"}

@@ -1,0 +1,261 @@
+"""Predictions of the trained models for a recording, piece by piece. Everything between is held in memory.
+
+Shapes: C classes, F folds of the VA models, T audio steps, N frames.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from avemotion.datasets.audio_features import AudioSource
+from avemotion.datasets.clip_batches import ClipDataset, Source
+from avemotion.datasets.frame_sequences import FrameSource
+from avemotion.datasets.memory_store import MemoryStore
+from avemotion.extraction import extraction
+from avemotion.features.parts.sound import SoundExtractor
+from avemotion.formats.feature_store import CLEAN, Views
+from avemotion.media.waveforms import SAMPLE_RATE
+from avemotion.models.encoders.audio_encoders import MelEncoder
+from avemotion.models.session import Session
+from avemotion.prediction import recording as recordings
+from avemotion.prediction.recording import Piece, Recording
+from avemotion.prediction.trained_models import Models
+from avemotion.system.media_error import MediaError
+from avemotion.training.emotion import audio_input, classifier
+from avemotion.training.fusion import fusion_exports
+from avemotion.training.va.turn_batches import TurnDataset, collate_turns
+from avemotion.training.va.turn_embeddings import ROWS, TurnInputs, turn_facts, turn_rows, without_sound
+
+BATCH = 16  # windows at a time
+VOICE = 60.0  # seconds of a recording that its speaker embedding is made from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A stretch of a recording; None where the models give no answer, for want of sound or picture."""
+
+    start: float  # seconds
+    end: float
+    sound: bool
+    picture: bool
+    emotion: np.ndarray | None = None  # [C] probabilities; the mean over folds where the fusion has folds
+    gate: float | None = None  # share of audio
+    affect: np.ndarray | None = None  # [F, 2] valence and arousal by the model of each fold
+    # name -> (seconds from the recording's start, weights that sum to 1), mean over what attends:
+    # video_to_audio and prosody_to_speech over audio steps, audio_to_video over frames
+    attention: dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """All windows of a recording, and notes on what is missing from them."""
+
+    recording: Recording
+    windows: list[Window]
+    notes: list[str]
+
+    @property
+    def emotion(self) -> np.ndarray | None:
+        """[C], the mean over the windows' seconds."""
+        return self._mean([window.emotion for window in self.windows])
+
+    @property
+    def affect(self) -> np.ndarray | None:
+        """[F, 2], the mean over the windows' seconds."""
+        return self._mean([window.affect for window in self.windows])
+
+    def _mean(self, values: list[np.ndarray | None]) -> np.ndarray | None:
+        known = [(value, w.end - w.start) for value, w in zip(values, self.windows, strict=True) if value is not None]
+        return np.average([v for v, _ in known], axis=0, weights=[s for _, s in known]) if known else None
+
+
+@torch.inference_mode()
+def predict(
+    recording: Recording, models: Models, *, window: float, hop: float, voice: np.ndarray | None = None
+) -> Prediction:
+    """Emotion, valence and arousal of every window of a recording.
+
+    Args:
+        window, hop: seconds; see recording.spans.
+        voice: [1, S] speaker embedding of the speaker; None = of the recording itself.
+    """
+    pieces = recordings.cut(recording, recordings.spans(recording.seconds, window, hop))
+    if voice is None and recording.waveform is not None:
+        voice = speaker(models, recording)
+    stores, notes = extract(pieces, models, voice)
+    windows = list(judge(pieces, models, stores).values())
+    return Prediction(recording=recording, windows=windows, notes=[*notes, *_unanswered(windows, models)])
+
+
+def speaker(models: Models, recording: Recording) -> np.ndarray | None:
+    """[1, S]: the speaker embedding of the first minute of a recording; None where no model takes one.
+
+    Raises:
+        ValueError: no sound in it.
+    """
+    if "speaker" not in models.extractors:
+        return None
+    if recording.waveform is None:
+        raise ValueError(f"{recording.path}: no sound, so no speaker; give a recording of the voice")
+    start = recording.waveform[: round(VOICE * SAMPLE_RATE)]
+    return _sound_rows(models, "speaker", "voice", start)[CLEAN][ROWS["speaker"]]
+
+
+def extract(
+    pieces: Sequence[Piece], models: Models, voice: np.ndarray | None = None
+) -> tuple[dict[str, MemoryStore], list[str]]:
+    """Features of pieces by kind, from the extractors of the pipeline, and what went wrong.
+
+    Args:
+        voice: takes the place of every piece's own speaker embedding.
+    """
+    notes: list[str] = []
+    stores = {}
+    for kind, extractor in models.extractors.items():
+        rows: dict[str, Views | None] = {}
+        for piece in pieces:
+            if extractor.modality == "video":
+                rows[piece.name] = _frames(models, piece, notes)
+            elif piece.waveform is None:
+                rows[piece.name] = None
+            elif kind == "speaker" and voice is not None:
+                rows[piece.name] = {CLEAN: {ROWS[kind]: voice}}
+            else:
+                rows[piece.name] = _sound_rows(models, kind, piece.name, piece.waveform)
+        stores[kind] = MemoryStore(rows, extractor.facts() | {"settings": models.settings[kind]})
+    return stores, notes
+
+
+def _sound_rows(models: Models, kind: str, name: str, waveform: np.ndarray) -> Views:
+    extractor = models.extractors[kind]
+    assert isinstance(extractor, SoundExtractor)
+    views, _ = extractor.extract_waveform(name, waveform)
+    extraction.refuse_not_finite(name, views)
+    return views
+
+
+def _frames(models: Models, piece: Piece, notes: list[str]) -> Views | None:
+    if piece.picture is None:
+        return None
+    try:
+        [(views, _)] = extraction.checked(models.extractors["frames"], [piece.picture], recordings.HERE)
+    except MediaError as error:
+        notes.append(f"no picture in a window: {error}")  # a film may end before its header says so
+        return None
+    return views
+
+
+def judge(pieces: Sequence[Piece], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
+    """The windows of a recording, or the turns of a dialogue, in time order, by the name of the piece."""
+    blank = set(stores["frames"].missing) if "frames" in stores else {p.name for p in pieces if not p.picture}
+    windows = {
+        piece.name: Window(
+            start=piece.start,
+            end=piece.end,
+            sound=piece.waveform is not None,
+            picture=piece.name not in blank,
+            attention={},
+        )
+        for piece in pieces
+    }
+    windows = _emotion(windows, models, stores) if models.fusions else windows
+    return _affect(windows, models, stores) if models.va else windows
+
+
+def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
+    takes_audio, takes_video = models.fusions[0].audio is not None, models.fusions[0].video is not None
+    ids = [name for name, w in windows.items() if (takes_audio and w.sound) or (takes_video and w.picture)]
+    if not ids:
+        return windows
+    audio = _audio_source(models, stores) if takes_audio else None
+    video = FrameSource(stores["frames"]) if takes_video else None
+    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)
+    judged = dict(windows)
+    for batch in classifier.batches(dataset, BATCH, models.device):
+        outputs = [model(*batch.inputs) for model in models.fusions]
+        shares = torch.stack([output.probabilities for output in outputs]).mean(0).cpu().numpy()
+        gates = None
+        if outputs[0].gate is not None:
+            gates = torch.stack([output.gate for output in outputs]).float().mean(0).tolist()
+        attention: list[dict[str, torch.Tensor]] = []
+        if outputs[0].video_to_audio is not None and stores["frames"].arrays:
+            hop = audio.store.facts["hop_seconds"] if isinstance(audio, AudioSource) else 0.0
+            attention = [fusion_exports.attention_maps(batch, output, hop, stores["frames"]) for output in outputs]
+        for i, name in enumerate(batch.ids):
+            window = windows[name]
+            judged[name] = replace(
+                window,
+                emotion=shares[i].astype(float),
+                gate=None if gates is None else gates[i],
+                attention=_profiles(attention, name, window.start) if window.sound and window.picture else {},
+            )
+    return judged
+
+
+def _audio_source(models: Models, stores: Mapping[str, MemoryStore]) -> Source:
+    assert models.audio is not None
+    store, model = stores[audio_input.feature_kind(models.audio)], models.fusions[0].audio
+    assert model is not None
+    if store.arrays:
+        return AudioSource(store, audio_input.array(models.audio))
+    size = len(model.normalize.mean) if isinstance(model, MelEncoder) else model.dim
+    return lambda clip, epoch: (torch.zeros(1, size), 0)  # no window has sound
+
+
+def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean over folds and over what attends; times from the recording's start."""
+    profiles = {}
+    for name, times in (("video_to_audio", "audio_times"), ("audio_to_video", "video_times")):
+        if maps:
+            weights = torch.stack([of[f"{clip}/{name}"].mean(0) for of in maps]).mean(0)
+            profiles[name] = maps[0][f"{clip}/{times}"].numpy() + start, weights.numpy()
+    return profiles
+
+
+def _affect(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
+    """Turn by turn with the state carried on, each fold's model by itself."""
+    ids = [name for name, window in windows.items() if window.sound]
+    if not ids:
+        return windows
+    turns = _turns(ids, models, stores)
+    sessions = {fold: Session(model) for fold, model in models.va.items()}
+    hop, judged = stores["wavlm"].facts["hop_seconds"], dict(windows)
+    for i, name in enumerate(ids):
+        inputs = {fold: collate_turns([dataset[None, i]]).inputs for fold, dataset in turns.items()}
+        outputs = [session(**inputs[fold]) for fold, session in sessions.items()]
+        attention = dict(windows[name].attention)
+        if outputs[0].attention is not None:
+            weights = torch.cat([output.attention for output in outputs]).float().mean(0).cpu().numpy()
+            times = (np.arange(len(weights)) + 0.5) * hop + windows[name].start
+            attention["prosody_to_speech"] = times, weights
+        answers = torch.cat([output.prediction for output in outputs]).double().cpu().numpy()
+        judged[name] = replace(windows[name], affect=answers, attention=attention)
+    return judged
+
+
+def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]) -> dict[int, TurnDataset]:
+    """The inputs of the VA model of each fold, computed once for each fusion model."""
+    datasets: dict[int, TurnDataset] = {}
+    for fold, inputs in models.inputs.items():
+        shared = next((other for other in datasets if models.inputs[other] is inputs), None)
+        datasets[fold] = datasets[shared] if shared is not None else _embedded(ids, inputs, models, stores)
+    return datasets
+
+
+def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore]) -> TurnDataset:
+    caches = {kind: stores[kind] for kind in inputs.kinds}
+    rows = dict(turn_rows(inputs, ids, without_sound(inputs, ids, caches), caches, models.device))
+    return TurnDataset(MemoryStore(rows, turn_facts(caches)), ids, torch.full((len(ids), 2), torch.nan))
+
+
+def _unanswered(windows: list[Window], models: Models) -> list[str]:
+    notes = []
+    silent, count = sum(not window.sound for window in windows), len(windows)
+    if silent and models.affect is not None:
+        notes.append(f"no sound in {silent} of {count} windows, so no valence and arousal there")
+    if models.fusions and (blank := sum(window.emotion is None for window in windows)) > 0:
+        needed = "sound" if models.fusions[0].video is None else "picture"
+        notes.append(f"no {needed} in {blank} of {count} windows, so no emotion there: the model takes nothing else")
+    return notes

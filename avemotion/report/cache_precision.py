@@ -1,0 +1,24 @@
+"""What half precision costs in the feature caches, for metrics/detail/features.json."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from avemotion.formats.feature_store import FeatureStore
+
+
+def report(folders: Iterable[Path]) -> dict[str, dict]:
+    """What metrics/detail/features.json holds: of each feature folder <kind>/<role> its precision, by "<role>_<kind>".
+
+    Raises:
+        ValueError: a folder is missing or damaged.
+    """
+    found: dict[str, dict] = {}
+    for folder in folders:
+        cache = FeatureStore(folder)
+        arrays = {
+            name: {"stored": cache.dtype(name).name} | {f"{kind}_error": error for kind, error in kinds.items()}
+            for name, kinds in cache.facts["rounding"].items()
+        }
+        arithmetic = {"precision": cache.facts["precision"]} if "precision" in cache.facts else {}
+        found[f"{folder.name}_{folder.parent.name}"] = {"clips": len(cache.ids)} | arithmetic | arrays
+    return found

@@ -1,0 +1,187 @@
+"""What report.html says: the run, its headlines with intervals beside baselines, and every picture of plots/."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from avemotion.formats.targets import TARGETS
+from avemotion.plots.emotion import conditions
+from avemotion.report import page
+
+TITLE = "Audio-visual emotion: report of a run"
+NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
+EMOTION = {
+    "confusion.png": "True and predicted emotion of every test clip.",
+    "calibration.png": "Does confidence keep its promise? Bars show the gap between confidence and accuracy.",
+    "attention_emotion.png": "The best, the median and the worst predicted test clip on one time axis.",
+    "conditions.png": "Test clips in ever more noise, and without picture or sound; 95 % intervals over speakers.",
+    "gates.png": "How much of each test clip's embedding is sound.",
+}
+ATTENTION = {
+    "profiles.png": "Where in a clip attention lies, mean of the test clips of each emotion.",
+    "entropy.png": "How evenly attention is spread; 1 is uniform.",
+}
+AFFECT = {
+    "folds.png": "Concordance (CCC) on each test fold and on all together, 95 % intervals over dialogues.",
+    "plane.png": "Test turns in the plane of valence and arousal: true, predicted, and the error between.",
+    "attention_affect.png": "Which sound of a turn counts, for the best, the median and the worst predicted turn.",
+    "branches.png": "How each target weighs its own branch against the rest.",
+}
+TRAINING = {"training.png": "Training curves; the marked epoch, best on validation clips, is the one that is used."}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the page shows of a run.
+
+    scores: by role that a corpus plays, metrics/detail/<role>.json. manifest: metrics/detail/manifest.json.
+    rejects: role -> rejected.csv (path, reason). params: section -> what this run was made with.
+    ablations: name -> Markdown that commands.ablations wrote of other runs.
+    """
+
+    scores: Mapping[str, Mapping[str, Any]]
+    manifest: Mapping[str, Any]
+    rejects: Mapping[str, pd.DataFrame]
+    params: Mapping[str, Any]
+    ablations: Mapping[str, str]
+
+
+def write(file: Path, plots: Path, report: Report) -> None:
+    """The page, with the pictures below `plots`."""
+    emotion, affect = report.scores.get("emotion"), report.scores.get("affect")
+    parts = []
+    if any(scores["synthetic"] for scores in report.scores.values()):
+        parts.append(page.paragraph("Synthetic sample: these scores say nothing about people.", "notice"))
+    if any(scores["speaker_overlap"] for scores in report.scores.values()):
+        parts.append(page.paragraph("Speakers are in several splits: these scores are too good.", "notice"))
+    parts.append(page.cards(_headlines(emotion, affect)))
+    if emotion:
+        parts += _emotion(emotion, plots / "emotion")
+    parts += [page.heading("Attention of all test clips"), _pictures(plots / "both", ATTENTION)]
+    if affect:
+        parts += _affect(affect, plots / "affect")
+    parts += [f"{page.heading(f'Ablations: {name}')}\n{page.markdown(text)}" for name, text in report.ablations.items()]
+    params = {f"params: {name}": _yaml(value) for name, value in report.params.items()}
+    parts += [
+        page.heading("Training"),
+        _pictures(plots / "both", TRAINING),
+        page.heading("What was run"),
+        page.table(("", "clips", "speakers", "rejected", "split"), _data_rows(report.manifest)),
+        page.folded(_reject_texts(report.rejects) | params),
+    ]
+    page.write(file, TITLE, parts)
+
+
+def _emotion(emotion: Mapping[str, Any], plots: Path) -> list[str]:
+    return [
+        page.heading("Emotion"),
+        page.paragraph(
+            f"{emotion['clips']} test clips of {emotion['speakers']} speakers; 95 % intervals by bootstrap over them."
+        ),
+        page.table(("", "accuracy", "UAR", "macro-F1"), _emotion_rows(emotion)),
+        page.heading("Emotion in noise and without a modality"),
+        page.table(("test clips", "accuracy", "UAR"), _condition_rows(emotion)),
+        _pictures(plots, EMOTION),
+    ]
+
+
+def _affect(affect: Mapping[str, Any], plots: Path) -> list[str]:
+    return [
+        page.heading("Valence and arousal"),
+        page.paragraph(
+            f"{affect['turns']} test turns of {affect['dialogues']} dialogues and {affect['speakers']} speakers; "
+            "95 % intervals by bootstrap over dialogues."
+        ),
+        page.table(("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE"), _affect_rows(affect)),
+        _pictures(plots, AFFECT),
+    ]
+
+
+def _headlines(emotion: Mapping[str, Any] | None, affect: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
+    bounds = []
+    if emotion:
+        bounds.append(("Emotion: UAR", emotion["test"], "uar", f"chance {emotion['chance']:.3f}"))
+    if affect:
+        bounds += [(f"CCC {target}", affect, f"ccc_{target}", "training mean 0") for target in TARGETS]
+    cards = [
+        (name, _number(of[key]), f"95 %: {_number(of[f'{key}_low'])} to {_number(of[f'{key}_high'])}; {note}")
+        for name, of, key, note in bounds
+    ]
+    if emotion:
+        error = _number(emotion["test"]["calibration_error"])
+        cards.append(("Calibration error", error, "expected, 15 bins; 0 is perfect"))
+    return cards
+
+
+def _emotion_rows(emotion: Mapping) -> list[list[str]]:
+    names = ("accuracy", "uar", "macro_f1")
+    test = emotion["test"]
+    rows = [["fusion", *(_bounded(test, name) for name in names)]]
+    if "mean" in emotion:
+        spread = [f"{_number(emotion['mean'][name])} ± {_number(emotion['sd'][name])}" for name in names]
+        rows.append(["fusion, mean ± sd over folds", *spread])
+    rows += [[f"{part} alone", *(_number(emotion[part][name]) for name in names)] for part in ("audio", "video")]
+    rows.append(["most frequent training class", _number(emotion["majority"]), NONE, NONE])
+    return [*rows, ["chance", NONE, _number(emotion["chance"]), NONE]]
+
+
+def _condition_rows(emotion: Mapping) -> list[list[str]]:
+    found = {conditions.AS_IS: emotion["test"]}
+    found |= {conditions.label(name): of for name, of in conditions.ordered(emotion["condition"]).items()}
+    return [[name, *(_bounded(of, score) for score in conditions.SCORES)] for name, of in found.items()]
+
+
+def _affect_rows(affect: Mapping) -> list[list[str]]:
+    return [
+        [
+            target,
+            _bounded(affect, f"ccc_{target}"),
+            _number(affect[f"pearson_{target}"]),
+            _number(affect[f"rmse_{target}"]),
+            f"{_number(affect['mean'][f'ccc_{target}'])} ± {_number(affect['sd'][f'ccc_{target}'])}",
+            _number(affect["baseline"][f"ccc_{target}"]),
+            _number(affect["baseline"][f"rmse_{target}"]),
+        ]
+        for target in TARGETS
+    ]
+
+
+def _data_rows(manifest: Mapping) -> list[list[str]]:
+    rows = []
+    for role, of in manifest.items():
+        split = ", ".join(f"{part.replace('_', ' ')}: {count}" for part, count in of["split"].items())
+        rows.append([role, *(str(of[name]) for name in ("clips", "speakers", "rejected")), split])
+    return rows
+
+
+def _reject_texts(rejects: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """The reasons of each role with their counts, the most frequent first."""
+    texts = {}
+    for role, rows in rejects.items():
+        counts = Counter(str(reason).partition(": ")[0] for reason in rows["reason"])
+        listed = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        title = f"{role}: {len(rows)} rejected"
+        texts[title] = "\n".join(f"{count} x {reason}" for reason, count in listed) or "nothing was rejected"
+    return texts
+
+
+def _pictures(folder: Path, captions: Mapping[str, str]) -> str:
+    return page.pictures({folder / name: caption for name, caption in captions.items()})
+
+
+def _bounded(scores: Mapping, name: str) -> str:
+    return f"{_number(scores[name])} [{_number(scores[f'{name}_low'])}, {_number(scores[f'{name}_high'])}]"
+
+
+def _number(value: float) -> str:
+    return NONE if math.isnan(value) else f"{value:.3f}"
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, default_flow_style=None).rstrip()

@@ -1,0 +1,265 @@
+"""What the training stages left for evaluation, read back and compared with the labels.
+
+Every test clip must be there once, with the label that the manifest gives it now: a score over other
+rows than those of the labels is refused. `root` is the folder of a project's state, by default this one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from avemotion.formats import clips, labels
+from avemotion.formats.labels import CorpusFacts
+from avemotion.formats.targets import TARGETS
+from avemotion.system import tables
+
+MODELS, MANIFEST = Path("data/models"), clips.FOLDER
+STAGES = {"emotion": ("pretrain_audio", "pretrain_video", "fusion"), "affect": ("va",)}  # by role
+REMEDY = "run `dvc repro`"
+HISTORY = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
+BRANCHES = ("valence_own", "valence_rest", "arousal_own", "arousal_rest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emotion:
+    """Test rows of the categorical models, sorted by id, all tables over the same clips."""
+
+    facts: CorpusFacts
+    known: pd.DataFrame  # labels.csv, all splits
+    fusion: pd.DataFrame  # fold ("" = no folds), id, label, predicted, p_<class> ..., speaker, emotion, majority
+    audio: pd.DataFrame
+    video: pd.DataFrame
+    gates: pd.DataFrame  # id, gate: share of audio, label; no rows where the mode has no gate
+    # name -> the test rows of fusion under it: audio_only, video_only, snr_20 ... (dB); as far as the mode has them
+    conditions: dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affect:
+    """Test turns of all folds, sorted by fold, then id."""
+
+    facts: CorpusFacts
+    known: pd.DataFrame  # labels.csv, all folds
+    # fold, id, dialogue (the speaker where a corpus has none), valence, arousal (NaN = unlabelled), <target>_predicted,
+    # silent (no sound, so no prediction and no score)
+    turns: pd.DataFrame
+    branches: pd.DataFrame  # fold, id and BRANCHES; no rows where the model has no branches
+
+
+def stage_folders(stage: str, folds: list[int], root: Path = Path()) -> dict[str, Path]:
+    """Where a stage left its models: fold -> folder; the one key is "" where its corpus has no folds.
+
+    Args:
+        folds: of the stage's corpus (corpus.json); a model is named by the fold that it is tested on.
+    """
+    home = root / MODELS / stage
+    return {str(fold): home / f"fold_{fold}" for fold in folds} if folds else {"": home}
+
+
+def read_emotion(root: Path = Path()) -> Emotion:
+    """Predictions of pretrain_audio, pretrain_video and fusion.
+
+    Raises:
+        ValueError: a file is missing or does not fit labels.csv; names the file and the clips.
+    """
+    facts, known = read_manifest("emotion", root)
+    gates = []
+    for fold, folder in stage_folders("fusion", facts.folds, root).items():
+        file = folder / "gates.csv"
+        table = tables.read_csv(file, ("id", "split", "gate"), ("gate",), REMEDY).query("split == 'test'")
+        if len(table):
+            gates.append(_joined(file, table, _test_rows(known, fold)))
+    return Emotion(
+        facts=facts,
+        known=known,
+        fusion=classified("fusion", facts, known, root),
+        audio=classified("pretrain_audio", facts, known, root),
+        video=classified("pretrain_video", facts, known, root),
+        gates=pd.concat(gates, ignore_index=True) if gates else pd.DataFrame(columns=["id", "gate", "label"]),
+        conditions=read_conditions(facts, known, root),
+    )
+
+
+def read_affect(root: Path = Path()) -> Affect:
+    """Predictions of every fold of va for its test turns.
+
+    Raises:
+        ValueError: as for read_emotion.
+    """
+    facts, known = read_manifest("affect", root)
+    turns, branches = predicted_turns(facts, known, root), []
+    silent = turns["id"][turns["silent"]]
+    for fold, folder in stage_folders("va", facts.folds, root).items():
+        file = folder / "branches.csv"
+        table = tables.read_csv(file, ("id", *BRANCHES), BRANCHES, REMEDY)
+        if len(table):
+            rows = _test_rows(known[~known["id"].isin(silent)], fold)
+            branches.append(_joined(file, table, rows).assign(fold=int(fold)))
+    return Affect(
+        facts=facts,
+        known=known,
+        turns=turns,
+        branches=pd.concat(branches, ignore_index=True)
+        if branches
+        else pd.DataFrame(columns=["fold", "id", *BRANCHES]),
+    )
+
+
+READERS: dict[str, Callable[[], Any]] = {"emotion": read_emotion, "affect": read_affect}
+
+
+def read_manifest(role: str, root: Path = Path()) -> tuple[CorpusFacts, pd.DataFrame]:
+    """corpus.json and labels.csv of a role."""
+    return read_facts(role, root), read_labels(role, root)
+
+
+def read_facts(role: str, root: Path = Path()) -> CorpusFacts:
+    """corpus.json of a role."""
+    return labels.read_facts(role, root / MANIFEST)
+
+
+def read_labels(role: str, root: Path = Path()) -> pd.DataFrame:
+    """labels.csv of a role."""
+    return labels.read(role, root / MANIFEST)
+
+
+def read_rejected(role: str, root: Path = Path()) -> pd.DataFrame:
+    """rejected.csv of a role: path, reason."""
+    return tables.read_csv(root / MANIFEST / role / "rejected.csv", ("path", "reason"), (), REMEDY)
+
+
+def classified(stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
+    """Test rows of a categorical model, over all folds: the columns of Emotion.fusion, sorted by id.
+
+    `majority` is the most frequent class of the clips that the row's model was trained on.
+
+    Raises:
+        ValueError: as for read_emotion.
+    """
+    shares, parts = tuple(f"p_{name}" for name in facts.classes), []
+    for fold, folder in stage_folders(stage, facts.folds, root).items():
+        file = folder / "predictions.csv"
+        table = tables.read_csv(file, ("id", "split", "label", "predicted", *shares), shares, REMEDY)
+        trained = known[~known["id"].isin(table["id"])]
+        table = _joined(file, table.query("split == 'test'"), _test_rows(known, fold))
+        _check_same(file, table, "label", table["label"] != table["label_known"])
+        _check_finite(file, table, shares)
+        unknown = sorted(set(table["predicted"]) - set(facts.classes))
+        if unknown:
+            raise ValueError(f"{file}: predicted {unknown[0]!r} is not one of {', '.join(facts.classes)}; {REMEDY}")
+        counts = pd.Categorical(trained["label"], facts.classes).value_counts()
+        parts.append(table.assign(fold=fold, majority=facts.classes[int(np.argmax(counts.to_numpy()))]))
+    return pd.concat(parts).sort_values("id", ignore_index=True)
+
+
+def read_conditions(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> dict[str, pd.DataFrame]:
+    """Test rows of the fusion model under each condition, over all folds, in the order of the file.
+
+    Raises:
+        ValueError: as for read_emotion.
+    """
+    shares, parts = tuple(f"p_{name}" for name in facts.classes), {}
+    for fold, folder in stage_folders("fusion", facts.folds, root).items():
+        file = folder / "conditions.csv"
+        table = tables.read_csv(file, ("id", "condition", "predicted", *shares), shares, REMEDY)
+        _check_finite(file, table, shares)
+        for name, rows in table.groupby("condition", sort=False):
+            parts.setdefault(name, []).append(_joined(file, rows, _test_rows(known, fold)))
+    return {name: pd.concat(rows).sort_values("id", ignore_index=True) for name, rows in parts.items()}
+
+
+def predicted_turns(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
+    """Test turns of va over all folds: the columns of Affect.turns, sorted by fold, then id.
+
+    Raises:
+        ValueError: as for read_emotion.
+    """
+    predicted, turns = tuple(f"{target}_predicted" for target in TARGETS), []
+    columns = ("id", "split", *TARGETS, *predicted)
+    for fold, folder in stage_folders("va", facts.folds, root).items():
+        file = folder / "predictions.csv"
+        table = tables.read_csv(file, columns, columns[2:], REMEDY).query("split == 'test'")
+        table = _joined(file, table, _test_rows(known, fold))
+        silent = table[list(predicted)].isna().all(axis=1)
+        _check_finite(file, table[~silent], predicted)
+        for target in TARGETS:
+            _check_same(file, table, target, ~np.isclose(table[target], table[f"{target}_known"], equal_nan=True))
+        table.loc[silent, TARGETS] = np.nan  # nothing to compare: as unlabelled as turns without ratings
+        turns.append(table.assign(fold=int(fold), silent=silent))
+    rows = pd.concat(turns, ignore_index=True)
+    # A corpus of single utterances has no dialogues; its speakers are what resembles itself.
+    return rows.assign(dialogue=rows["dialogue"].fillna(rows["speaker"]))
+
+
+def histories(facts: Mapping[str, CorpusFacts]) -> pd.DataFrame:
+    """Training histories of all stages of the roles: stage, fold ("" where the stage has none) and HISTORY."""
+    parts = []
+    for role in facts:
+        for stage in STAGES[role]:
+            for fold, folder in stage_folders(stage, facts[role].folds).items():
+                history = tables.read_csv(folder / "history.csv", HISTORY, HISTORY[1:], REMEDY)
+                parts.append(history.assign(stage=stage, fold=fold))
+    return pd.concat(parts, ignore_index=True)
+
+
+def attention_of_stage(stage: str, folds: list[int]) -> dict[str, dict[str, np.ndarray]]:
+    """Attention of all test clips of a stage: clip -> name -> array."""
+    exports: dict[str, dict[str, np.ndarray]] = {}
+    for folder in stage_folders(stage, folds).values():
+        exports |= attention(folder)
+    return exports
+
+
+def attention(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Attention exports of a model's test clips: clip id -> name (such as video_to_audio) -> array.
+
+    Raises:
+        ValueError: attention.safetensors is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    file = folder / "attention.safetensors"
+    exports: dict[str, dict[str, np.ndarray]] = {}
+    try:
+        for key, value in load_file(file).items():
+            clip, _, name = key.rpartition("/")
+            exports.setdefault(clip, {})[name] = value
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); {REMEDY}") from error
+    return exports
+
+
+def _test_rows(known: pd.DataFrame, fold: str) -> pd.DataFrame:
+    """Rows of labels.csv that a fold's model is tested on ("" = no folds)."""
+    return known[known["split"] == (fold or "test")]
+
+
+def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """table with the columns of test; those in both get the suffix _known."""
+    if table["id"].duplicated().any():
+        raise ValueError(f"{file}: {table['id'][table['id'].duplicated()].iloc[0]} is there twice; {REMEDY}")
+    lacking, foreign = sorted(set(test["id"]) - set(table["id"])), sorted(set(table["id"]) - set(test["id"]))
+    if lacking or foreign:
+        some = ", ".join((lacking + foreign)[:3])
+        raise ValueError(
+            f"{file}: not the test rows of labels.csv: {len(lacking)} missing, {len(foreign)} unknown ({some}, ...); "
+            f"the split changed since this model was trained; {REMEDY}"
+        )
+    return table.merge(test, on="id", suffixes=("", "_known")).sort_values("id", ignore_index=True)
+
+
+def _check_same(file: Path, table: pd.DataFrame, column: str, differs: pd.Series | np.ndarray) -> None:
+    for row in table[np.asarray(differs)].to_dict("records"):
+        now = row[f"{column}_known"]
+        raise ValueError(f"{file}: {column} of {row['id']} is {row[column]}, labels.csv says {now}; {REMEDY}")
+
+
+def _check_finite(file: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    wrong = ~np.isfinite(table[list(columns)].to_numpy()).all(1)
+    if wrong.any():
+        raise ValueError(f"{file}: no finite prediction for {table['id'][wrong].iloc[0]}; lower the learning rate")

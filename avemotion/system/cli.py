@@ -1,0 +1,91 @@
+"""Parts that all command lines share: the --params option and one-line errors."""
+
+import argparse
+import errno
+import gc
+import io
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TypeVar
+
+Config = TypeVar("Config")
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """An argument parser with --params; description is the stage's docstring."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--params", type=Path, default=Path("params.yaml"), help="params file (default: params.yaml)")
+    return options
+
+
+def configured(
+    description: str | None, configure: Callable[[Path], Config], summary: Callable[[Config], dict]
+) -> Config:
+    """The config of a stage that trains a model; `--summary` prints summary(config) as JSON and ends the program."""
+    options = parser(description)
+    options.add_argument("--summary", action="store_true", help="print parameter counts as JSON, without any data")
+    arguments = options.parse_args()
+    config = configure(arguments.params)
+    if arguments.summary:
+        print(json.dumps(summary(config), indent=2))
+        sys.exit()
+    return config
+
+
+KEPT = "run again; finished work is kept and earlier outputs are unchanged"
+REMEDIES: dict[int | None, str] = dict.fromkeys(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), f"free some space and {KEPT}"
+)
+REMEDIES |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), f"correct its permissions and {KEPT}")
+REMEDIES |= {errno.EMFILE: f"raise `ulimit -n` and {KEPT}", errno.EIO: f"check the disk and {KEPT}"}
+
+
+def _end_with_dvc() -> None:
+    """End this stage when the DVC process that started it is killed.
+
+    No process would record its outputs, and the next `dvc repro` deletes them. Finished clips and folds lie in another
+    folder, so the next run reuses them.
+    """
+    if "DVC_STAGE" not in os.environ or sys.platform == "win32":
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage or command, and report foreseeable errors in one line instead of a traceback.
+
+    These are a user's mistake (ValueError), a refusal of the system (a full disk, a folder without write permission)
+    and a killed worker process.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid UTF-8
+    _end_with_dvc()
+    try:
+        main()
+        return
+    except ValueError as error:
+        message = f"error: {error}"
+    except OSError as error:
+        if error.filename is None and error.errno not in REMEDIES:
+            raise
+        place = f"{error.filename}: " if error.filename is not None else ""
+        message = f"error: {place}{error.strerror}; {REMEDIES.get(error.errno, f'correct this and {KEPT}')}"
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, BrokenProcessPool):
+            raise
+        message = f"error: {error}; {KEPT}"
+    gc.collect()  # frees the progress bars that the error referenced: each then ends its line
+    sys.exit(message)

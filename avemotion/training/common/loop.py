@@ -1,0 +1,163 @@
+"""The training loop of every stage: phases, gradient accumulation, early stopping on validation."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from avemotion.params.training.optimizer import OptimParams
+from avemotion.system.compute import progress_interval
+from avemotion.system.runtime import autocast
+from avemotion.training.common import live_curves
+from avemotion.training.common.freeze import train_mode
+
+MIN_LR = 1e-5  # where cosine annealing ends
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A stretch of epochs with its own set of trainable weights.
+
+    prepare() freezes and unfreezes, and returns AdamW's parameter groups.
+    """
+
+    name: str
+    epochs: int
+    prepare: Callable[[], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a model learns and how it is judged.
+
+    batches: epoch (from 1) -> batches of that epoch.
+    loss: batch -> scalar.
+    validate: () -> {"loss", "score"} on the validation rows; a higher score is better, of equal scores that with the
+        lower loss.
+    label: for the progress bar.
+    """
+
+    batches: Callable[[int], Iterable[Any]]
+    loss: Callable[[Any], Tensor]
+    validate: Callable[[], dict[str, float]]
+    label: str
+
+
+def fit(
+    model: nn.Module,
+    task: Task,
+    phases: Sequence[Phase],
+    params: OptimParams,
+    device: torch.device,
+    curves: Path | None = None,
+) -> pd.DataFrame:
+    """Train model and leave it with the weights of its best validation epoch.
+
+    Args:
+        curves: a file that shows the history so far after every epoch (live_curves.py); no result depends on it.
+
+    Returns:
+        one row per epoch: phase, epoch, train_loss, val_loss, val_score, learning_rate.
+    """
+    history: list[dict[str, Any]] = []
+    best, best_state, epoch = (-math.inf, -math.inf), _snapshot(model), 0
+    for phase in phases:
+        model.load_state_dict(best_state)  # a phase goes on from the best weights so far
+        groups = phase.prepare()
+        optimizer = torch.optim.AdamW(groups, weight_decay=params.weight_decay)
+        schedule = _schedule(optimizer, phase.epochs, params.cosine)
+        stale = 0
+        bar = tqdm(
+            range(phase.epochs), desc=f"{task.label} {phase.name}", mininterval=progress_interval(), unit="epoch"
+        )
+        for _ in bar:
+            epoch += 1
+            rate = optimizer.param_groups[0]["lr"]
+            train_loss = train_epoch(model, task.batches(epoch), task.loss, optimizer, params, device)
+            schedule.step()
+            model.eval()
+            with torch.inference_mode():
+                validation = task.validate()
+            history.append(
+                {
+                    "phase": phase.name,
+                    "epoch": epoch,
+                    "train_loss": train_loss,
+                    "val_loss": validation["loss"],
+                    "val_score": validation["score"],
+                    "learning_rate": rate,
+                }
+            )
+            if curves is not None:
+                live_curves.write(curves, pd.DataFrame(history))
+            score = (validation["score"], -validation["loss"])
+            # NaN compares false: an undefined score is never the best.
+            if score > best:
+                best, best_state, stale = score, _snapshot(model), 0
+            else:
+                stale += 1
+            bar.set_postfix(loss=f"{train_loss:.3f}", val=f"{validation['score']:.3f}", best=f"{best[0]:.3f}")
+            if stale >= params.patience:
+                break
+        bar.close()
+    model.load_state_dict(best_state)
+    model.eval()
+    return pd.DataFrame(history)
+
+
+def train_epoch(
+    model: nn.Module,
+    batches: Iterable[Any],
+    loss: Callable[[Any], Tensor],
+    optimizer: torch.optim.Optimizer,
+    params: OptimParams,
+    device: torch.device,
+) -> float:
+    """One pass over batches; returns the mean loss of its batches."""
+    train_mode(model)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    losses: list[float] = []
+    optimizer.zero_grad()
+    for batch in batches:
+        with autocast(params.precision, device):
+            value = loss(batch)
+        (value / params.accumulate).backward()
+        losses.append(value.item())
+        if not math.isfinite(losses[-1]):
+            raise ValueError(
+                f"the training loss became {losses[-1]} in batch {len(losses)} of an epoch; lower lr (now {params.lr})"
+                " or use precision fp32"
+            )
+        if len(losses) % params.accumulate == 0:
+            nn.utils.clip_grad_norm_(parameters, params.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+    if last := len(losses) % params.accumulate:  # an incomplete group: its mean is over fewer batches
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.mul_(params.accumulate / last)
+        nn.utils.clip_grad_norm_(parameters, params.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+    return sum(losses) / len(losses)
+
+
+def _schedule(optimizer: torch.optim.Optimizer, epochs: int, cosine: bool) -> torch.optim.lr_scheduler.LRScheduler:
+    if not cosine:
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+    def factor(group: dict[str, Any]) -> Callable[[int], float]:
+        floor = MIN_LR / group["lr"] if group["lr"] > MIN_LR else 0.0
+        return lambda epoch: floor + (1 - floor) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, [factor(group) for group in optimizer.param_groups])
+
+
+def _snapshot(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}

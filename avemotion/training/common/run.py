@@ -1,0 +1,49 @@
+"""One training: its randomness, its place, and what it leaves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.system import runtime, tables
+from avemotion.system.compute import seed_for
+from avemotion.training.common import checkpoint, live_curves
+from avemotion.training.common.folds import Fold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One model of a stage in training."""
+
+    stage: str
+    fold: Fold | None  # None where the corpus has train, val and test
+    folder: Path  # for what it leaves
+    seed: int
+    device: torch.device
+    compute: ComputeParams
+
+    @property
+    def curves(self) -> Path:
+        """The file of its training curves so far."""
+        return live_curves.path(self.stage, self.fold.name if self.fold else "")
+
+    def leave(self, model: nn.Module, facts: dict[str, Any], history: pd.DataFrame) -> None:
+        """Write model.safetensors, model.json and history.csv into the folder."""
+        checkpoint.save(self.folder, model, facts)
+        tables.write_results(self.folder / "history.csv", history)
+
+
+def start(stage: str, seed: int, compute: ComputeParams, fold: Fold | None, folder: Path) -> Run:
+    """Seed every generator and choose the device.
+
+    Folds run side by side, so each takes a seed of its own and one thread.
+    """
+    threads = None
+    if fold is not None:
+        seed, threads = seed_for(seed, "fold", fold.test), 1
+    device = runtime.setup(seed, compute, threads)
+    return Run(stage=stage, fold=fold, folder=folder, seed=seed, device=device, compute=compute)

@@ -1,0 +1,166 @@
+"""What the stages that train a categorical model share: labelled clips, objective, validation, predictions."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avemotion.datasets.clip_batches import Batch, ClipDataset, Source, evaluation_batches, training_batches
+from avemotion.formats import labels
+from avemotion.params.training.optimizer import ClassifierParams
+from avemotion.scoring.metrics import macro_f1
+from avemotion.system import runtime, tables
+from avemotion.system.compute import loader_workers
+from avemotion.system.outputs import alone, whole_folder
+from avemotion.system.source_code import source_digest
+from avemotion.training.common import folds
+from avemotion.training.common.folds import Fold
+from avemotion.training.common.loop import Phase, Task, fit
+from avemotion.training.common.run import Run
+
+Split = Literal["train", "val", "test"]
+HELD_OUT: tuple[Split, Split] = ("val", "test")
+Inputs = tuple[Source | None, Source | None]  # audio, video; None gives that modality zero real steps
+
+
+class EmotionData:
+    """Labelled clips of the emotion role, by split."""
+
+    def __init__(self, fold: Fold | None) -> None:
+        """Read data/manifest/emotion; ValueError where a clip has no label or a split has no clip.
+
+        Args:
+            fold: which fold tests and which validates; None where the manifest says train, val and test itself.
+        """
+        self.classes = labels.read_facts("emotion").classes
+        table = labels.read("emotion").set_index("id")
+        file = "data/manifest/emotion/labels.csv"
+        if not self.classes or table.label.isna().any():
+            raise ValueError(f"{file}: clips without a label; corpora.emotion needs a corpus with emotions")
+        self._labels = table.label
+        parts = fold.parts(table.split) if fold else table.split
+        self._ids = {split: sorted(table.index[parts == split]) for split in ("train", "val", "test")}
+        for split, ids in self._ids.items():
+            if not ids:
+                raise ValueError(f"{file}: split '{split}' has no clip; change manifest.emotion in params.yaml")
+
+    def ids(self, split: Split) -> list[str]:
+        """Clip ids of a split, sorted."""
+        return self._ids[split]
+
+    def datasets(self, *, training: Inputs, held_out: Inputs) -> dict[Split, ClipDataset]:
+        """The clips of every split, with the sources of training or of held-out clips."""
+        splits: tuple[Split, ...] = ("train", *HELD_OUT)
+        return {split: self.dataset(split, *(training if split == "train" else held_out)) for split in splits}
+
+    def dataset(self, split: Split, audio: Source | None, video: Source | None) -> ClipDataset:
+        """Clips of a split with class indices as targets [len]."""
+        ids = self.ids(split)
+        targets = torch.tensor([self.classes.index(self._labels[clip]) for clip in ids])
+        return ClipDataset(ids, targets, audio, video)
+
+
+def train_splits(
+    train: Callable[[Fold | None, Path], None], config: Any, module: str, out: Path, inputs: Iterable[Path] = ()
+) -> None:
+    """Leave one trained model in `out`, or one a fold in out/fold_<k>, as the emotion role's split asks.
+
+    Args:
+        train: (fold, empty folder) -> None; picklable.
+        config: the stage's, with its `compute`.
+        module: of the stage, such as "stages.fusion".
+        inputs: checkpoints that training starts from.
+    """
+    with alone(out.name):
+        facts = labels.read_facts("emotion")
+        if facts.absent:
+            with whole_folder(out):
+                print(f"{out.name}: corpora.emotion names no corpus, so there is nothing to train")
+            return
+        numbers = facts.folds
+        if not numbers:
+            with whole_folder(out) as folder:
+                train(None, folder)
+            return
+        read = [Path("data/manifest/emotion"), *Path("data/features").glob("*/emotion/index.json"), *inputs]
+        placed = replace(config, compute=None)  # changes no byte, so it is no part of the key
+        key = folds.key_of([placed, runtime.device(config.compute.device).type, source_digest(module)], read)
+        work = Path("data/work") / out.name
+        folds.train_all(train, folds.cyclic(numbers), key, work, out, config.compute)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipTraining:
+    """A categorical model, its clips and how it learns.
+
+    logits: batch on the device -> [B, C] by the model. sets: clips of train, val and test.
+    """
+
+    model: nn.Module
+    logits: Callable[[Batch], Tensor]
+    sets: dict[Split, ClipDataset]
+    phases: Sequence[Phase]
+    params: ClassifierParams
+
+
+def train(training: ClipTraining, run: Run) -> pd.DataFrame:
+    """Cross-entropy training, selected by macro-F1 on the validation clips; returns the history."""
+    p, validation, device = training.params, training.sets["val"], run.device
+
+    def loss(batch: Batch) -> Tensor:
+        batch = batch.to(device)
+        return F.cross_entropy(training.logits(batch), batch.target, label_smoothing=p.label_smoothing)
+
+    def validate() -> dict[str, float]:
+        scores = torch.cat([training.logits(batch).cpu() for batch in batches(validation, p.batch_size, device)])
+        truth = validation.targets
+        return {
+            "loss": F.cross_entropy(scores, truth).item(),
+            "score": macro_f1(truth.numpy(), scores.argmax(-1).numpy()),
+        }
+
+    workers = loader_workers(run.compute.loader_workers, Path())
+    epochs = training_batches(training.sets["train"], p.batch_size, run.seed, workers)
+    task = Task(batches=epochs, loss=loss, validate=validate, label=run.curves.stem)
+    return fit(training.model, task, training.phases, p, device, run.curves)
+
+
+def train_unimodal(training: ClipTraining, classes: Sequence[str], facts: dict[str, Any], run: Run) -> None:
+    """Train a model of one modality; leave it with facts, its history and its predictions of held-out clips."""
+    history = train(training, run)
+    run.leave(training.model, {"classes": classes, **facts}, history)
+    table = predictions(training, classes, run.device)
+    tables.write_results(run.folder / "predictions.csv", table.sort_values("id"))
+
+
+def batches(dataset: ClipDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    """All clips in order, on the device, without augmentation."""
+    return (batch.to(device) for batch in evaluation_batches(dataset, batch_size))
+
+
+def prediction_table(classes: Sequence[str], split: Split, dataset: ClipDataset, logits: Tensor) -> pd.DataFrame:
+    """logits [len(dataset), C] -> one row a clip: id, split, label, predicted, p_<class>..."""
+    probabilities = logits.float().softmax(-1).numpy()
+    table = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])
+    table.insert(0, "id", dataset.ids)
+    table.insert(1, "split", split)
+    table.insert(2, "label", [classes[i] for i in dataset.targets])
+    table.insert(3, "predicted", [classes[i] for i in probabilities.argmax(1)])
+    return table
+
+
+def predictions(training: ClipTraining, classes: Sequence[str], device: torch.device) -> pd.DataFrame:
+    """Rows of prediction_table for the validation and test clips of a trained model."""
+    training.model.eval()
+    parts = []
+    with torch.inference_mode():
+        for split in HELD_OUT:
+            dataset = training.sets[split]
+            scores = [training.logits(batch).cpu() for batch in batches(dataset, training.params.batch_size, device)]
+            parts.append(prediction_table(classes, split, dataset, torch.cat(scores)))
+    return pd.concat(parts)

@@ -1,0 +1,103 @@
+"""What a trained fusion model leaves of held-out clips: predictions, also under harder conditions, gates, attention."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from avemotion.datasets.audio_features import AudioSource
+from avemotion.datasets.clip_batches import Batch, ClipDataset, Source, absent
+from avemotion.datasets.memory_store import Store
+from avemotion.formats.feature_store import CLEAN
+from avemotion.models.fusion.base import Fusion, FusionOutput
+from avemotion.system import tables
+from avemotion.training.common import checkpoint
+from avemotion.training.emotion import classifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Clips that a model is judged on, and the clocks of their features.
+
+    sets: by split. harder: the test clips under each of `conditions`. hop: seconds of an audio step.
+    frames: the cache that holds the frames' times.
+    """
+
+    classes: list[str]
+    sets: dict[classifier.Split, ClipDataset]
+    harder: Mapping[str, ClipDataset]
+    hop: float
+    frames: Store
+
+
+def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, device: torch.device) -> None:
+    """predictions.csv and gates.csv of validation and test clips; of test clips attention.safetensors, and their
+    predictions under each of the harder conditions in conditions.csv."""
+    predicted, gates, attention = [], [], {}
+    classes = held_out.classes
+    model.eval()
+    with torch.inference_mode():
+        for split, dataset in held_out.sets.items():
+            results = [(batch, model(*batch.inputs)) for batch in classifier.batches(dataset, batch_size, device)]
+            logits = torch.cat([output.logits.cpu() for _, output in results])
+            predicted.append(classifier.prediction_table(classes, split, dataset, logits))
+            for batch, output in results:
+                if output.gate is not None:
+                    gates += [(clip, split, share) for clip, share in zip(batch.ids, output.gate.tolist(), strict=True)]
+                if output.video_to_audio is not None and split == "test":
+                    attention |= attention_maps(batch, output, held_out.hop, held_out.frames)
+        under = [
+            _under_condition(name, model, classes, dataset, classifier.batches(dataset, batch_size, device))
+            for name, dataset in held_out.harder.items()
+        ]
+    tables.write_results(folder / "predictions.csv", pd.concat(predicted).sort_values("id"))
+    none = pd.DataFrame(columns=["id", "condition", "predicted", *(f"p_{name}" for name in classes)])
+    rows = pd.concat(under) if under else none
+    tables.write_results(folder / "conditions.csv", rows.sort_values("id", kind="stable"))
+    shares = pd.DataFrame(gates, columns=["id", "split", "gate"])
+    tables.write_results(folder / "gates.csv", shares.sort_values("id"))
+    checkpoint.save_tensors(dict(sorted(attention.items())), folder / "attention.safetensors")
+
+
+def conditions(
+    model: Fusion, data: classifier.EmotionData, audio: AudioSource, video: Source | None
+) -> dict[str, ClipDataset]:
+    """The test clips without picture (audio_only), without sound (video_only) and at every SNR of the cache (snr_20),
+    as far as the model takes what is changed."""
+    made: dict[str, ClipDataset] = {}
+    if model.audio is None:
+        return made
+    if video is not None:
+        made["audio_only"] = data.dataset("test", audio, absent(video))
+        made["video_only"] = data.dataset("test", absent(audio), video)
+    for view in audio.store.views:
+        if view != CLEAN:
+            made[f"snr_{view.removesuffix('dB')}"] = data.dataset("test", audio.at(view), video)
+    return made
+
+
+def _under_condition(
+    name: str, model: Fusion, classes: list[str], dataset: ClipDataset, batches: Iterable[Batch]
+) -> pd.DataFrame:
+    """Rows of conditions.csv: id, condition, predicted, p_<class>..."""
+    logits = torch.cat([model(*batch.inputs).logits.cpu() for batch in batches])
+    table = classifier.prediction_table(classes, "test", dataset, logits).drop(columns=["split", "label"])
+    table.insert(1, "condition", name)
+    return table
+
+
+def attention_maps(batch: Batch, output: FusionOutput, hop: float, frames: Store) -> dict[str, torch.Tensor]:
+    """Each clip's attention without padding, and the times in seconds of its audio steps and frames."""
+    assert output.video_to_audio is not None and output.audio_to_video is not None
+    maps, steps_in, steps_out = {}, batch.audio.shape[1], output.video_to_audio.shape[-1]
+    for row, clip in enumerate(batch.ids):
+        audio_steps = math.ceil(int(batch.audio_mask[row].sum()) * steps_out / steps_in)
+        video_steps = int(batch.video_mask[row].sum())
+        maps[f"{clip}/video_to_audio"] = output.video_to_audio[row, :video_steps, :audio_steps]
+        maps[f"{clip}/audio_to_video"] = output.audio_to_video[row, :audio_steps, :video_steps]
+        maps[f"{clip}/audio_times"] = (torch.arange(audio_steps) + 0.5) * hop * steps_in / steps_out
+        maps[f"{clip}/video_times"] = torch.from_numpy(frames.get(clip, "times").astype("float32"))
+    return {name: value.float().cpu().contiguous() for name, value in maps.items()}

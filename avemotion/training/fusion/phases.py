@@ -1,0 +1,62 @@
+"""The parts of fusion training: the model's arguments, which weights learn when, and where they start."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from avemotion.models.fusion.base import Fusion
+from avemotion.params.fusion import Config, FusionParams, options
+from avemotion.training.common import checkpoint, freeze, loop
+from avemotion.training.common.folds import Fold
+from avemotion.training.emotion.audio_input import audio_arguments
+
+
+def architecture(config: Config, classes: int) -> dict[str, Any]:
+    """Arguments of build_fusion."""
+    mode = config.fusion.family
+    return {
+        "mode": mode,
+        "classes": classes,
+        "audio": None if mode == "video" else audio_arguments(config.audio, config.speech),
+        "video": None if mode == "audio" else {},
+        "options": options(config),
+    }
+
+
+def phases(model: Fusion, p: FusionParams) -> list[loop.Phase]:
+    """Which weights learn when, and how fast."""
+    head = {"params": model.head_parameters(), "lr": p.lr}
+    encoders = []
+    if model.audio is not None:
+        encoders.append({"params": model.audio.encoder_parameters(), "lr": p.audio_lr})
+    if model.video is not None:
+        encoders.append({"params": model.video.last_parameters(p.video_blocks), "lr": p.video_lr})
+
+    def prepare(groups: list[dict]) -> list[dict]:
+        freeze.train_only(model, (parameter for group in groups for parameter in group["params"]))
+        return [group for group in groups if group["params"]]
+
+    both = [
+        loop.Phase(name="head", epochs=p.head_epochs, prepare=lambda: prepare([head])),
+        loop.Phase(name="finetune", epochs=p.epochs, prepare=lambda: prepare([head, *encoders])),
+    ]
+    return [phase for phase in both if phase.epochs]
+
+
+def warm_start(part: nn.Module, source: Path, classes: list[str], fold: Fold | None) -> dict[str, list[str]]:
+    """Load a pretrained audio or video model into its place in the fusion; returns which weights were taken.
+
+    Args:
+        source: folder of a pretraining stage (with one folder a fold where there are folds), or a file of weights.
+
+    Raises:
+        ValueError: not readable, made for other classes or of another shape.
+    """
+    if source.is_file():
+        return checkpoint.warm_start(part, checkpoint.read_weights(source), str(source))
+    folder = source / fold.name if fold else source
+    config, state = checkpoint.load(folder)
+    if config.get("classes") != classes:
+        raise ValueError(f"{folder}: trained for the classes {config.get('classes')}, not {classes}; run `dvc repro`")
+    return checkpoint.warm_start(part, state, str(folder))

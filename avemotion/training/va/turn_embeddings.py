@@ -1,0 +1,192 @@
+"""Turn embeddings for the VA model: the frozen fusion model's output for every turn, next to prosody and speaker.
+
+Computed once for all folds that take the same fusion model. Standardisation is not done here: it belongs to a fold's
+training rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from avemotion.datasets.audio_features import AudioSource
+from avemotion.datasets.clip_batches import ClipDataset, collate
+from avemotion.datasets.frame_sequences import FrameSource
+from avemotion.datasets.memory_store import Store
+from avemotion.formats import feature_store
+from avemotion.formats.feature_store import CLEAN, FeatureStore, Views
+from avemotion.models.encoders.audio_encoders import WavLM
+from avemotion.models.fusion.base import Fusion
+from avemotion.models.fusion.build import build_fusion
+from avemotion.models.speech.pretrained import load
+from avemotion.models.speech.top_layers import TopLayers
+from avemotion.params.training.speech import SpeechParams
+from avemotion.system.compute import progress
+from avemotion.training.common import checkpoint
+from avemotion.training.emotion.audio_input import array, feature_kind
+
+FEATURES = Path("data/features")
+SHOWN = 8  # turns named in the log
+ROWS = {"prosody": "functionals", "speaker": "embedding"}  # arrays of those caches
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnInputs:
+    """What a turn's embedding is made from.
+
+    fusion: a trained fusion model; None where the emotion role has no corpus.
+    audio: arguments of its audio encoder; None where it has none.
+    names: subset of speech, prosody, speaker, fused.
+    top: WavLM's last layers, to be run over the cached boundary; None: the cached last hidden state is taken.
+    open_layers: as many of the last ones of top are left to the VA model; speech is then what enters them.
+    layers: whether further hidden layers of the cache belong to the embedding.
+    """
+
+    fusion: Fusion | None
+    audio: dict[str, Any] | None
+    names: Sequence[str]
+    top: TopLayers | None
+    open_layers: int
+    layers: bool
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of feature that an embedding is made from."""
+        kinds = ["wavlm", *(name for name in ROWS if name in self.names)]
+        if "fused" in self.names and self.fusion is not None:
+            kinds += [feature_kind(self.audio)] if self.audio is not None else []
+            kinds += ["frames"] if self.fusion.video is not None else []
+        return list(dict.fromkeys(kinds))
+
+
+def trained_inputs(
+    folder: Path | None, speech: SpeechParams, *, names: Sequence[str], open_layers: int, layers: bool
+) -> TurnInputs:
+    """TurnInputs around the fusion model of a folder; None: without one.
+
+    Raises:
+        ValueError: as checkpoint.load and speech_layers.
+    """
+    fusion = audio = None
+    if folder is not None:
+        config, fusion = checkpoint.rebuild(folder, build_fusion)
+        audio = config["architecture"]["audio"]
+    top = speech_layers(fusion, audio, speech, open_layers)
+    return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
+
+
+def speech_layers(
+    fusion: Fusion | None, audio: dict[str, Any] | None, speech: SpeechParams, open_layers: int
+) -> TopLayers | None:
+    """The layers above the cached boundary: those that the fusion fine-tuned, where its audio encoder is a WavLM;
+    otherwise WavLM's own where some are to be trained, and none where the cached last state will do.
+
+    Raises:
+        ValueError: the fusion was trained with fewer open layers than the VA model is to train.
+    """
+    if fusion is None or audio is None or feature_kind(audio) != "wavlm":
+        return TopLayers.from_model(load(speech.model), speech.unfreeze_layers) if open_layers else None
+    assert isinstance(fusion.audio, WavLM)
+    top = fusion.audio.top
+    if open_layers > len(top.layers):
+        raise ValueError(
+            f"va.finetune_layers is {open_layers}, but data/models/fusion was trained with {len(top.layers)} open "
+            "layers; run `dvc repro`"
+        )
+    return top if top.layers else None
+
+
+def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: torch.device) -> None:
+    """Write a feature folder with the rows of `turn_rows` for every turn.
+
+    A turn without usable sound has no rows where speech, prosody or speaker is an input.
+
+    Raises:
+        ValueError: as `turn_rows`, or no turn has sound although speech, prosody or speaker is an input.
+    """
+    caches = {kind: FeatureStore(FEATURES / kind / "affect") for kind in inputs.kinds}
+    silent = without_sound(inputs, ids, caches)
+    if len(silent) == len(ids):
+        raise ValueError(f"no turn has sound for {', '.join(inputs.names)}; give recordings, or change va.inputs")
+    with torch.inference_mode():
+        turns = progress(turn_rows(inputs, ids, silent, caches, device), len(ids), "turns")
+        feature_store.write(folder, [CLEAN], turns, turn_facts(caches))
+    if silent:
+        named = ", ".join(silent[:SHOWN])
+        print(f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {named}", flush=True)
+
+
+def turn_facts(caches: Mapping[str, Store]) -> dict[str, Any]:
+    """Facts of the embeddings: the clock of the speech steps, and the settings of the extractors behind them."""
+    return {
+        "hop_seconds": caches["wavlm"].facts["hop_seconds"],
+        "features": {kind: cache.settings for kind, cache in caches.items()},
+    }
+
+
+def without_sound(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, Store]) -> list[str]:
+    """The turns that lack rows of an input made from sound."""
+    needed = [(caches[name], array) for name, array in ROWS.items() if name in inputs.names]
+    needed += [(caches["wavlm"], "last" if inputs.top is None else "boundary")] if "speech" in inputs.names else []
+    return [clip for clip in ids if not all(cache.length(clip, array) for cache, array in needed)]
+
+
+def turn_rows(
+    inputs: TurnInputs, ids: Sequence[str], silent: Sequence[str], caches: Mapping[str, Store], device: torch.device
+) -> Iterator[tuple[str, Views | None]]:
+    """`speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate` [1, size] of every turn, as far as
+    inputs asks for them; `gate` is the fusion's share of audio, where it has one. None for a silent turn.
+
+    Turn by turn, so that a turn's embedding does not depend on its company.
+
+    Raises:
+        ValueError: the wavlm cache lacks the further layers.
+    """
+    states = caches["wavlm"]
+    if inputs.layers and "layers" not in states.arrays:
+        raise ValueError(
+            "va.layers is learned, but the wavlm features hold the last layer alone; set features.wavlm.layers"
+        )
+    clips = _fusion_clips(inputs, ids, caches) if "fused" in inputs.names else None
+    for model in (inputs.fusion, inputs.top):
+        if model is not None:
+            model.to(device).eval()
+    left_out = frozenset(silent)
+    for i, clip in enumerate(ids):
+        if clip in left_out:
+            yield clip, None
+            continue
+        vectors = {name: caches[name].get(clip, ROWS[name]) for name in ROWS if name in inputs.names}
+        arrays = {name: np.asarray(rows, np.float32) for name, rows in vectors.items()}
+        if "speech" in inputs.names:
+            arrays["speech"] = _speech(inputs, states, clip, device)
+            if inputs.layers:
+                arrays["layers"] = np.asarray(states.get(clip, "layers"), np.float32)
+        if clips is not None:
+            assert inputs.fusion is not None
+            batch = collate([clips[None, i]]).to(device)
+            output = inputs.fusion(*batch.inputs)
+            arrays["fused"] = output.embedding.cpu().numpy()
+            if output.gate is not None:
+                arrays["gate"] = output.gate.unsqueeze(-1).cpu().numpy()
+        yield clip, {CLEAN: arrays}
+
+
+def _speech(inputs: TurnInputs, states: Store, clip: str, device: torch.device) -> np.ndarray:
+    """[T, H]: hidden states after all layers of inputs.top but the open ones."""
+    if inputs.top is None:
+        return np.asarray(states.get(clip, "last"), np.float32)
+    boundary = torch.from_numpy(states.get(clip, "boundary").astype(np.float32)).unsqueeze(0).to(device)
+    mask = torch.ones(boundary.shape[:2], dtype=torch.bool, device=device)
+    return inputs.top(boundary, mask, skip=inputs.open_layers).squeeze(0).cpu().numpy()
+
+
+def _fusion_clips(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, Store]) -> ClipDataset:
+    """The fusion model's input for every turn."""
+    assert inputs.fusion is not None, "fused without a fusion model"
+    audio = None if inputs.audio is None else AudioSource(caches[feature_kind(inputs.audio)], array(inputs.audio))
+    video = None if inputs.fusion.video is None else FrameSource(caches["frames"])
+    return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)

@@ -1,0 +1,72 @@
+"""Collect runs of a grid of params and seeds into one table, as Markdown or CSV.
+
+    dvc exp run --queue -S 'fusion.mode=concat,gated,xattn' -S 'seed=range(1,4)'
+    dvc queue start                                    # or, in this terminal: dvc exp run --run-all
+    python -m commands.ablations --baseline fusion.mode=concat --out ablations/fusion.md
+
+Each row is a setting of the params in which the runs differ; scores are means over seeds of the saved predictions on
+the test clips, with intervals and p values by bootstrap over speakers (emotion) or dialogues (valence, arousal).
+Tables in ablations/ are shown in plots/report.html from the next `dvc repro evaluate` on.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from avemotion.scoring.headlines import HEADLINES
+from avemotion.system import cli
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("revisions", nargs="*", help="experiments, branches or commits (default: all experiments)")
+    parser.add_argument("--folders", nargs="+", type=Path, metavar="DIR", help="project folders in place of DVC's runs")
+    parser.add_argument("--commits", type=int, default=1, help="take experiments of so many last commits (default: 1)")
+    parser.add_argument("--by", nargs="+", metavar="PARAM", help="params that make a row (default: all that differ)")
+    parser.add_argument(
+        "--metric", nargs="+", choices=HEADLINES, default=list(HEADLINES), help="columns (default: all)"
+    )
+    parser.add_argument(
+        "--baseline", nargs="+", metavar="PARAM=VALUE", help="setting that the others are compared with"
+    )
+    parser.add_argument("--draws", type=int, default=2000, help="of the bootstrap (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--out", type=Path, help="table.md or table.csv (default: Markdown to the terminal)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
+    if options.out and options.out.suffix not in (".md", ".csv"):
+        raise ValueError(f"--out is {options.out}; name a file that ends in .md or .csv")
+    if options.folders and options.revisions:
+        raise ValueError("give revisions or --folders, not both")
+    from avemotion.comparison import grid, grid_table, runs
+    from avemotion.system import tables
+
+    with tempfile.TemporaryDirectory() as scratch:
+        if options.folders:
+            collected = [runs.folder(folder) for folder in options.folders]
+        elif options.revisions:
+            collected = [runs.revision(name, Path(scratch) / str(i)) for i, name in enumerate(options.revisions)]
+        else:
+            collected = runs.experiments(options.commits, Path(scratch))
+    by = options.by or runs.varied([run for run in collected if run.models])
+    table = grid.build(collected, by, _baseline(options.baseline), options.draws, options.seed)
+    if options.out and options.out.suffix == ".csv":
+        tables.write_results(options.out, grid_table.as_table(table, options.metric))
+    elif options.out:
+        tables.write_text(options.out, grid_table.as_markdown(table, options.metric))
+    else:
+        print(grid_table.as_markdown(table, options.metric), end="")
+
+
+def _baseline(given: list[str] | None) -> dict[str, str] | None:
+    wrong = [item for item in given or [] if "=" not in item]
+    if wrong:
+        raise ValueError(f"--baseline is {wrong[0]}; write it as fusion.mode=concat")
+    return dict(item.split("=", 1) for item in given) if given else None
+
+
+if __name__ == "__main__":
+    cli.run(main)

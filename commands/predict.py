@@ -1,0 +1,167 @@
+"""Predict emotion, valence and arousal of your own recordings. Not in the DAG.
+
+    python -m commands.predict interview.mp4 --plot interview.png
+    python -m commands.predict recordings/ --json > predictions.json
+
+Any audio or video file. Where sound or picture is missing, the emotion model uses the other one; VA needs
+sound. Long recordings are cut into windows, over which the VA models carry their state; ± is the spread over the models
+of the folds. The models are those in data/models of this folder, with the feature settings they were trained on,
+whatever params.yaml holds now.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avemotion.params.shared.compute import ComputeParams
+from avemotion.system import cli, params_file
+
+if TYPE_CHECKING:
+    from avemotion.prediction.trained_models import Models
+    from avemotion.prediction.windows import Prediction
+
+WINDOW = 4.0  # seconds, about a clip of the emotion corpora
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What this command reads from params.yaml."""
+
+    seed: int
+    compute: ComputeParams
+
+
+def configure(file: Path) -> Config:
+    """Where to compute."""
+    return Config(seed=params_file.read(file, "seed", int), compute=params_file.read(file, "compute", ComputeParams))
+
+
+def parse() -> argparse.Namespace:
+    parser = cli.parser(__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them")
+    parser.add_argument(
+        "--window", type=float, help=f"seconds (default {WINDOW:g}, or the length that the mel encoder takes)"
+    )
+    parser.add_argument("--hop", type=float, help="seconds from window to window (default: the window)")
+    parser.add_argument("--speaker", type=Path, metavar="FILE", help="a recording of the speaker (default: each file)")
+    parser.add_argument(
+        "--plot", type=Path, metavar="PNG", help="a picture; of several files, one each, named after it"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, with attention and every fold's answer")
+    options = parser.parse_args()
+    if options.window is not None and options.window < 0.5:
+        parser.error(f"--window is {options.window}; give 0.5 seconds or more")
+    if options.hop is not None and not 0.1 <= options.hop <= (options.window or WINDOW):
+        parser.error(f"--hop is {options.hop}; give 0.1 seconds to the window ({options.window or WINDOW:g})")
+    if options.plot and options.plot.suffix.lower() != ".png":
+        parser.error(f"--plot is {options.plot}; name a .png file")
+    return options
+
+
+def main() -> None:
+    options = parse()
+    config = configure(options.params)
+    files = files_of(options.files)
+    from avemotion.prediction import output, recording, trained_models
+    from avemotion.prediction.windows import speaker
+    from avemotion.system import runtime
+
+    models = trained_models.load(runtime.setup(config.seed, config.compute))
+    notes = output.warnings(models)
+    if different := trained_models.changed(models.settings, options.params):
+        notes.append(
+            f"{options.params} asks for other {', '.join(different)} features than the models were trained on; "
+            "those of training are used. Run `dvc repro` to train anew"
+        )
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    voice = speaker(models, recording.read(options.speaker)) if options.speaker else None
+    recordings, failed = predict_all(files, models, voice, options)
+    if options.json:
+        content = {"models": output.about(models), "notes": notes, "recordings": recordings, "failed": failed}
+        print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    if not recordings:
+        reasons = "; ".join(fault["reason"] for fault in failed)
+        raise ValueError(reasons if len(failed) == 1 else f"none of {len(failed)} files could be predicted: {reasons}")
+    for fault in failed:
+        print(f"left out: {fault['reason']}", file=sys.stderr)
+
+
+def predict_all(
+    files: list[Path], models: "Models", voice: Any, options: argparse.Namespace
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """The values of every recording, and the files that are none with the reason; prints and draws as asked."""
+    from tqdm import tqdm
+
+    from avemotion.prediction import output, recording
+    from avemotion.prediction.windows import predict
+    from avemotion.system.compute import progress_interval
+
+    window = options.window or usual_window(models)
+    hop = min(options.hop or window, window)
+    recordings, failed = [], []
+    for file in tqdm(files, "recordings", mininterval=progress_interval(), disable=len(files) == 1):
+        try:
+            prediction = predict(recording.read(file), models, window=window, hop=hop, voice=voice)
+        except ValueError as error:
+            failed.append({"file": str(file), "reason": str(error)})
+            continue
+        recordings.append(output.as_values(str(file), prediction, models.classes))
+        if not options.json:
+            print(output.as_text(str(file), prediction, models.classes))
+        if options.plot:
+            picture(options.plot, file, files, prediction, models)
+    return recordings, failed
+
+
+def files_of(paths: list[Path]) -> list[Path]:
+    """Files, those of folders included, without hidden ones.
+
+    Raises:
+        ValueError: a path is not there, or a folder is empty.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"{path}: no such file or folder")
+        within = (
+            sorted(p for p in path.rglob("*") if (p.is_file() or _broken_link(p)) and not p.name.startswith("."))
+            if path.is_dir()
+            else [path]
+        )
+        if not within:
+            raise ValueError(f"{path}: an empty folder; give one with recordings")
+        files += within
+    return list(dict.fromkeys(files))
+
+
+def _broken_link(path: Path) -> bool:
+    """A link that leads nowhere: listed as what cannot be opened."""
+    return path.is_symlink() and not path.exists()
+
+
+def usual_window(models: "Models") -> float:
+    """WINDOW, or less where the audio encoder takes less of a clip."""
+    if models.audio is None or models.audio["encoder"] == "wavlm":
+        return WINDOW
+    return min(WINDOW, float(models.settings["mel"]["params"]["seconds"]))
+
+
+def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", models: "Models") -> None:
+    """The picture of one recording; with several files under a name of its own."""
+    from avemotion.prediction import timeline
+
+    if len(files) > 1:
+        same = [other for other in files if other.stem == file.stem]
+        number = f"_{same.index(file) + 1}" if len(same) > 1 else ""
+        plot = plot.with_name(f"{plot.stem}_{file.stem}{number}{plot.suffix}")
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    timeline.save(plot, file.name, prediction, models)
+    print(f"{plot}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli.run(main)

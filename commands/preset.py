@@ -1,0 +1,99 @@
+"""Apply a named recipe of presets/ to params.yaml, comments kept, and say what changed.
+
+python -m commands.preset                     # list the recipes
+python -m commands.preset warm_gated v4       # several, the later ones win
+"""
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from avemotion.system import cli
+
+PRESETS = Path(__file__).resolve().parents[1] / "presets"
+
+
+def load(file: Path) -> dict:
+    """A YAML file whose comments and layout `save` keeps.
+
+    Raises:
+        ValueError: the file is missing or no YAML.
+    """
+    try:
+        content = _yaml().load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise ValueError(f"{file}: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file}: expected sections such as 'fusion:', found {type(content).__name__}")
+    return content
+
+
+def recipe(name: str) -> dict:
+    """The values of presets/<name>.yaml.
+
+    Raises:
+        ValueError: no such preset; names those there are.
+    """
+    known = {file.stem: file for file in PRESETS.glob("*.yaml")}
+    if name not in known:
+        raise ValueError(f"no preset '{name}'; choose of {', '.join(sorted(known))}")
+    return load(known[name])
+
+
+def apply(params: dict, changes: dict, place: str = "") -> list[str]:
+    """Set every value of changes in params; returns "key: old -> new" of those that differ.
+
+    Raises:
+        ValueError: a key that params does not have.
+    """
+    said = []
+    for key, new in changes.items():
+        name = f"{place}{key}"
+        if key not in params:
+            raise ValueError(f"the preset sets {name}, which the params do not have; they belong to another version")
+        if isinstance(new, dict) and isinstance(params[key], dict):
+            said += apply(params[key], new, f"{name}.")
+        elif params[key] != new:
+            said.append(f"{name}: {_shown(params[key])} -> {_shown(new)}")
+            params[key] = new
+    return said
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="presets to apply, in this order; none: list them")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+    arguments = parser.parse_args()
+    if not arguments.names:
+        for file in sorted(PRESETS.glob("*.yaml")):
+            print(f"{file.stem:20} {file.read_text(encoding='utf-8').splitlines()[0].removeprefix('# ')}")
+        return
+    params = load(arguments.params)
+    before = str(params)
+    for name in arguments.names:
+        changes = apply(params, recipe(name))
+        print("\n".join([f"{name}:", *(f"  {change}" for change in changes or ["nothing to change"])]))
+    if not arguments.dry_run and str(params) != before:
+        partial = arguments.params.with_name(f".{arguments.params.name}.partial")
+        with partial.open("w", encoding="utf-8") as stream:
+            _yaml().dump(params, stream)
+        partial.replace(arguments.params)
+        print(f"{arguments.params} is changed; `git diff` shows how, `git checkout {arguments.params}` undoes it")
+
+
+def _yaml() -> YAML:
+    made = YAML()
+    made.preserve_quotes = True
+    made.width = 200  # no line of params.yaml is folded
+    made.indent(mapping=2, sequence=4, offset=2)
+    made.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
+    return made
+
+
+def _shown(value: object) -> str:
+    return str(list(value)) if isinstance(value, list) else str(dict(value)) if isinstance(value, dict) else str(value)
+
+
+if __name__ == "__main__":
+    cli.run(main)
