@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avemotion.params.shared.compute import ComputeParams
+from avemotion.params.training.audio import feature_kind
 from avemotion.system import cli, params_file
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _broken_link(path: Path) -> bool:
 
 def usual_window(models: "Models") -> float:
     """WINDOW, or less where the audio encoder takes less of a clip."""
-    if models.audio is None or models.audio["encoder"] == "wavlm":
+    if models.audio is None or feature_kind(models.audio["encoder"]) == "wavlm":
         return WINDOW
     return min(WINDOW, float(models.settings["mel"]["params"]["seconds"]))
 

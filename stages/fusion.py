@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avemotion.params.fusion import Config, configure
+from avemotion.params.training.audio import feature_kind
 from avemotion.system import cli
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
 
     training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases.phases(model, p), params=p)
     history = classifier.train(training, this)
-    features = {audio_input.feature_kind(arguments["audio"]): clean.store.settings} if model.audio is not None else {}
+    features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}
     features |= {"frames": store.settings} if model.video is not None else {}
     facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": taken}
     this.leave(model, facts, history)

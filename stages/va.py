@@ -90,15 +90,14 @@ def main() -> None:
     from avemotion.formats import labels
     from avemotion.formats.targets import TARGETS
     from avemotion.system import runtime
-    from avemotion.system.outputs import alone, whole_folder
+    from avemotion.system.outputs import alone, leave_reason
     from avemotion.system.source_code import source_digest
     from avemotion.training.common import folds
     from avemotion.training.va import objective
 
     corpus, emotion = labels.read_facts("affect"), labels.read_facts("emotion")
     if corpus.absent:
-        with whole_folder(OUT):
-            print("va: corpora.affect names no corpus, so there is nothing to train")
+        leave_reason(OUT, "corpora.affect names no corpus, so there is nothing to train")
         return
     device = runtime.setup(config.seed, config.compute)
     table = labels.read("affect")

@@ -45,21 +45,16 @@ class ProsodyExtractor(SoundExtractor):
         return self.params.max_seconds
 
     def facts(self) -> dict[str, Any]:
-        from avemotion.features.parts.free_functionals import FREE_NAMES
-
-        names = list(_egemaps().feature_names) if self.params.set == "egemaps" else list(FREE_NAMES)
-        return {"set": self.params.set, "sample_rate": SAMPLE_RATE, "names": names}
+        return {"set": self.params.set, "sample_rate": SAMPLE_RATE, "names": SETS[self.params.set].names()}
 
     def extract_sounds(self, sounds: Sequence[Sound]) -> list[tuple[feature_store.Views, Counts]]:
         return [self._rows(*sound) for sound in sounds]
 
     def _rows(self, clip: str, waveform: np.ndarray, more: bool) -> tuple[feature_store.Views, Counts]:
-        from avemotion.features.parts.free_functionals import free_functionals
-
         short = len(waveform) < SHORTEST
         if short:
             waveform = np.pad(waveform, (0, SHORTEST - len(waveform)))
-        values = egemaps(waveform) if self.params.set == "egemaps" else free_functionals(waveform)
+        values = SETS[self.params.set].compute(waveform)
         return {feature_store.CLEAN: {"functionals": values[None].astype(np.float32)}}, {
             "padded": int(short),
             "cut": int(more),
@@ -74,6 +69,37 @@ def configure(file: Path, role: str) -> ProsodyExtractor:
 def restore(settings: dict[str, Any], device: str) -> ProsodyExtractor:
     """The extractor that a checkpoint's settings describe."""
     return ProsodyExtractor(params=Params(**settings["params"]))
+
+
+class EGeMAPS:
+    """eGeMAPSv02 through openSMILE."""
+
+    @staticmethod
+    def names() -> list[str]:
+        return list(_egemaps().feature_names)
+
+    @staticmethod
+    def compute(waveform: np.ndarray) -> np.ndarray:
+        return egemaps(waveform)
+
+
+class Free:
+    """This project's own functionals. scipy takes a second to import, so it is imported where it is used."""
+
+    @staticmethod
+    def names() -> list[str]:
+        from avemotion.features.parts.free_functionals import FREE_NAMES
+
+        return list(FREE_NAMES)
+
+    @staticmethod
+    def compute(waveform: np.ndarray) -> np.ndarray:
+        from avemotion.features.parts.free_functionals import free_functionals
+
+        return free_functionals(waveform)
+
+
+SETS: dict[str, type[EGeMAPS] | type[Free]] = {"egemaps": EGeMAPS, "free": Free}
 
 
 def egemaps(waveform: np.ndarray) -> np.ndarray:

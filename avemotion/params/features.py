@@ -29,6 +29,20 @@ def kinds() -> tuple[str, ...]:
     return plugins.names(PACKAGE)
 
 
+def configure_more(file: Path) -> list[str]:
+    """The kinds of feature that dvc.yaml extracts besides those that the models take.
+
+    Raises:
+        ValueError: a kind without a file in avemotion/features.
+    """
+    more = params_file.read(file, "more_features", list[str])
+    if unknown := sorted(set(more) - set(kinds())):
+        raise ValueError(
+            f"{file}: more_features names {', '.join(unknown)}, but avemotion/features has {', '.join(kinds())}"
+        )
+    return more
+
+
 def configure(file: Path, kind: str, role: str) -> Config:
     """Read and check the params of one kind of feature of one role, and the folder of its corpus."""
     corpus = place(file, role)

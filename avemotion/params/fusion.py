@@ -147,7 +147,7 @@ def unused(config: Config) -> dict[str, str]:
         reasons["fusion.video_lr"] = "fusion.video_blocks is 0"
     if not p.video_views:
         reasons["augment.frames"] = "fusion.video_views is 0"
-    reasons["augment.frames.draw"] = "fusion takes every frame"
+    reasons["augment.frames.draw"] = "fusion uses every frame"
     reasons |= unused_of_encoder(config.audio)
     if config.audio.encoder == "wavlm" and not config.speech.unfreeze_layers:
         reasons["fusion.audio_lr"] = "speech.unfreeze_layers is 0"

@@ -143,7 +143,7 @@ def unused(config: Config) -> dict[str, str]:
         reasons["manifest.emotion"] = "corpora.emotion names no corpus"
     elif config.pretrain.per_fold:
         for key in ("split", "actors", "folds", "ratios"):
-            reasons[f"manifest.emotion.{key}"] = "pretrain.per_fold is true: the emotion role takes the folds of affect"
+            reasons[f"manifest.emotion.{key}"] = "pretrain.per_fold is true: the emotion role has the folds of affect"
     else:
         used = {"actor": "actors", "actor_kfold": "folds", "stratified": "ratios"}.get(emotion.split)
         for key in {"actors", "folds", "ratios"} - {used}:
@@ -157,5 +157,5 @@ def unused(config: Config) -> dict[str, str]:
     in_use = {corpus.name for corpus in config.corpora.values()}
     for name in registry.names():
         if name not in in_use and config.manifest.options(name) is not None:
-            reasons[f"manifest.{name}"] = f"no role takes {name}"
+            reasons[f"manifest.{name}"] = f"no role uses {name}"
     return dict(sorted(reasons.items()))

@@ -80,7 +80,7 @@ class VAParams(OptimParams):
         if min(self.valence, self.arousal, self.mse) < 0:
             raise ValueError("valence, arousal and mse are weights of the loss; give 0 or more")
         if not self.scales or len(set(self.scales)) < len(self.scales) or any(n < 1 or n % 2 == 0 for n in self.scales):
-            raise ValueError(f"scales is {self.scales}; give different odd numbers of steps; [1] uses the steps alone")
+            raise ValueError(f"scales is {self.scales}; give odd numbers of steps, each once; [1] uses the steps alone")
         for name in ("masked_time", "masked_features"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a share from 0 to less than 1")

@@ -8,10 +8,19 @@ from typing import Any
 from avemotion.models.speech.pretrained import known_sizes
 from avemotion.params import evaluate, features, fusion, manifest, pretrain_audio, pretrain_video, sample, va
 from avemotion.params.shared.corpora import ROLES
+from avemotion.params.training import audio
 from avemotion.parsing import registry
 from avemotion.system import params_file
 
 SAMPLES = ("ravdess", "iemocap")
+# The stages that train on a role, and the sections that only they read.
+HALVES = {
+    "emotion": (
+        ("pretrain_audio", "pretrain_video", "fusion"),
+        ("pretrain_audio", "pretrain_video", "fusion", "xattn", "audio", "augment"),
+    ),
+    "affect": (("va",), ("va", "xattn.heads")),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,7 @@ def read(file: Path) -> Whole:
 
     by("sample", sample.configure, list(SAMPLES))
     by("evaluate", evaluate.configure)
+    by("features_more", features.configure_more)
     cells = [(kind, role) for kind in features.kinds() for role in ROLES]
     whole = Whole(
         file=file,
@@ -104,7 +114,7 @@ def _speech_fault(whole: Whole) -> str | None:
 def _views_fault(whole: Whole) -> str | None:
     if "emotion" not in whole.manifest.corpora:
         return None
-    kind = "wavlm" if whole.fusion.audio.encoder == "wavlm" else "mel"
+    kind = audio.feature_kind(whole.fusion.audio.encoder)
     cached = whole.features[kind, "emotion"].extractor.views
     if unknown := sorted(set(whole.fusion.audio_augment.views) - set(cached)):
         return f"augment.audio.views names {', '.join(unknown)}, but views.emotion gives {', '.join(cached)}"
@@ -148,6 +158,10 @@ def without_effect(whole: Whole) -> dict[str, str]:
         "fusion": fusion.unused(whole.fusion),
         "va": va.unused(whole.va),
     }
+    for role, (stages, sections) in HALVES.items():
+        if role not in whole.manifest.corpora:
+            for stage in stages:
+                unused[stage] = unused.get(stage, {}) | dict.fromkeys(sections, f"corpora.{role} names no corpus")
     if not any(len(config.extractor.views) > 1 for config in whole.features.values()):
         for stage in whole.keys:
             if stage.startswith("features_"):

@@ -19,6 +19,7 @@ from avemotion.formats.feature_store import CLEAN, Views
 from avemotion.media.waveforms import SAMPLE_RATE
 from avemotion.models.encoders.audio_encoders import MelEncoder
 from avemotion.models.session import Session
+from avemotion.params.training.audio import feature_kind
 from avemotion.prediction import recording as recordings
 from avemotion.prediction.recording import Piece, Recording
 from avemotion.prediction.trained_models import Models
@@ -196,7 +197,7 @@ def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, Me
 
 def _audio_source(models: Models, stores: Mapping[str, MemoryStore]) -> Source:
     assert models.audio is not None
-    store, model = stores[audio_input.feature_kind(models.audio)], models.fusions[0].audio
+    store, model = stores[feature_kind(models.audio["encoder"])], models.fusions[0].audio
     assert model is not None
     if store.arrays:
         return AudioSource(store, audio_input.array(models.audio))

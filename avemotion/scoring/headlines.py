@@ -1,32 +1,33 @@
-"""The few scores of a run that fit a screen."""
+"""The headline scores of a run."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from avemotion.formats.targets import TARGETS
 
-# Keys of metrics/<role>.json: 15 at most, so that `dvc metrics diff` fits a screen.
+# Keys of metrics/<role>.json. They are few, so that `dvc metrics diff` fits on a screen and `dvc exp show
+# --only-changed` into 120 columns. metrics/detail/<role>.json has their intervals.
 HEADLINE_KEYS: dict[str, dict[str, Any]] = {
     "emotion": {
-        "test": dict.fromkeys(("accuracy", "uar", "uar_low", "uar_high", "macro_f1")),
+        "test": dict.fromkeys(("accuracy", "uar", "macro_f1")),
         "audio": {"uar": None},
         "video": {"uar": None},
         **dict.fromkeys(("chance", "clips", "speakers", "synthetic", "speaker_overlap", "seed")),
     },
     "affect": {
-        **{f"ccc_{target}{bound}": None for target in TARGETS for bound in ("", "_low", "_high")},
+        **{f"ccc_{target}": None for target in TARGETS},
         **dict.fromkeys(("turns", "dialogues", "speakers", "silent", "synthetic", "speaker_overlap", "seed")),
     },
 }
-# The scores that runs are compared by, with their usual names.
+# Scores for comparisons of runs -> their usual names.
 HEADLINES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1"}
 HEADLINES |= {f"ccc_{target}": f"CCC {target}" for target in TARGETS}
 
 
 def headlines(role: str, scores: dict[str, Any]) -> dict[str, Any]:
-    """The few numbers of a role that fit a screen; {} where it has no scores."""
-    return _chosen(scores, HEADLINE_KEYS[role]) if scores else {}
+    """The headline scores of a role; {} where it has no scores."""
+    return _select(scores, HEADLINE_KEYS[role]) if scores else {}
 
 
-def _chosen(scores: dict[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _chosen(scores[name], inner) if inner else scores[name] for name, inner in keys.items()}
+def _select(scores: dict[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _select(scores[name], inner) if inner else scores[name] for name, inner in keys.items()}

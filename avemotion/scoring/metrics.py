@@ -1,8 +1,7 @@
-"""Scores that training may select by: pure functions of truth and prediction.
+"""Scores for model selection: pure functions of truth and prediction.
 
-Scores that are only reported stand in reported.py, so that a new one re-runs no training. An undefined
-score (no rows, equal constants) is NaN on purpose: it shows as missing in the metrics instead of as a
-number that nobody measured.
+reported_metrics.py has the scores that select no model, so that a new one there re-runs no training. An undefined score
+(no rows, equal constants) is NaN; the metrics files show it as missing.
 """
 
 import numpy as np
@@ -16,7 +15,7 @@ def confusion(truth: ArrayLike, prediction: ArrayLike, classes: int | None = Non
 
     Args:
         truth, prediction: class indices [R].
-        classes: C; by default just enough for the indices that occur.
+        classes: C; by default the largest index plus 1.
 
     Raises:
         ValueError: lengths differ, or an index is not within 0..C-1.
@@ -38,7 +37,7 @@ def accuracy(truth: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def recalls(truth: ArrayLike, prediction: ArrayLike, classes: int | None = None) -> Floats:
-    """Recall of each class [C]: rows found of the rows there are; NaN for a class that truth lacks."""
+    """Recall = TP / (TP + FN) of each class [C]; NaN for a class without rows in truth."""
     counts = confusion(truth, prediction, classes)
     return _ratios(np.diag(counts), counts.sum(1))
 
@@ -49,7 +48,7 @@ def uar(truth: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def f1s(truth: ArrayLike, prediction: ArrayLike) -> Floats:
-    """F1 = 2 TP / (2 TP + FP + FN) of each class [C]; NaN for one that neither truth nor prediction has."""
+    """F1 = 2 TP / (2 TP + FP + FN) of each class [C]; NaN for a class in neither truth nor prediction."""
     counts = confusion(truth, prediction)
     return _ratios(2 * np.diag(counts), counts.sum(0) + counts.sum(1))
 
@@ -90,5 +89,5 @@ def _ratios(part: NDArray, whole: NDArray) -> Floats:
 
 
 def _mean(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")

@@ -1,4 +1,4 @@
-"""Scores that are reported and select nothing: pure functions of truth and prediction, NaN where undefined."""
+"""Scores for reports, not for model selection: pure functions of truth and prediction, NaN where undefined."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from avemotion.scoring.metrics import aligned, confusion, f1s
 
 
 def weighted_f1(truth: ArrayLike, prediction: ArrayLike) -> float:
-    """Mean of F1 over the classes, weighted by how often each occurs in truth."""
+    """Mean of F1 over the classes, weighted by their frequencies in truth."""
     support = confusion(truth, prediction).sum(1)
     return float(np.nansum(f1s(truth, prediction) * support) / support.sum()) if support.any() else float("nan")
 
@@ -18,7 +18,8 @@ def weighted_f1(truth: ArrayLike, prediction: ArrayLike) -> float:
 def calibration_error(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
     """Expected calibration error (Guo et al. 2017): sum over bins of |accuracy - mean confidence| * rows / all rows.
 
-    Args: as for reliability.
+    Args:
+        truth, probabilities, bins: as for reliability.
     """
     table = reliability(truth, probabilities, bins)
     gaps = (table["accuracy"] - table["confidence"]).abs() * table["clips"]
@@ -30,8 +31,8 @@ def reliability(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> p
 
     Args:
         truth: class indices [R].
-        probabilities: [R, C]; confidence is the largest of a row, the prediction its class.
-        bins: of equal width over [0, 1], each without its upper end (the last with it).
+        probabilities: [R, C]; the largest of a row is the confidence, its class the prediction.
+        bins: number of bins of equal width over [0, 1]; only the last one includes its upper end.
     """
     truth, probabilities = aligned(truth, probabilities)
     columns = ["low", "high", "confidence", "accuracy", "clips"]
@@ -39,10 +40,10 @@ def reliability(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> p
         return pd.DataFrame(columns=columns)
     edges = np.linspace(0, 1, bins + 1)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == truth
-    which = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
-    clips = np.bincount(which, minlength=bins)
+    index = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
+    clips = np.bincount(index, minlength=bins)
     with np.errstate(invalid="ignore"):
-        means = [np.bincount(which, values, minlength=bins) / clips for values in (confidence, right.astype(float))]
+        means = [np.bincount(index, values, minlength=bins) / clips for values in (confidence, right.astype(float))]
     table = pd.DataFrame(dict(zip(columns, (edges[:-1], edges[1:], *means, clips), strict=True)))
     return table[clips > 0].reset_index(drop=True)
 
@@ -50,7 +51,7 @@ def reliability(truth: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> p
 def pearson(truth: ArrayLike, prediction: ArrayLike) -> float:
     """cov(t, p) / (sd(t) sd(p)); NaN if either is constant."""
     t, p = (values.astype(np.float64) for values in aligned(truth, prediction))
-    # Compared, not computed: the variance of equal values need not come out as exactly 0.
+    # The computed variance of equal values need not be exactly 0, so compare the values.
     if not len(t) or (t == t[0]).all() or (p == p[0]).all():
         return float("nan")
     return float(np.mean((t - t.mean()) * (p - p.mean())) / (t.std() * p.std()))
@@ -62,7 +63,7 @@ def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
     return float(np.sqrt(np.mean((t - p) ** 2))) if len(t) else float("nan")
 
 
-# What metrics/detail holds besides the scores of metrics.py. A new score is a function above and a line here.
+# Scores in metrics/detail besides those of metrics.py. A new score needs a function above and a line here.
 # (truth, prediction, probabilities [R, C]) -> score of the test clips
 CLASSIFICATION: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], float]] = {
     "weighted_f1": lambda truth, prediction, probabilities: weighted_f1(truth, prediction),

@@ -1,7 +1,7 @@
-"""What the training stages left for evaluation, read back and compared with the labels.
+"""Readers of the training stages' outputs; they compare them with the labels.
 
-Every test clip must be there once, with the label that the manifest gives it now: a score over other
-rows than those of the labels is refused. `root` is the folder of a project's state, by default this one.
+Every test clip must occur once, with its present label in the manifest: there is no score over other rows than those of
+labels.csv. `root` is the project's folder, by default the current one.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ BRANCHES = ("valence_own", "valence_rest", "arousal_own", "arousal_rest")
 
 @dataclass(frozen=True, kw_only=True)
 class Emotion:
-    """Test rows of the categorical models, sorted by id, all tables over the same clips."""
+    """Test rows of the categorical models, sorted by id; all tables have the same clips."""
 
     facts: CorpusFacts
     known: pd.DataFrame  # labels.csv, all splits
@@ -34,7 +34,7 @@ class Emotion:
     audio: pd.DataFrame
     video: pd.DataFrame
     gates: pd.DataFrame  # id, gate: share of audio, label; no rows where the mode has no gate
-    # name -> the test rows of fusion under it: audio_only, video_only, snr_20 ... (dB); as far as the mode has them
+    # condition -> the test rows of fusion: audio_only, video_only, snr_20 ... (dB), those that the mode has
     conditions: dict[str, pd.DataFrame]
 
 
@@ -44,17 +44,17 @@ class Affect:
 
     facts: CorpusFacts
     known: pd.DataFrame  # labels.csv, all folds
-    # fold, id, dialogue (the speaker where a corpus has none), valence, arousal (NaN = unlabelled), <target>_predicted,
-    # silent (no sound, so no prediction and no score)
+    # fold, id, dialogue (the speaker where a corpus has no dialogues), valence, arousal (NaN = unlabelled),
+    # <target>_predicted, silent (no sound, so no prediction and no score)
     turns: pd.DataFrame
     branches: pd.DataFrame  # fold, id and BRANCHES; no rows where the model has no branches
 
 
 def stage_folders(stage: str, folds: list[int], root: Path = Path()) -> dict[str, Path]:
-    """Where a stage left its models: fold -> folder; the one key is "" where its corpus has no folds.
+    """Folders of a stage's models: fold -> folder; without folds the only key is "".
 
     Args:
-        folds: of the stage's corpus (corpus.json); a model is named by the fold that it is tested on.
+        folds: folds of the stage's corpus (corpus.json); the name of a model is its test fold.
     """
     home = root / MODELS / stage
     return {str(fold): home / f"fold_{fold}" for fold in folds} if folds else {"": home}
@@ -85,7 +85,7 @@ def read_emotion(root: Path = Path()) -> Emotion:
 
 
 def read_affect(root: Path = Path()) -> Affect:
-    """Predictions of every fold of va for its test turns.
+    """Predictions of all folds of va for their test turns.
 
     Raises:
         ValueError: as for read_emotion.
@@ -133,9 +133,9 @@ def read_rejected(role: str, root: Path = Path()) -> pd.DataFrame:
 
 
 def classified(stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
-    """Test rows of a categorical model, over all folds: the columns of Emotion.fusion, sorted by id.
+    """Test rows of a categorical model over all folds, with the columns of Emotion.fusion, sorted by id.
 
-    `majority` is the most frequent class of the clips that the row's model was trained on.
+    `majority` is the most frequent class among the training clips of the row's model.
 
     Raises:
         ValueError: as for read_emotion.
@@ -162,7 +162,8 @@ def read_conditions(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()
     Raises:
         ValueError: as for read_emotion.
     """
-    shares, parts = tuple(f"p_{name}" for name in facts.classes), {}
+    shares = tuple(f"p_{name}" for name in facts.classes)
+    parts: dict[str, list[pd.DataFrame]] = {}
     for fold, folder in stage_folders("fusion", facts.folds, root).items():
         file = folder / "conditions.csv"
         table = tables.read_csv(file, ("id", "condition", "predicted", *shares), shares, REMEDY)
@@ -173,7 +174,7 @@ def read_conditions(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()
 
 
 def predicted_turns(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
-    """Test turns of va over all folds: the columns of Affect.turns, sorted by fold, then id.
+    """Test turns of va over all folds, with the columns of Affect.turns, sorted by fold, then id.
 
     Raises:
         ValueError: as for read_emotion.
@@ -188,15 +189,15 @@ def predicted_turns(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()
         _check_finite(file, table[~silent], predicted)
         for target in TARGETS:
             _check_same(file, table, target, ~np.isclose(table[target], table[f"{target}_known"], equal_nan=True))
-        table.loc[silent, TARGETS] = np.nan  # nothing to compare: as unlabelled as turns without ratings
+        table.loc[silent, TARGETS] = np.nan  # no prediction to compare, so as for unlabelled turns
         turns.append(table.assign(fold=int(fold), silent=silent))
     rows = pd.concat(turns, ignore_index=True)
-    # A corpus of single utterances has no dialogues; its speakers are what resembles itself.
+    # In a corpus of single utterances, the clusters of correlated rows are the speakers.
     return rows.assign(dialogue=rows["dialogue"].fillna(rows["speaker"]))
 
 
 def histories(facts: Mapping[str, CorpusFacts]) -> pd.DataFrame:
-    """Training histories of all stages of the roles: stage, fold ("" where the stage has none) and HISTORY."""
+    """Training histories of all stages of the roles: stage, fold ("" without folds) and HISTORY."""
     parts = []
     for role in facts:
         for stage in STAGES[role]:
@@ -235,19 +236,19 @@ def attention(folder: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _test_rows(known: pd.DataFrame, fold: str) -> pd.DataFrame:
-    """Rows of labels.csv that a fold's model is tested on ("" = no folds)."""
+    """Test rows of a fold's model in labels.csv ("" = no folds)."""
     return known[known["split"] == (fold or "test")]
 
 
 def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """table with the columns of test; those in both get the suffix _known."""
+    """table with the columns of test, which get the suffix _known if both have them."""
     if table["id"].duplicated().any():
-        raise ValueError(f"{file}: {table['id'][table['id'].duplicated()].iloc[0]} is there twice; {REMEDY}")
-    lacking, foreign = sorted(set(test["id"]) - set(table["id"])), sorted(set(table["id"]) - set(test["id"]))
-    if lacking or foreign:
-        some = ", ".join((lacking + foreign)[:3])
+        raise ValueError(f"{file}: {table['id'][table['id'].duplicated()].iloc[0]} occurs twice; {REMEDY}")
+    missing, unknown = sorted(set(test["id"]) - set(table["id"])), sorted(set(table["id"]) - set(test["id"]))
+    if missing or unknown:
+        some = ", ".join((missing + unknown)[:3])
         raise ValueError(
-            f"{file}: not the test rows of labels.csv: {len(lacking)} missing, {len(foreign)} unknown ({some}, ...); "
+            f"{file}: not the test rows of labels.csv: {len(missing)} missing, {len(unknown)} unknown ({some}, ...); "
             f"the split changed since this model was trained; {REMEDY}"
         )
     return table.merge(test, on="id", suffixes=("", "_known")).sort_values("id", ignore_index=True)
@@ -255,11 +256,11 @@ def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame
 
 def _check_same(file: Path, table: pd.DataFrame, column: str, differs: pd.Series | np.ndarray) -> None:
     for row in table[np.asarray(differs)].to_dict("records"):
-        now = row[f"{column}_known"]
-        raise ValueError(f"{file}: {column} of {row['id']} is {row[column]}, labels.csv says {now}; {REMEDY}")
+        label = row[f"{column}_known"]
+        raise ValueError(f"{file}: {column} of {row['id']} is {row[column]}, but {label} in labels.csv; {REMEDY}")
 
 
 def _check_finite(file: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    wrong = ~np.isfinite(table[list(columns)].to_numpy()).all(1)
-    if wrong.any():
-        raise ValueError(f"{file}: no finite prediction for {table['id'][wrong].iloc[0]}; lower the learning rate")
+    undefined = ~np.isfinite(table[list(columns)].to_numpy()).all(1)
+    if undefined.any():
+        raise ValueError(f"{file}: no finite prediction for {table['id'][undefined].iloc[0]}; lower the learning rate")

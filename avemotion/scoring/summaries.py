@@ -1,6 +1,6 @@
-"""What metrics/ holds: stable keys, rounded; NaN becomes null.
+"""Contents of metrics/: stable keys and rounded scores; NaN becomes null.
 
-metrics/<role>.json has the headlines, metrics/detail/<role>.json everything.
+metrics/<role>.json has the headlines, metrics/detail/<role>.json all scores.
 """
 
 import json
@@ -24,11 +24,11 @@ AGREEMENT = {"ccc": metrics.ccc, **reported_metrics.AGREEMENT}
 
 
 def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
-    """Scores of the fusion model on the test clips, beside the unimodal models and what needs no model.
+    """Scores of the fusion model on the test clips, of the unimodal models and of two baselines.
 
-    <score>_low and _high bound 95 % of a bootstrap over speakers. `majority` is the accuracy of always
-    answering the most frequent class of the training clips, `chance` the UAR of any blind guess. Where
-    the corpus has folds, `test` is over all of them together, followed by mean and sd over folds and each fold.
+    <score>_low and _high are bounds of 95 % intervals of a bootstrap over speakers. `majority` is the accuracy of the
+    most frequent class of the training clips, `chance` the UAR of any prediction that ignores its input. With folds,
+    `test` is over all folds together; mean and sd over folds and each fold follow.
     """
     classes, fusion = results.facts.classes, results.fusion
     truth, prediction = indices(fusion, classes)
@@ -61,9 +61,9 @@ def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
 
 
 def conditions(results: Emotion, draws: int, seed: int) -> dict[str, dict[str, float]]:
-    """Accuracy and UAR of the fusion model, with intervals, on test clips that lack a modality or are noisy.
+    """Accuracy and UAR of the fusion model, with intervals, on test clips without a modality or with noise.
 
-    The bootstrap draws the same speakers as for the test clips as they are.
+    The bootstrap draws the same speakers as for the unchanged test clips.
     """
     scores: dict[str, dict[str, float]] = {}
     for name, rows in results.conditions.items():
@@ -71,18 +71,18 @@ def conditions(results: Emotion, draws: int, seed: int) -> dict[str, dict[str, f
         bounds = intervals.bootstrap(
             emotion_sums(rows, classes), draws=draws, seed=seed_for(seed, "bootstrap", "emotion")
         )
-        found, scores[name] = _scores(rows, classes), {}
+        values, scores[name] = _scores(rows, classes), {}
         for score in ("accuracy", "uar"):
             low, high = bounds[score]
-            scores[name] |= {score: found[score], f"{score}_low": low, f"{score}_high": high}
+            scores[name] |= {score: values[score], f"{score}_low": low, f"{score}_high": high}
     return scores
 
 
 def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
     """Scores of valence and arousal: over all test turns together, mean and sd over folds, and each fold.
 
-    ccc_*_low and _high bound 95 % of a bootstrap over dialogues. `baseline` answers the mean of its
-    fold's training turns. A turn that lacks a label does not count for it; `turns` have both.
+    ccc_*_low and _high are bounds of 95 % intervals of a bootstrap over dialogues. `baseline` predicts the mean of the
+    fold's training turns. A score excludes turns without its label; `turns` counts the turns with both labels.
     """
     pooled: dict[str, Any] = {}
     for target in TARGETS:
@@ -105,8 +105,8 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
         **_over_folds(folds, tuple(f"{name}_{target}" for name in AGREEMENT for target in TARGETS)),
         "baseline": baseline,
         "turns": int((~unlabelled).sum()),
-        "unlabelled": int(unlabelled.sum()),  # with the silent ones
-        "silent": int(results.turns["silent"].sum()),  # no sound to tell valence and arousal from
+        "unlabelled": int(unlabelled.sum()),  # includes the silent turns
+        "silent": int(results.turns["silent"].sum()),  # turns without sound
         "dialogues": results.turns["dialogue"].nunique(),
         "speakers": results.turns["speaker"].nunique(),
         "synthetic": results.facts.synthetic,
@@ -119,16 +119,16 @@ SUMMARIES: dict[str, Callable[[Any, int, int], dict[str, Any]]] = {"emotion": em
 
 
 def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[str, Any]:
-    """What there is to learn from, by role: clips, speakers, rejects, clips by split or fold and by class.
+    """Sizes of the corpora by role: clips, speakers, rejected files, clips by split or fold and by class.
 
     Args:
         corpora: role -> corpus.json and labels.csv.
     """
-    found: dict[str, Any] = {}
+    sizes: dict[str, Any] = {}
     for role, (facts, known) in corpora.items():
         parts = [f"fold_{fold}" for fold in facts.folds] or ["train", "val", "test"]
         counts = known["split"].value_counts()
-        found[role] = {
+        sizes[role] = {
             "clips": facts.clips,
             "speakers": facts.speakers,
             "rejected": facts.rejected,
@@ -136,36 +136,35 @@ def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[st
             "split": {part: int(counts.get(part.removeprefix("fold_"), 0)) for part in parts},
             "class": {name: int((known["label"] == name).sum()) for name in facts.classes},
         }
-    return found
+    return sizes
 
 
 def labelled(turns: pd.DataFrame, target: str) -> pd.DataFrame:
-    """truth, prediction and dialogue of the turns that have a label for target."""
-    known = turns[turns[target].notna()]
+    """truth, prediction and dialogue of the turns with a label for target."""
+    rows = turns[turns[target].notna()]
     return pd.DataFrame(
-        {"truth": known[target], "prediction": known[f"{target}_predicted"], "dialogue": known["dialogue"]}
+        {"truth": rows[target], "prediction": rows[f"{target}_predicted"], "dialogue": rows["dialogue"]}
     )
 
 
 def ccc_interval(pair: pd.DataFrame, draws: int, seed: int) -> intervals.Interval:
-    """Bootstrap over dialogues of the CCC of what `labelled` returns."""
+    """Bootstrap interval of the CCC over dialogues; pair: a result of `labelled`."""
     return intervals.bootstrap(affect_sums(pair), draws=draws, seed=seed)["ccc"]
 
 
 def emotion_sums(table: pd.DataFrame, classes: list[str]) -> cluster_sums.Sums:
-    """Test rows of a categorical model, added up per speaker."""
+    """Sums per speaker of the test rows of a categorical model."""
     return cluster_sums.classified(*indices(table, classes), table["speaker"].to_numpy(str), len(classes))
 
 
 def affect_sums(pair: pd.DataFrame) -> cluster_sums.Sums:
-    """What `labelled` returns, added up per dialogue."""
-    return cluster_sums.agreement(
-        *(pair[name].to_numpy() for name in ("truth", "prediction")), pair["dialogue"].to_numpy(str)
-    )
+    """Sums per dialogue; pair: a result of `labelled`."""
+    truth, prediction = pair["truth"].to_numpy(), pair["prediction"].to_numpy()
+    return cluster_sums.agreement(truth, prediction, pair["dialogue"].to_numpy(str))
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What `text` wrote; null becomes NaN.
+    """Scores of a file with the content of `text`; null becomes NaN.
 
     Raises:
         ValueError: the file is missing or damaged.
@@ -183,7 +182,7 @@ def _restored(value: Any) -> Any:
 
 
 def synthetic_note(facts: CorpusFacts) -> str:
-    """For the titles of pictures."""
+    """An addition to the titles of pictures."""
     return " (synthetic sample)" if facts.synthetic else ""
 
 
@@ -230,7 +229,7 @@ def _over_folds(folds: Mapping[str, Mapping[str, float]], names: tuple[str, ...]
 
 
 def _training_means(results: Affect) -> dict[str, pd.Series]:
-    """<target>_predicted of every test turn: the mean label of the folds that are neither test nor validation."""
+    """<target>_predicted of every test turn: the mean label of its model's training folds."""
     folds, means = results.facts.folds, {}
     for i, fold in enumerate(folds):
         held_out = {str(fold), str(folds[(i + 1) % len(folds)])}

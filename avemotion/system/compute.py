@@ -1,4 +1,4 @@
-"""Where and how fast work runs, never what it computes: worker processes and seeds that ignore them."""
+"""Worker processes, and seeds that do not depend on their number."""
 
 import hashlib
 import multiprocessing
@@ -112,14 +112,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def loader_workers(asked: int, data: Path) -> int:
-    """Number of processes of a torch DataLoader: `asked`, or a number for this machine where it is -1.
+def loader_workers(requested: int, data: Path) -> int:
+    """Number of processes of a torch DataLoader: `requested`, or a number for this machine where it is -1.
 
     Windows: 0, because each process would start a new interpreter. WSL: 0 with the data on a mounted Windows drive
     (slow to share), else 2. Linux and others: half the cores, from 2 to 8.
     """
-    if asked >= 0:
-        return asked
+    if requested >= 0:
+        return requested
     if sys.platform == "win32":
         return 0
     if "microsoft" in platform.release().lower():  # the kernel of WSL

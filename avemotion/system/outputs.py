@@ -40,6 +40,13 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     _remove(old)
 
 
+def leave_reason(folder: Path, reason: str) -> None:
+    """Make `folder` hold nothing but the reason why, and print it."""
+    with whole_folder(folder) as partial:
+        (partial / "README.md").write_text(f"{reason}\n", encoding="utf-8")
+    print(f"{folder.name}: {reason}")
+
+
 @contextmanager
 def whole_files(folder: Path) -> Iterator[Path]:
     """Yields an empty folder to write into. When the block succeeds, its files move below `folder`.

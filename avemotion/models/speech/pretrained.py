@@ -1,6 +1,6 @@
 """Pretrained WavLM models (Chen et al. 2022, arXiv 2110.13900) by name.
 
-The import of torch and transformers takes seconds, so the functions that use them import them.
+The import of torch and transformers takes seconds, so each function imports what it uses.
 """
 
 import multiprocessing

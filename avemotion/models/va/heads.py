@@ -1,6 +1,7 @@
 """Heads for valence and arousal over the parts of a turn: one head for both, or one each.
 
-Shape letters: B turns, H heads (1 shared, or 2), Z input width of a head, K states (1, or one per target), S state size.
+Shape letters: B turns, H heads (1 shared, or 2), Z input width of a head, K states (1, or one per target), S their
+size.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Checkpoints: weights as safetensors beside a JSON of the arguments that rebuild the model.
+"""Checkpoints: weights as safetensors, and a JSON of the arguments that rebuild the model.
 
-The same weights give the same bytes, and nothing in a checkpoint is executed when it is read.
+The same weights give the same bytes. Reading a checkpoint executes no code from it.
 """
 
 import json
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Model = TypeVar("Model", bound=nn.Module)
-REMAKE = "run the stage that makes it (dvc repro)"
+REMAKE = "run the stage that writes it (dvc repro)"
 OUTDATED = "trained by another version of the code; run `dvc repro`"
 
 
@@ -24,7 +24,7 @@ def save(folder: Path, model: nn.Module, config: dict[str, Any]) -> None:
     """Write model.safetensors and model.json into folder.
 
     Args:
-        config: what a stage needs to build the model again and to say where its weights came from.
+        config: the arguments that rebuild the model, and the origin of its weights.
     """
     state = {name: value.detach().cpu().contiguous() for name, value in sorted(model.state_dict().items())}
     save_tensors(state, folder / "model.safetensors")
@@ -35,7 +35,7 @@ def save_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
     """Write a .safetensors file.
 
     Raises:
-        OSError: no space left, or no permission; safetensors has an error of its own for that.
+        OSError: no space left, or no permission (instead of safetensors' own error).
     """
     try:
         save_file(dict(tensors), file)
@@ -65,13 +65,13 @@ def rebuild(folder: Path, build: Callable[..., Model]) -> tuple[dict[str, Any], 
     """The config that `save` wrote and build(**config["architecture"]) with its weights.
 
     Raises:
-        ValueError: a file is missing or damaged, or made for another model.
+        ValueError: a file is missing or damaged, or belongs to another model.
     """
     config, state = load(folder)
     try:
         model = build(**config["architecture"])
         model.load_state_dict(state)
-    except Exception as error:  # arguments of a damaged or foreign file fail wherever they first matter
+    except Exception as error:  # arguments of a damaged or foreign file may raise any error
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{folder}: {OUTDATED} ({reason})") from error
     return config, model
@@ -83,20 +83,21 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     Raises:
         ValueError: the file is missing, damaged, or holds anything but tensors of numbers.
     """
+    content: Any
     remedy = "give a .safetensors file, or a .pt with a state dict or {'model': state dict}"
     try:
         if file.suffix == ".safetensors":
-            state = load_file(file)
+            content = load_file(file)
         else:
-            state = torch.load(file, map_location="cpu", weights_only=True)  # never runs a pickle's code
-    except Exception as error:  # on a damaged file the unpickler fails with whatever it trips over
+            content = torch.load(file, map_location="cpu", weights_only=True)  # never executes a pickle's code
+    except Exception as error:  # on a damaged file the unpickler may raise any error
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ValueError(f"{file}: not a readable checkpoint ({reason}); {remedy}") from error
-    state = state.get("model", state) if isinstance(state, Mapping) else state
+    state = content.get("model", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{file}: holds something else than named tensors; {remedy}")
     if broken := [name for name, value in state.items() if not value.isfinite().all()]:
-        raise ValueError(f"{file}: weight '{broken[0]}' is NaN or infinite: a training that diverged; {REMAKE}")
+        raise ValueError(f"{file}: weight '{broken[0]}' is NaN or infinite: its training diverged; {REMAKE}")
     return dict(state)
 
 
@@ -104,21 +105,21 @@ def warm_start(model: nn.Module, state: Mapping[str, Tensor], source: str) -> di
     """Copy the weights of state into model, name by name.
 
     Args:
-        source: the checkpoint's path, for messages.
+        source: the checkpoint's path, for error messages.
 
     Returns:
-        {"taken", "missing", "unused"}: names copied, names of model that state lacks (they keep their
-        initial values), names of state that model lacks.
+        {"taken", "missing", "unused"}: copied names, names only in model (they keep their initial values), names only
+        in state.
 
     Raises:
-        ValueError: a shared name differs in shape, or no name is shared.
+        ValueError: two weights of one name differ in shape, or no name occurs in both.
     """
     own = model.state_dict()
     for name in sorted(own.keys() & state.keys()):
         if own[name].shape != state[name].shape:
             raise ValueError(
                 f"{source}: '{name}' has shape {list(state[name].shape)}, the model needs {list(own[name].shape)}; "
-                "it was trained with other params (classes, encoder or speech.model): re-run the stage that made it"
+                "it was trained with other params (classes, encoder or speech.model): re-run the stage that wrote it"
             )
     taken = sorted(own.keys() & state.keys())
     if not taken:

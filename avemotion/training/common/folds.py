@@ -1,7 +1,7 @@
-"""One model a fold: folds side by side in worker processes, finished ones kept across a kill.
+"""Training of one model per fold: folds run in parallel worker processes, and a killed run keeps its finished folds.
 
-A finished fold is a folder in `work`, below a key of all that it depends on, until all of them move to the stage's
-outs together: DVC deletes outs before a stage runs.
+DVC deletes the outs of a stage before the stage runs. A finished fold is therefore stored in `work`, under a key of all
+its inputs, until all folds are complete and are copied to the out.
 """
 
 import hashlib
@@ -20,23 +20,23 @@ from avemotion.system.outputs import whole_folder
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """Test on fold `test`, select on fold `val`, train on all others."""
+    """Test on fold `test`, validate on fold `val`, train on all others."""
 
     test: int
     val: int
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of its folder."""
         return f"fold_{self.test}"
 
     def parts(self, split: pd.Series) -> pd.Series:
-        """Column `split` of labels.csv, which holds fold numbers as text -> train, val or test of each row."""
+        """Column `split` of labels.csv, fold numbers as text -> train, val or test of each row."""
         return split.map({str(self.test): "test", str(self.val): "val"}).fillna("train")
 
 
 def cyclic(folds: Sequence[int]) -> list[Fold]:
-    """Each fold tests once, validated on the next one.
+    """Each fold is the test fold once; the fold after it validates.
 
     Raises:
         ValueError: fewer than three folds.
@@ -49,12 +49,12 @@ def cyclic(folds: Sequence[int]) -> list[Fold]:
 def train_all(
     train: Callable[[Fold, Path], None], folds: Sequence[Fold], key: str, work: Path, out: Path, compute: ComputeParams
 ) -> None:
-    """Leave out/<fold.name>/ for every fold.
+    """Train every fold and write out/<fold.name>/.
 
     Args:
-        train: (fold, empty folder) -> None, writes the fold's files into the folder; picklable. It sets up its own
-            seed and runs on one thread, so that the bytes do not depend on how many folds run side by side.
-        key: names the folder of finished folds in `work`; see `key_of`.
+        train: (fold, empty folder) -> None, writes the fold's files into the folder; picklable. It sets its own seed
+            and runs on one thread, so that the bytes do not depend on the number of parallel folds.
+        key: name of the folder of finished folds in `work`; see `key_of`.
     """
     kept = work / key
     finished = sum((kept / fold.name).is_dir() for fold in folds)
@@ -62,7 +62,7 @@ def train_all(
     for _ in parallel(partial(_train_one, train, kept), folds, compute, "folds"):
         pass
     with whole_folder(out) as folder:
-        for fold in folds:  # copied: a kill, or a full disk, between two of them loses none
+        for fold in folds:  # copies, so that a kill or a full disk loses no finished fold
             shutil.copytree(kept / fold.name, folder / fold.name)
     shutil.rmtree(work)
 
@@ -74,13 +74,13 @@ def _train_one(train: Callable[[Fold, Path], None], kept: Path, fold: Fold) -> N
 
 
 def first(folder: Path) -> Path:
-    """The model in a stage's folder: folder itself, or that of the first fold where it holds one a fold."""
+    """The folder of a stage's model, or of its first fold's model where the stage has folds."""
     numbered = sorted(folder.glob("fold_*"), key=lambda path: int(path.name.removeprefix("fold_")))
     return numbered[0] if numbered else folder
 
 
 def key_of(parts: Iterable[object], inputs: Iterable[Path]) -> str:
-    """A name that changes with any of parts (by their repr) and with any byte of inputs (files or folders)."""
+    """A digest of parts (by their repr) and of all bytes of inputs (files or folders)."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         digest.update(repr(part).encode() + b"\0")

@@ -1,4 +1,4 @@
-"""Which weights move, and what "training mode" means when some do not."""
+"""Freezing of weights, training mode with frozen modules, and parameter counts."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 def train_only(model: nn.Module, parameters: Iterable[nn.Parameter]) -> None:
-    """These parameters of model receive gradients, no others."""
+    """Enable gradients for these parameters of model and disable them for all others."""
     model.requires_grad_(False)
     for parameter in parameters:
         parameter.requires_grad_(True)
@@ -15,8 +15,7 @@ def train_only(model: nn.Module, parameters: Iterable[nn.Parameter]) -> None:
 def train_mode(model: nn.Module) -> None:
     """model.train(), except that fully frozen modules stay in evaluation mode.
 
-    Otherwise dropout would make a frozen encoder noisy and batch normalisation would move its statistics
-    although its weights stand still.
+    Otherwise dropout would add noise to a frozen encoder, and batch normalisation would update its statistics.
     """
     model.train()
     for module in model.modules():
@@ -35,13 +34,12 @@ def count(module: nn.Module) -> dict[str, int]:
 
 
 def summarize(model: nn.Module, parts: Mapping[str, nn.Module | None], rest: str, cached: int = 0) -> dict:
-    """What `--summary` prints: parameters in all and by part.
+    """The output of `--summary`: numbers of parameters in total and by part.
 
     Args:
         parts: disjoint submodules; None where the model has no such part.
-        rest: name for what belongs to none of them.
-        cached: parameters of frozen WavLM layers that belong to the model but whose output comes from the
-            feature cache.
+        rest: name of the parameters outside all parts.
+        cached: number of parameters of frozen WavLM layers whose output comes from the feature cache.
     """
     whole = count(model)
     named = {name: count(part) for name, part in parts.items() if part is not None}

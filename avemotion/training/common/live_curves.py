@@ -1,8 +1,8 @@
-"""Training histories as curves, and those of a training that is still running: data/live/<stage>.csv.
+"""Training histories as curves. data/live/<stage>.csv has those of a training in progress:
 
     dvc plots show data/live/fusion.csv -x epoch -y value --template training
 
-That folder belongs to no stage: DVC deletes a stage's outs when it begins.
+No stage declares that folder as an out, because DVC deletes the outs of a stage before it runs.
 """
 
 import sys
@@ -17,20 +17,20 @@ SERIES = {"train_loss": "training loss", "val_loss": "validation loss", "val_sco
 
 
 def path(stage: str, fold: str = "") -> Path:
-    """Each fold (such as fold_1) has a file of its own, as folds run side by side."""
+    """The file of a stage's curves; each fold (such as fold_1) has its own, because folds run in parallel."""
     return FOLDER / (f"{stage}_{fold}.csv" if fold else f"{stage}.csv")
 
 
 def write(file: Path, history: pd.DataFrame) -> None:
-    """The history so far, as curves; file is one that `path` names. Training goes on where it cannot be written."""
+    """Write the history so far as curves; file is a result of `path`. A write error does not stop the training."""
     stage, _, fold = file.stem.partition("_fold_")
     try:
         tables.write_results(file, as_curves(history.assign(stage=stage, fold=fold)))
     except OSError as error:
-        print(f"{file}: {error.strerror}; training goes on without these curves", file=sys.stderr)
+        print(f"{file}: {error.strerror}; training continues without these curves", file=sys.stderr)
 
 
 def as_curves(histories: pd.DataFrame) -> pd.DataFrame:
-    """stage, fold, phase, epoch and the columns of SERIES -> the same with a row a point: its series and value."""
+    """stage, fold, phase, epoch and the columns of SERIES -> one row per point: series and value instead of SERIES."""
     rows = histories.melt(["stage", "fold", "phase", "epoch"], list(SERIES), "series", "value")
     return rows.assign(series=rows["series"].map(SERIES), epoch=rows["epoch"].astype(int))

@@ -1,4 +1,4 @@
-"""The training loop of every stage: phases, gradient accumulation, early stopping on validation."""
+"""The training loop of all stages: phases, gradient accumulation, early stopping on the validation score."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -17,14 +17,14 @@ from avemotion.system.runtime import autocast
 from avemotion.training.common import live_curves
 from avemotion.training.common.freeze import train_mode
 
-MIN_LR = 1e-5  # where cosine annealing ends
+MIN_LR = 1e-5  # final learning rate of cosine annealing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """A stretch of epochs with its own set of trainable weights.
+    """A number of epochs with one set of trainable weights.
 
-    prepare() freezes and unfreezes, and returns AdamW's parameter groups.
+    prepare() freezes and unfreezes weights, and returns AdamW's parameter groups.
     """
 
     name: str
@@ -34,13 +34,12 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a model learns and how it is judged.
+    """Data, loss and validation of a training.
 
     batches: epoch (from 1) -> batches of that epoch.
     loss: batch -> scalar.
-    validate: () -> {"loss", "score"} on the validation rows; a higher score is better, of equal scores that with the
-        lower loss.
-    label: for the progress bar.
+    validate: () -> {"loss", "score"} on the validation rows. A higher score is better; with equal scores, a lower loss.
+    label: text of the progress bar.
     """
 
     batches: Callable[[int], Iterable[Any]]
@@ -57,10 +56,10 @@ def fit(
     device: torch.device,
     curves: Path | None = None,
 ) -> pd.DataFrame:
-    """Train model and leave it with the weights of its best validation epoch.
+    """Train model; at the end it has the weights of its best validation epoch and is in evaluation mode.
 
     Args:
-        curves: a file that shows the history so far after every epoch (live_curves.py); no result depends on it.
+        curves: file for the history after every epoch (live_curves.py); no result depends on it.
 
     Returns:
         one row per epoch: phase, epoch, train_loss, val_loss, val_score, learning_rate.
@@ -68,7 +67,7 @@ def fit(
     history: list[dict[str, Any]] = []
     best, best_state, epoch = (-math.inf, -math.inf), _snapshot(model), 0
     for phase in phases:
-        model.load_state_dict(best_state)  # a phase goes on from the best weights so far
+        model.load_state_dict(best_state)  # a phase starts from the best weights so far
         groups = phase.prepare()
         optimizer = torch.optim.AdamW(groups, weight_decay=params.weight_decay)
         schedule = _schedule(optimizer, phase.epochs, params.cosine)
@@ -97,7 +96,7 @@ def fit(
             if curves is not None:
                 live_curves.write(curves, pd.DataFrame(history))
             score = (validation["score"], -validation["loss"])
-            # NaN compares false: an undefined score is never the best.
+            # Comparisons with NaN are false, so an undefined score is never the best.
             if score > best:
                 best, best_state, stale = score, _snapshot(model), 0
             else:
@@ -138,7 +137,7 @@ def train_epoch(
             nn.utils.clip_grad_norm_(parameters, params.clip_norm)
             optimizer.step()
             optimizer.zero_grad()
-    if last := len(losses) % params.accumulate:  # an incomplete group: its mean is over fewer batches
+    if last := len(losses) % params.accumulate:  # an incomplete group: the mean is over fewer batches
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.mul_(params.accumulate / last)

@@ -1,4 +1,4 @@
-"""One training: its randomness, its place, and what it leaves."""
+"""One training: its seed, device and folder, and the files that it writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,18 @@ from avemotion.training.common.folds import Fold
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One model of a stage in training."""
+    """The training of one model of a stage."""
 
     stage: str
     fold: Fold | None  # None where the corpus has train, val and test
-    folder: Path  # for what it leaves
+    folder: Path  # of its outputs
     seed: int
     device: torch.device
     compute: ComputeParams
 
     @property
     def curves(self) -> Path:
-        """The file of its training curves so far."""
+        """The file of its training curves in progress."""
         return live_curves.path(self.stage, self.fold.name if self.fold else "")
 
     def leave(self, model: nn.Module, facts: dict[str, Any], history: pd.DataFrame) -> None:
@@ -40,7 +40,7 @@ class Run:
 def start(stage: str, seed: int, compute: ComputeParams, fold: Fold | None, folder: Path) -> Run:
     """Seed every generator and choose the device.
 
-    Folds run side by side, so each takes a seed of its own and one thread.
+    Folds run in parallel, so each has its own seed and one thread.
     """
     threads = None
     if fold is not None:

@@ -1,4 +1,4 @@
-"""From the sections `audio` and `speech` to an audio model and the cached features it takes."""
+"""Audio models from the sections `audio` and `speech`, and their cached features."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,21 +12,16 @@ from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.encoders.audio_encoders import AudioModel, MelEncoder, WavLM
 from avemotion.models.speech.pretrained import config_for, load
 from avemotion.models.speech.top_layers import TopLayers
-from avemotion.params.training.audio import AudioParams
+from avemotion.params.training.audio import AudioParams, feature_kind
 from avemotion.params.training.augment import AudioAugmentParams
 from avemotion.params.training.speech import SpeechParams
 
 FEATURES = Path("data/features")
 
 
-def feature_kind(arguments: dict[str, Any]) -> str:
-    """The kind of feature that the audio model of `audio_arguments` takes."""
-    return "wavlm" if arguments["encoder"] == "wavlm" else "mel"
-
-
 def array(arguments: dict[str, Any]) -> str:
-    """The array of that feature's cache: for wavlm the state that enters the layers in training, or the last one."""
-    if feature_kind(arguments) == "mel":
+    """The array of that feature's cache: mel, or for wavlm the input of the trained layers or the last state."""
+    if feature_kind(arguments["encoder"]) == "mel":
         return "mel"
     return "boundary" if arguments["unfreeze_layers"] else "last"
 
@@ -34,24 +29,24 @@ def array(arguments: dict[str, Any]) -> str:
 def audio_source(
     role: str, audio: AudioParams, speech: SpeechParams, augment: AudioAugmentParams | None = None, seed: int = 0
 ) -> AudioSource:
-    """The cached features of a role that the configured encoder takes."""
+    """The cached features of a role for the configured encoder."""
     arguments = audio_arguments(audio, speech)
-    store = FeatureStore(FEATURES / feature_kind(arguments) / role)
+    store = FeatureStore(FEATURES / feature_kind(arguments["encoder"]) / role)
     return AudioSource(store, array(arguments), augment, seed)
 
 
 def audio_arguments(audio: AudioParams, speech: SpeechParams) -> dict[str, Any]:
-    """What build_audio needs beside the number of classes; checkpoints keep it."""
-    if audio.encoder == "wavlm":
+    """Arguments of build_audio without the number of classes; checkpoints store them."""
+    if feature_kind(audio.encoder) == "wavlm":
         return {"encoder": "wavlm", "model": speech.model, "unfreeze_layers": speech.unfreeze_layers}
     return {"encoder": audio.encoder, "dim": audio.dim}
 
 
 def start(model: AudioModel, speech: SpeechParams, training: Iterable[tuple[Tensor, int]]) -> None:
-    """Starting state: WavLM's own last layers; mean and deviation of each mel band over the training clips.
+    """Set the initial weights: WavLM's pretrained last layers, or mean and deviation of each mel band in training.
 
     Args:
-        training: (features [T, D], real steps) of the training clips; used by mel encoders only.
+        training: (features [T, D], number of real steps) of the training clips; only mel encoders use them.
     """
     if isinstance(model, WavLM):
         pretrained = TopLayers.from_model(load(speech.model), speech.unfreeze_layers)
@@ -62,11 +57,11 @@ def start(model: AudioModel, speech: SpeechParams, training: Iterable[tuple[Tens
 
 
 def cached_parameters(model: nn.Module | None, speech: SpeechParams) -> int:
-    """Number of WavLM parameters below the boundary: part of the model, but only their output is in use."""
+    """Number of parameters of WavLM's frozen lower layers, whose output comes from the cache."""
     if not isinstance(model, WavLM):
         return 0
     from transformers import WavLMModel
 
-    with torch.device("meta"):  # architecture only, no memory
+    with torch.device("meta"):  # the architecture without memory for weights
         whole = WavLMModel(config_for(speech.model))
     return sum(p.numel() for p in whole.parameters()) - sum(p.numel() for p in model.top.parameters())

@@ -1,4 +1,4 @@
-"""What the stages that train a categorical model share: labelled clips, objective, validation, predictions."""
+"""Shared parts of the stages that train categorical models: labelled clips, loss, validation, predictions."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.scoring.metrics import macro_f1
 from avemotion.system import runtime, tables
 from avemotion.system.compute import loader_workers
-from avemotion.system.outputs import alone, whole_folder
+from avemotion.system.outputs import alone, leave_reason, whole_folder
 from avemotion.system.source_code import source_digest
 from avemotion.training.common import folds
 from avemotion.training.common.folds import Fold
@@ -35,7 +35,7 @@ class EmotionData:
         """Read data/manifest/emotion; ValueError where a clip has no label or a split has no clip.
 
         Args:
-            fold: which fold tests and which validates; None where the manifest says train, val and test itself.
+            fold: the test fold and the validation fold; None where the manifest has train, val and test.
         """
         self.classes = labels.read_facts("emotion").classes
         table = labels.read("emotion").set_index("id")
@@ -54,7 +54,7 @@ class EmotionData:
         return self._ids[split]
 
     def datasets(self, *, training: Inputs, held_out: Inputs) -> dict[Split, ClipDataset]:
-        """The clips of every split, with the sources of training or of held-out clips."""
+        """The clips of every split, with the sources for training clips or for held-out clips."""
         splits: tuple[Split, ...] = ("train", *HELD_OUT)
         return {split: self.dataset(split, *(training if split == "train" else held_out)) for split in splits}
 
@@ -68,19 +68,18 @@ class EmotionData:
 def train_splits(
     train: Callable[[Fold | None, Path], None], config: Any, module: str, out: Path, inputs: Iterable[Path] = ()
 ) -> None:
-    """Leave one trained model in `out`, or one a fold in out/fold_<k>, as the emotion role's split asks.
+    """Train one model and write it to `out`; with folds, one per fold in out/fold_<k>.
 
     Args:
         train: (fold, empty folder) -> None; picklable.
-        config: the stage's, with its `compute`.
-        module: of the stage, such as "stages.fusion".
-        inputs: checkpoints that training starts from.
+        config: the config of the stage, with a field `compute`.
+        module: the stage's module, such as "stages.fusion".
+        inputs: checkpoints of the initial weights.
     """
     with alone(out.name):
         facts = labels.read_facts("emotion")
         if facts.absent:
-            with whole_folder(out):
-                print(f"{out.name}: corpora.emotion names no corpus, so there is nothing to train")
+            leave_reason(out, "corpora.emotion names no corpus, so there is nothing to train")
             return
         numbers = facts.folds
         if not numbers:
@@ -88,28 +87,25 @@ def train_splits(
                 train(None, folder)
             return
         read = [Path("data/manifest/emotion"), *Path("data/features").glob("*/emotion/index.json"), *inputs]
-        placed = replace(config, compute=None)  # changes no byte, so it is no part of the key
-        key = folds.key_of([placed, runtime.device(config.compute.device).type, source_digest(module)], read)
+        key_config = replace(config, compute=None)  # compute changes no byte, so it is not part of the key
+        key = folds.key_of([key_config, runtime.device(config.compute.device).type, source_digest(module)], read)
         work = Path("data/work") / out.name
         folds.train_all(train, folds.cyclic(numbers), key, work, out, config.compute)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipTraining:
-    """A categorical model, its clips and how it learns.
-
-    logits: batch on the device -> [B, C] by the model. sets: clips of train, val and test.
-    """
+    """A categorical model, its clips and its optimization."""
 
     model: nn.Module
-    logits: Callable[[Batch], Tensor]
-    sets: dict[Split, ClipDataset]
+    logits: Callable[[Batch], Tensor]  # batch on the device -> [B, C]
+    sets: dict[Split, ClipDataset]  # train, val and test
     phases: Sequence[Phase]
     params: ClassifierParams
 
 
 def train(training: ClipTraining, run: Run) -> pd.DataFrame:
-    """Cross-entropy training, selected by macro-F1 on the validation clips; returns the history."""
+    """Train with cross-entropy and select by macro-F1 on the validation clips; returns the history."""
     p, validation, device = training.params, training.sets["val"], run.device
 
     def loss(batch: Batch) -> Tensor:
@@ -131,7 +127,7 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
 
 
 def train_unimodal(training: ClipTraining, classes: Sequence[str], facts: dict[str, Any], run: Run) -> None:
-    """Train a model of one modality; leave it with facts, its history and its predictions of held-out clips."""
+    """Train a model of one modality; write it with facts, its history and its predictions of held-out clips."""
     history = train(training, run)
     run.leave(training.model, {"classes": classes, **facts}, history)
     table = predictions(training, classes, run.device)
@@ -144,7 +140,7 @@ def batches(dataset: ClipDataset, batch_size: int, device: torch.device) -> Iter
 
 
 def prediction_table(classes: Sequence[str], split: Split, dataset: ClipDataset, logits: Tensor) -> pd.DataFrame:
-    """logits [len(dataset), C] -> one row a clip: id, split, label, predicted, p_<class>..."""
+    """logits [len(dataset), C] -> one row per clip: id, split, label, predicted, p_<class>..."""
     probabilities = logits.float().softmax(-1).numpy()
     table = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])
     table.insert(0, "id", dataset.ids)

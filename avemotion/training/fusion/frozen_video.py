@@ -1,4 +1,4 @@
-"""What a frozen encoder computes is computed once, not every epoch."""
+"""Outputs of frozen video blocks, computed once instead of every epoch."""
 
 import torch
 
@@ -10,13 +10,16 @@ from avemotion.training.emotion.classifier import EmotionData
 
 
 class FrozenVideo:
-    """Output of frozen blocks by (clip, view); view None is the clip without augmentation."""
+    """A source of outputs of frozen blocks.
+
+    features: (clip, view) -> output [N, ...], number of real frames; view None is the clip without augmentation.
+    """
 
     def __init__(self, features: dict[tuple[str, int | None], tuple[torch.Tensor, int]], views: int, seed: int):
         self.features, self.views, self.seed = features, views, seed
 
     def __call__(self, clip: str, epoch: int | None) -> tuple[torch.Tensor, int]:
-        """-> features [N, ...], real frames; in training one of the augmented views, where there are any."""
+        """-> features [N, ...], number of real frames; in training of an augmented view, if there are any."""
         if epoch is None or not self.views:
             return self.features[clip, None]
         return self.features[clip, 1 + seed_for(self.seed, "video view", epoch, clip) % self.views]
@@ -25,20 +28,20 @@ class FrozenVideo:
 def frozen_video(
     model: VideoResNet18, frames: FrameSource, data: EmotionData, blocks: int, views: int, device: torch.device
 ) -> Source:
-    """The input of the last `blocks` blocks for every clip, and model set to start from there.
+    """Compute the input of the last `blocks` blocks for every clip, and let model start from there.
 
-    Each training clip also comes in `views` augmented copies, one of which is drawn an epoch; without any it is the
-    same every epoch. With all blocks open nothing is frozen, and frames are augmented anew each epoch.
+    Each training clip also has `views` augmented copies. Training draws one of them per epoch; without copies it uses
+    the clip itself. If all blocks are trained, the source is `frames`, with new augmentation every epoch.
 
-    One clip at a time, so that a clip's features do not depend on its company. Held in memory: for ResNet-18 with
-    one open block and 112 x 112 frames 50 KB a frame and view, 2 KB with none.
+    The model computes one clip at a time, so that the features of a clip do not depend on other clips. They stay in
+    memory: for ResNet-18 and 112 x 112 frames 50 KB per frame and view with one trained block, 2 KB with none.
     """
     if blocks == BLOCKS:
         return frames if views else FrameSource(frames.store)
     training = set(data.ids("train"))
     ids = sorted(training.union(data.ids("val"), data.ids("test")))
     copies = [(clip, view) for clip in ids for view in (None, *(range(1, views + 1) if clip in training else ()))]
-    features = {}
+    features: dict[tuple[str, int | None], tuple[torch.Tensor, int]] = {}
     model.eval()
     with torch.inference_mode():
         for clip, view in progress(copies, len(copies), "video encoder"):

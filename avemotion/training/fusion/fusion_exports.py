@@ -1,4 +1,4 @@
-"""What a trained fusion model leaves of held-out clips: predictions, also under harder conditions, gates, attention."""
+"""Exports of a trained fusion model for held-out clips: predictions, conditions, gates, attention."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,23 +20,21 @@ from avemotion.training.emotion import classifier
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Clips that a model is judged on, and the clocks of their features.
-
-    sets: by split. harder: the test clips under each of `conditions`. hop: seconds of an audio step.
-    frames: the cache that holds the frames' times.
-    """
+    """Clips for evaluation, and the times of their features."""
 
     classes: list[str]
     sets: dict[classifier.Split, ClipDataset]
-    harder: Mapping[str, ClipDataset]
-    hop: float
-    frames: Store
+    harder: Mapping[str, ClipDataset]  # the test clips under each of `conditions`
+    hop: float  # seconds of an audio step
+    frames: Store  # has the times of the frames
 
 
 def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, device: torch.device) -> None:
-    """predictions.csv and gates.csv of validation and test clips; of test clips attention.safetensors, and their
-    predictions under each of the harder conditions in conditions.csv."""
-    predicted, gates, attention = [], [], {}
+    """Write the exports: predictions.csv and gates.csv of validation and test clips; attention.safetensors of test
+    clips; conditions.csv with the predictions of test clips under the harder conditions."""
+    predicted: list[pd.DataFrame] = []
+    gates: list[tuple[str, str, float]] = []
+    attention: dict[str, torch.Tensor] = {}
     classes = held_out.classes
     model.eval()
     with torch.inference_mode():
@@ -49,13 +47,13 @@ def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, devi
                     gates += [(clip, split, share) for clip, share in zip(batch.ids, output.gate.tolist(), strict=True)]
                 if output.video_to_audio is not None and split == "test":
                     attention |= attention_maps(batch, output, held_out.hop, held_out.frames)
-        under = [
+        harder = [
             _under_condition(name, model, classes, dataset, classifier.batches(dataset, batch_size, device))
             for name, dataset in held_out.harder.items()
         ]
     tables.write_results(folder / "predictions.csv", pd.concat(predicted).sort_values("id"))
-    none = pd.DataFrame(columns=["id", "condition", "predicted", *(f"p_{name}" for name in classes)])
-    rows = pd.concat(under) if under else none
+    empty = pd.DataFrame(columns=["id", "condition", "predicted", *(f"p_{name}" for name in classes)])
+    rows = pd.concat(harder) if harder else empty
     tables.write_results(folder / "conditions.csv", rows.sort_values("id", kind="stable"))
     shares = pd.DataFrame(gates, columns=["id", "split", "gate"])
     tables.write_results(folder / "gates.csv", shares.sort_values("id"))
@@ -65,18 +63,20 @@ def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, devi
 def conditions(
     model: Fusion, data: classifier.EmotionData, audio: AudioSource, video: Source | None
 ) -> dict[str, ClipDataset]:
-    """The test clips without picture (audio_only), without sound (video_only) and at every SNR of the cache (snr_20),
-    as far as the model takes what is changed."""
-    made: dict[str, ClipDataset] = {}
+    """The test clips without picture (audio_only), without sound (video_only) and at every SNR of the cache (snr_20).
+
+    A unimodal model has no condition without a modality; without audio it has no condition at all.
+    """
+    datasets: dict[str, ClipDataset] = {}
     if model.audio is None:
-        return made
+        return datasets
     if video is not None:
-        made["audio_only"] = data.dataset("test", audio, absent(video))
-        made["video_only"] = data.dataset("test", absent(audio), video)
+        datasets["audio_only"] = data.dataset("test", audio, absent(video))
+        datasets["video_only"] = data.dataset("test", absent(audio), video)
     for view in audio.store.views:
         if view != CLEAN:
-            made[f"snr_{view.removesuffix('dB')}"] = data.dataset("test", audio.at(view), video)
-    return made
+            datasets[f"snr_{view.removesuffix('dB')}"] = data.dataset("test", audio.at(view), video)
+    return datasets
 
 
 def _under_condition(
@@ -90,7 +90,7 @@ def _under_condition(
 
 
 def attention_maps(batch: Batch, output: FusionOutput, hop: float, frames: Store) -> dict[str, torch.Tensor]:
-    """Each clip's attention without padding, and the times in seconds of its audio steps and frames."""
+    """Attention of each clip without padding, and the times in seconds of its audio steps and frames."""
     assert output.video_to_audio is not None and output.audio_to_video is not None
     maps, steps_in, steps_out = {}, batch.audio.shape[1], output.video_to_audio.shape[-1]
     for row, clip in enumerate(batch.ids):

@@ -1,4 +1,4 @@
-"""The parts of fusion training: the model's arguments, which weights learn when, and where they start."""
+"""Fusion training: the model's arguments, its phases and its warm start."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def architecture(config: Config, classes: int) -> dict[str, Any]:
 
 
 def phases(model: Fusion, p: FusionParams) -> list[loop.Phase]:
-    """Which weights learn when, and how fast."""
+    """The phases of training with their trained weights and learning rates."""
     head = {"params": model.head_parameters(), "lr": p.lr}
     encoders = []
     if model.audio is not None:
@@ -45,13 +45,13 @@ def phases(model: Fusion, p: FusionParams) -> list[loop.Phase]:
 
 
 def warm_start(part: nn.Module, source: Path, classes: list[str], fold: Fold | None) -> dict[str, list[str]]:
-    """Load a pretrained audio or video model into its place in the fusion; returns which weights were taken.
+    """Load a pretrained audio or video model into its part of the fusion; returns the names of the weights.
 
     Args:
-        source: folder of a pretraining stage (with one folder a fold where there are folds), or a file of weights.
+        source: folder of a pretraining stage (with one folder per fold where there are folds), or a file of weights.
 
     Raises:
-        ValueError: not readable, made for other classes or of another shape.
+        ValueError: source is not readable, has other classes or another shape.
     """
     if source.is_file():
         return checkpoint.warm_start(part, checkpoint.read_weights(source), str(source))

@@ -1,4 +1,4 @@
-"""From the section `va` to a VAModel and its batches."""
+"""Arguments of the VA model and its batches, from the section `va`."""
 
 from typing import Any
 
@@ -10,10 +10,11 @@ def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict[str
     """Fields of VAArchitecture.
 
     Args:
-        sizes: features of speech, prosody, speaker and fused. layers: hidden layers beside the last.
+        sizes: numbers of features of speech, prosody, speaker and fused.
+        layers: number of hidden layers besides the last.
 
     Raises:
-        ValueError: multi-head pooling does not divide the speech features.
+        ValueError: the heads of multi-head pooling do not divide the speech features.
     """
     p, attention_heads = config.va, config.attention_heads
     state = p.state
@@ -22,7 +23,7 @@ def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict[str
             f"xattn.heads is {attention_heads}; va.pooling multihead needs it to divide the "
             f"{sizes['speech'] * len(p.scales)} speech features"
         )
-    used = {f"{name}_dim": sizes[name] if name in p.inputs else None for name in objective.INPUTS}
+    dims = {f"{name}_dim": sizes[name] if name in p.inputs else None for name in objective.INPUTS}
     dialogue = {
         "size": state.size,
         "updater": state.updater,
@@ -30,7 +31,7 @@ def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict[str
         "alpha": state.alpha,
         "feedback": state.feedback != "none",
     }
-    return used | {
+    return dims | {
         "dim": p.dim,
         "attention_heads": attention_heads,
         "dropout": p.dropout,
@@ -48,5 +49,5 @@ def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict[str
 
 
 def batching(p: VAParams) -> objective.Batching:
-    """Batches of turns, or of dialogues where there is a state."""
+    """Sizes of batches of turns, and of dialogues for a model with a state."""
     return objective.Batching(turns=p.batch_size, dialogues=p.state.dialogues, chunk=p.state.chunk)

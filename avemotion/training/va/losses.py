@@ -23,25 +23,25 @@ def va_loss(prediction: Tensor, target: Tensor, *, valence: float, arousal: floa
     """1 - (w_V CCC_V + w_A CCC_A) + mse * (MSE_V + MSE_A) over the rows of a batch.
 
     Args:
-        prediction, target: [B, 2], valence and arousal; a NaN target leaves that value out.
+        prediction, target: [B, 2], valence and arousal; a NaN target excludes that value.
         valence, arousal: weights of the two CCCs, 1/2 each in the usual loss.
         mse: weight of the two mean squared errors.
     """
-    # Without any known target the loss is 1 and its gradient 0, but there is one.
+    # Without any labelled target the loss is 1, and the term with factor 0 provides a gradient of 0.
     weights, loss = (valence, arousal), 1 + 0 * prediction.double().sum()
     for k, weight in enumerate(weights):
-        known = ~target[:, k].isnan()
-        if not known.any():
+        labelled = ~target[:, k].isnan()
+        if not labelled.any():
             continue
-        p, t = prediction[known, k : k + 1], target[known, k : k + 1]
+        p, t = prediction[labelled, k : k + 1], target[labelled, k : k + 1]
         loss = loss - weight * ccc(p, t).squeeze() + mse * (p.double() - t.double()).square().mean()
     return loss
 
 
 class VALoss:
-    """va_loss over the batch and, without gradient, the `memory` batches before it.
+    """va_loss over the batch and the `memory` batches before it, which get no gradient.
 
-    A CCC over a few turns is a noisy estimate; earlier predictions, though a few steps old, steady its moments.
+    A CCC over a few turns is a noisy estimate. Earlier predictions reduce the variance of its moments.
     """
 
     def __init__(self, *, valence: float, arousal: float, mse: float, memory: int):
@@ -49,8 +49,8 @@ class VALoss:
         self.earlier: deque[tuple[Tensor, Tensor]] = deque(maxlen=memory)
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """prediction, target: [B, 2] -> scalar; NaN targets are left out."""
+        """prediction, target: [B, 2] -> scalar; NaN targets are excluded."""
         rows = [*self.earlier, (prediction, target)]
-        joined = (torch.cat(column) for column in zip(*rows, strict=True))
+        predictions, targets = (torch.cat(column) for column in zip(*rows, strict=True))
         self.earlier.append((prediction.detach(), target))
-        return va_loss(*joined, **self.weights)
+        return va_loss(predictions, targets, **self.weights)

@@ -1,4 +1,4 @@
-"""What training and use of a V/A model share: rows of a fold, standardisation, batches, objective, predictions."""
+"""Training of a VA model: rows of a fold, standardisation, batches, objective, predictions."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -24,11 +24,11 @@ INPUTS = ("speech", "prosody", "speaker", "fused")
 def fold_rows(table: pd.DataFrame, test: int, val: int, in_dialogues: bool) -> dict[str, pd.DataFrame]:
     """Rows of labels.csv by train, val and test.
 
-    Turns without valence and arousal are predicted in val and test. In training they count only as part of a
-    dialogue: context for the turns after them, out of the loss.
+    val and test include turns without valence and arousal; the model predicts them too. train includes them only in
+    dialogues, as context of the later turns; they are not part of the loss.
 
     Raises:
-        ValueError: nothing to test on, or too few labelled turns to train or select on.
+        ValueError: no turn for testing, or too few labelled turns for training or validation.
     """
     rows = {
         "train": table[~table.split.isin([str(test), str(val)])],
@@ -38,10 +38,8 @@ def fold_rows(table: pd.DataFrame, test: int, val: int, in_dialogues: bool) -> d
     file = "data/manifest/affect/labels.csv"
     for name in ("train", "val"):
         for target in TARGETS:
-            if (known := rows[name][target].notna().sum()) < 2:
-                raise ValueError(
-                    f"{file}: fold {test} has {known} turns with {target} to {name} on; it needs 2 or more"
-                )
+            if (labelled := rows[name][target].notna().sum()) < 2:
+                raise ValueError(f"{file}: fold {test} has {labelled} {name} turns with {target}; it needs 2 or more")
     if not len(rows["test"]):
         raise ValueError(f"{file}: fold {test} has no turn to test on; is its session empty?")
     speakers = {name: set(part.speaker) for name, part in rows.items()}
@@ -52,26 +50,26 @@ def fold_rows(table: pd.DataFrame, test: int, val: int, in_dialogues: bool) -> d
 
 
 def standardize(model: VAModel, training: TurnDataset) -> None:
-    """Prosody and the units of valence and arousal, from training rows only."""
+    """Fit the statistics of prosody and of the units of valence and arousal to the training rows."""
     if model.standardize_prosody is not None:
         rows = [training[None, i][1]["prosody"] for i in range(len(training))]
         model.standardize_prosody.fit(torch.cat(rows))
-    for k, column in enumerate(training.targets.double().T):  # each target over the turns that have it
-        known = column[~column.isnan()]
-        std = known.std(correction=0).item()
-        model.units.mean[k], model.units.std[k] = known.mean(), std if std > 1e-8 else 1.0
+    for k, column in enumerate(training.targets.double().T):  # each target over its labelled turns
+        labels = column[~column.isnan()]
+        std = labels.std(correction=0).item()
+        model.units.mean[k], model.units.std[k] = labels.mean(), std if std > 1e-8 else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batching:
-    """turns: in a batch, where they stand by themselves. dialogues: side by side. chunk: turns of each at a time."""
+    """Sizes of batches."""
 
-    turns: int
-    dialogues: int
-    chunk: int
+    turns: int  # in a batch of independent turns
+    dialogues: int  # in a batch of dialogues
+    chunk: int  # consecutive turns of each dialogue in a batch
 
     def training(self, dataset: TurnDataset, seed: int) -> Callable[[int], Iterable[TurnBatch]]:
-        """epoch -> its batches, shuffled."""
+        """epoch -> the shuffled batches of that epoch."""
         if not dataset.dialogues:
             return training_batches(dataset, self.turns, seed, collate=collate_turns)
 
@@ -83,18 +81,18 @@ class Batching:
         return batches
 
     def in_order(self, dataset: TurnDataset) -> Iterator[TurnBatch]:
-        """All turns, each once."""
+        """All turns once, in order."""
         if not dataset.dialogues:
             return evaluation_batches(dataset, self.turns, collate_turns)
         return dialogue_batches(dataset, range(len(dataset.dialogues)), self.dialogues, self.chunk)
 
 
 class Objective:
-    """The training loss of a batch. Carries each dialogue's memory from chunk to chunk; gradients stop there."""
+    """The training loss of a batch. It keeps the dialogues' memory from chunk to chunk, without gradient."""
 
     def __init__(self, model: VAModel, loss: VALoss, device: torch.device):
         self.model, self.loss, self.device = model, loss, device
-        self.teacher_share = 0.0  # probability of feeding the truth back
+        self.teacher_share = 0.0  # probability that the next turn gets the truth
         self.memory: Memory | None = None
 
     def __call__(self, batch: TurnBatch) -> Tensor:
@@ -112,8 +110,8 @@ class Objective:
 
 
 def teacher_share(feedback: Feedback, epoch: int, epochs: int) -> float:
-    """How often training feeds the truth back instead of the prediction; `scheduled` falls from 1 in the first epoch
-    to 0 in the last (Bengio et al. 2015)."""
+    """Probability that training feeds back the truth instead of the prediction; with `scheduled` it falls from 1 in the
+    first epoch to 0 in the last (Bengio et al. 2015)."""
     if feedback == "scheduled":
         return 1.0 - (epoch - 1) / max(1, epochs - 1)
     return float(feedback == "teacher")
@@ -122,11 +120,11 @@ def teacher_share(feedback: Feedback, epoch: int, epochs: int) -> float:
 def outputs(
     model: VAModel, dataset: TurnDataset, batching: Batching, device: torch.device
 ) -> Iterator[tuple[TurnBatch, VAOutput]]:
-    """(batch, output on the CPU) over all turns; the model hears dialogues in order and only its own predictions."""
+    """(batch, output on the CPU) for all turns, in the order of the dialogues and with feedback of predictions only."""
     memory = None
     for batch in batching.in_order(dataset):
-        there = batch.to(device)
-        output = model(**there.inputs, turns=there.turns, memory=memory if batch.continued else None)
+        on_device = batch.to(device)
+        output = model(**on_device.inputs, turns=on_device.turns, memory=memory if batch.continued else None)
         memory = output.memory
         yield batch, _on_cpu(output)
 
@@ -143,14 +141,15 @@ def predictions(
 def validate(
     model: VAModel, dataset: TurnDataset, weights: dict[str, float], batching: Batching, device: torch.device
 ) -> dict[str, float]:
-    """The loss over all turns, and as `score` the mean CCC of valence and arousal over those that have a label."""
+    """`loss` over all turns; `score`: the mean of the CCCs of valence and arousal over their labelled turns."""
     prediction, truth = predictions(model, dataset, batching, device)
-    scores = [ccc(truth[known, k].numpy(), prediction[known, k].numpy()) for k, known in enumerate(~truth.isnan().T)]
+    masks = ~truth.isnan().T
+    scores = [ccc(truth[mask, k].numpy(), prediction[mask, k].numpy()) for k, mask in enumerate(masks)]
     return {"loss": va_loss(prediction, truth, **weights).item(), "score": sum(scores) / len(scores)}
 
 
 def groups(model: VAModel, p: VAParams) -> list[dict[str, Any]]:
-    """Learning rates: that of WavLM's open layers, and that of all else."""
+    """Parameter groups with their learning rates: the trained WavLM layers, and all other parameters."""
     encoder = [q for q in model.top.parameters() if q.requires_grad] if model.top is not None else []
     in_encoder = {id(q) for q in encoder}
     rest = [q for q in model.parameters() if q.requires_grad and id(q) not in in_encoder]

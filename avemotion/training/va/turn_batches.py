@@ -1,4 +1,4 @@
-"""Turns with everything a valence/arousal model may hear and see of them, one by one or dialogue by dialogue."""
+"""Batches of turns with the inputs of a VA model: of independent turns, or of dialogues."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,29 +6,24 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from avemotion.datasets.clip_batches import Key, pad
+from avemotion.datasets.clip_batches import Key, KeyedDataset, pad
 from avemotion.datasets.memory_store import Store
 from avemotion.formats.targets import TARGETS
 
 SEQUENCES = ("speech", "layers")
-VECTORS = ("prosody", "speaker", "fused")  # one row a turn
+VECTORS = ("prosody", "speaker", "fused")  # one row per turn
 
 
 @dataclass(frozen=True, kw_only=True)
 class TurnBatch:
-    """inputs: keyword arguments of VAModel.parts; target [B, 2] valence and arousal, NaN where unlabelled.
-
-    turns [G, N]: the B turns fill it row by row, a dialogue a row; None where turns stand by themselves.
-    continued: the dialogues go on from the batch before.
-    """
+    """A batch of B turns."""
 
     ids: list[str]
-    inputs: dict[str, Tensor]
-    target: Tensor
-    turns: Tensor | None = None
-    continued: bool = False
+    inputs: dict[str, Tensor]  # keyword arguments of VAModel.parts
+    target: Tensor  # [B, 2]: valence and arousal, NaN where unlabelled
+    turns: Tensor | None = None  # [G, N]: the B turns fill it row by row, one dialogue per row; None: independent turns
+    continued: bool = False  # whether the dialogues continue those of the previous batch
 
     def to(self, device: torch.device) -> "TurnBatch":
         """The batch on another device."""
@@ -41,12 +36,13 @@ class TurnBatch:
         return replace(self, inputs=inputs, target=moved(self.target), turns=turns)
 
 
-class TurnDataset(Dataset):
-    """Turns of a feature store with arrays of the names in SEQUENCES ([T, ...]) and VECTORS ([1, size]).
+class TurnDataset(KeyedDataset):
+    """Turns of a feature store.
 
     Args:
-        ids: turn ids. targets: [len(ids), 2]. A store without one of the arrays leaves that input out.
-        dialogues: positions of the turns of each dialogue in time order; none where turns stand by themselves.
+        store: its arrays with the names in SEQUENCES ([T, ...]) and VECTORS ([1, size]) are the inputs.
+        ids: turn ids. targets: [len(ids), 2].
+        dialogues: positions of the turns of each dialogue in time order; empty for independent turns.
     """
 
     def __init__(self, store: Store, ids: Sequence[str], targets: Tensor, dialogues: Sequence[Sequence[int]] = ()):
@@ -66,18 +62,18 @@ class TurnDataset(Dataset):
 
 
 def turn_dataset(store: Store, rows: pd.DataFrame, in_dialogues: bool) -> TurnDataset:
-    """The turns of rows of labels.csv; in_dialogues: in time order within each dialogue, over both speakers.
+    """The turns of rows of labels.csv; with in_dialogues, each dialogue's turns of both speakers in time order.
 
     Raises:
-        ValueError: in_dialogues, and a turn has no dialogue.
+        ValueError: a turn has no dialogue although in_dialogues is true.
     """
     dialogues: list[list[int]] = []
     if in_dialogues:
-        strays = rows.id[rows.dialogue.isna()]
-        if len(strays):
+        without = rows.id[rows.dialogue.isna()]
+        if len(without):
             raise ValueError(
-                f"data/manifest/affect/labels.csv: turn {strays.iloc[0]} has no dialogue, but va.state carries "
-                "something from turn to turn; set va.state.kind: none"
+                f"data/manifest/affect/labels.csv: turn {without.iloc[0]} has no dialogue, but va.state needs "
+                "dialogues; set va.state.kind: none"
             )
         rows = rows.sort_values(["dialogue", "turn", "start", "id"], ignore_index=True)
         dialogues = [list(part.index) for _, part in rows.groupby("dialogue")]
@@ -96,16 +92,16 @@ def collate_turns(items: list[tuple[str, dict[str, Tensor], Tensor]]) -> TurnBat
 
 
 def dialogue_batches(dataset: TurnDataset, order: Sequence[int], size: int, chunk: int) -> Iterator[TurnBatch]:
-    """Dialogues side by side, in pieces of at most `chunk` turns, all pieces of a group one after another.
+    """Batches of `size` dialogues, in chunks of at most `chunk` turns; the chunks of a group follow each other.
 
     Args:
-        order: indices into dataset.dialogues. size: dialogues side by side.
+        order: indices into dataset.dialogues.
     """
     for start in range(0, len(order), size):
         group = [dataset.dialogues[i] for i in order[start : start + size]]
         for first in range(0, max(map(len, group)), chunk):
-            pieces = [positions[first : first + chunk] for positions in group]
-            lengths = torch.tensor([len(piece) for piece in pieces])
-            batch = collate_turns([dataset[None, i] for piece in pieces for i in piece])
+            chunks = [positions[first : first + chunk] for positions in group]
+            lengths = torch.tensor([len(positions) for positions in chunks])
+            batch = collate_turns([dataset[None, i] for positions in chunks for i in positions])
             turns = torch.arange(int(lengths.max())) < lengths[:, None]
             yield replace(batch, turns=turns, continued=first > 0)

@@ -1,6 +1,6 @@
-"""Turn embeddings for the VA model: the frozen fusion model's output for every turn, next to prosody and speaker.
+"""Turn embeddings, the inputs of the VA model: speech, prosody, speaker and the frozen fusion model's output.
 
-Computed once for all folds that take the same fusion model. Standardisation is not done here: it belongs to a fold's
+All folds with the same fusion model share them. They are not standardised, because the statistics are those of a fold's
 training rows.
 """
 
@@ -23,41 +23,34 @@ from avemotion.models.fusion.base import Fusion
 from avemotion.models.fusion.build import build_fusion
 from avemotion.models.speech.pretrained import load
 from avemotion.models.speech.top_layers import TopLayers
+from avemotion.params.training.audio import feature_kind
 from avemotion.params.training.speech import SpeechParams
 from avemotion.system.compute import progress
 from avemotion.training.common import checkpoint
-from avemotion.training.emotion.audio_input import array, feature_kind
+from avemotion.training.emotion.audio_input import array
 
 FEATURES = Path("data/features")
-SHOWN = 8  # turns named in the log
+SHOWN = 8  # largest number of turn ids in the log
 ROWS = {"prosody": "functionals", "speaker": "embedding"}  # arrays of those caches
 
 
 @dataclass(frozen=True, kw_only=True)
 class TurnInputs:
-    """What a turn's embedding is made from.
+    """Models and settings behind the embedding of a turn."""
 
-    fusion: a trained fusion model; None where the emotion role has no corpus.
-    audio: arguments of its audio encoder; None where it has none.
-    names: subset of speech, prosody, speaker, fused.
-    top: WavLM's last layers, to be run over the cached boundary; None: the cached last hidden state is taken.
-    open_layers: as many of the last ones of top are left to the VA model; speech is then what enters them.
-    layers: whether further hidden layers of the cache belong to the embedding.
-    """
-
-    fusion: Fusion | None
-    audio: dict[str, Any] | None
-    names: Sequence[str]
-    top: TopLayers | None
-    open_layers: int
-    layers: bool
+    fusion: Fusion | None  # a trained fusion model; None where the emotion role has no corpus
+    audio: dict[str, Any] | None  # arguments of its audio encoder; None where it has none
+    names: Sequence[str]  # subset of speech, prosody, speaker, fused
+    top: TopLayers | None  # WavLM's last layers over the cached boundary; None: speech is the cached last state
+    open_layers: int  # last layers of top that the VA model trains; speech is then their input
+    layers: bool  # whether the embedding includes further hidden layers of the cache
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of feature that an embedding is made from."""
+        """The kinds of feature that an embedding depends on."""
         kinds = ["wavlm", *(name for name in ROWS if name in self.names)]
         if "fused" in self.names and self.fusion is not None:
-            kinds += [feature_kind(self.audio)] if self.audio is not None else []
+            kinds += [feature_kind(self.audio["encoder"])] if self.audio is not None else []
             kinds += ["frames"] if self.fusion.video is not None else []
         return list(dict.fromkeys(kinds))
 
@@ -65,7 +58,7 @@ class TurnInputs:
 def trained_inputs(
     folder: Path | None, speech: SpeechParams, *, names: Sequence[str], open_layers: int, layers: bool
 ) -> TurnInputs:
-    """TurnInputs around the fusion model of a folder; None: without one.
+    """TurnInputs with the fusion model of a folder; folder None: without a fusion model.
 
     Raises:
         ValueError: as checkpoint.load and speech_layers.
@@ -81,13 +74,15 @@ def trained_inputs(
 def speech_layers(
     fusion: Fusion | None, audio: dict[str, Any] | None, speech: SpeechParams, open_layers: int
 ) -> TopLayers | None:
-    """The layers above the cached boundary: those that the fusion fine-tuned, where its audio encoder is a WavLM;
-    otherwise WavLM's own where some are to be trained, and none where the cached last state will do.
+    """The WavLM layers above the cached boundary.
+
+    If the fusion's audio encoder is a WavLM, these are the layers that it fine-tuned. Otherwise they are the pretrained
+    ones if the VA model trains some of them, else None: the cached last state is enough.
 
     Raises:
-        ValueError: the fusion was trained with fewer open layers than the VA model is to train.
+        ValueError: the fusion was trained with fewer open layers than the VA model trains.
     """
-    if fusion is None or audio is None or feature_kind(audio) != "wavlm":
+    if fusion is None or audio is None or feature_kind(audio["encoder"]) != "wavlm":
         return TopLayers.from_model(load(speech.model), speech.unfreeze_layers) if open_layers else None
     assert isinstance(fusion.audio, WavLM)
     top = fusion.audio.top
@@ -128,7 +123,7 @@ def turn_facts(caches: Mapping[str, Store]) -> dict[str, Any]:
 
 
 def without_sound(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, Store]) -> list[str]:
-    """The turns that lack rows of an input made from sound."""
+    """The turns without rows of an input that is extracted from sound."""
     needed = [(caches[name], array) for name, array in ROWS.items() if name in inputs.names]
     needed += [(caches["wavlm"], "last" if inputs.top is None else "boundary")] if "speech" in inputs.names else []
     return [clip for clip in ids if not all(cache.length(clip, array) for cache, array in needed)]
@@ -137,13 +132,13 @@ def without_sound(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, S
 def turn_rows(
     inputs: TurnInputs, ids: Sequence[str], silent: Sequence[str], caches: Mapping[str, Store], device: torch.device
 ) -> Iterator[tuple[str, Views | None]]:
-    """`speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate` [1, size] of every turn, as far as
-    inputs asks for them; `gate` is the fusion's share of audio, where it has one. None for a silent turn.
+    """`speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate` [1, size] of every turn, those that
+    inputs.names selects; `gate` is the share of audio of a fusion with a gate. None for a silent turn.
 
-    Turn by turn, so that a turn's embedding does not depend on its company.
+    The models compute one turn at a time, so that the embedding of a turn does not depend on other turns.
 
     Raises:
-        ValueError: the wavlm cache lacks the further layers.
+        ValueError: the wavlm cache has no further layers.
     """
     states = caches["wavlm"]
     if inputs.layers and "layers" not in states.arrays:
@@ -154,9 +149,9 @@ def turn_rows(
     for model in (inputs.fusion, inputs.top):
         if model is not None:
             model.to(device).eval()
-    left_out = frozenset(silent)
+    without_rows = frozenset(silent)
     for i, clip in enumerate(ids):
-        if clip in left_out:
+        if clip in without_rows:
             yield clip, None
             continue
         vectors = {name: caches[name].get(clip, ROWS[name]) for name in ROWS if name in inputs.names}
@@ -176,7 +171,7 @@ def turn_rows(
 
 
 def _speech(inputs: TurnInputs, states: Store, clip: str, device: torch.device) -> np.ndarray:
-    """[T, H]: hidden states after all layers of inputs.top but the open ones."""
+    """[T, H]: hidden states after all layers of inputs.top except the open ones."""
     if inputs.top is None:
         return np.asarray(states.get(clip, "last"), np.float32)
     boundary = torch.from_numpy(states.get(clip, "boundary").astype(np.float32)).unsqueeze(0).to(device)
@@ -185,8 +180,12 @@ def _speech(inputs: TurnInputs, states: Store, clip: str, device: torch.device) 
 
 
 def _fusion_clips(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, Store]) -> ClipDataset:
-    """The fusion model's input for every turn."""
+    """The inputs of the fusion model for every turn."""
     assert inputs.fusion is not None, "fused without a fusion model"
-    audio = None if inputs.audio is None else AudioSource(caches[feature_kind(inputs.audio)], array(inputs.audio))
+    audio = (
+        None
+        if inputs.audio is None
+        else AudioSource(caches[feature_kind(inputs.audio["encoder"])], array(inputs.audio))
+    )
     video = None if inputs.fusion.video is None else FrameSource(caches["frames"])
     return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)

@@ -1,4 +1,4 @@
-"""What a trained fold leaves for evaluation: predictions, and what the model looked at."""
+"""Exports of a trained fold for evaluation: predictions, branch weights, norms, gates, attention."""
 
 import json
 from math import nan
@@ -28,47 +28,48 @@ def export(
     batching: Batching,
     device: torch.device,
 ) -> None:
-    """predictions.csv of validation and test turns, all else of test turns.
+    """Write predictions.csv of validation and test turns, and the other files of test turns.
 
-    predictions.csv          id, split, truth and prediction in the corpus's units; the latter empty for silent turns
+    predictions.csv          id, split, truth and prediction in the corpus's units; no prediction for silent turns
     branches.csv             weights of each target's own branch and of the rest
     film.csv                 Euclidean norms of the speaker's gamma and beta
     gates.csv                share of audio in the fused embedding
     attention.safetensors    <id>/prosody_to_speech, <id>/pooling [T]: weights over speech steps; <id>/times [T] s
     learned.json             alpha of each target; weight of each hidden layer
 
-    A table has its header alone, and learned.json null, where the model has no such part.
+    If the model has no such part, a table has only its header, and learned.json has null.
 
     Args:
-        held_out: turns by split. silent: rows of labels.csv that the model cannot tell, by split.
+        held_out: turns by split. silent: rows of labels.csv of turns without sound, by split.
     """
-    predicted, attention = [], {}
-    found: dict[str, list[tuple]] = {"branches": [], "film": [], "gates": []}
+    predicted: list[tuple] = []
+    attention: dict[str, Tensor] = {}
+    weights: dict[str, list[tuple]] = {"branches": [], "film": [], "gates": []}
     model.eval()
     with torch.inference_mode():
         for split, dataset in held_out.items():
             hop = dataset.store.facts["hop_seconds"]
             for batch, output in outputs(model, dataset, batching, device):
-                if not output.prediction.isfinite().all():  # empty cells mean silent turns
+                if not output.prediction.isfinite().all():  # an empty cell means a silent turn
                     raise ValueError(f"{folder.name}: no finite prediction for {batch.ids[0]}; lower va.lr")
                 both = torch.cat([batch.target, output.prediction], 1).tolist()
                 predicted += [(clip, split, *row) for clip, row in zip(batch.ids, both, strict=True)]
                 if split == "test":
-                    _collect(found, batch, output, dataset)
+                    _collect(weights, batch, output, dataset)
                     attention |= _attention(batch, output, hop)
     for split, rows in silent.items():
         predicted += [(clip, split, *truth, nan, nan) for clip, *truth in rows[["id", *TARGETS]].to_numpy()]
     columns = ["id", "split", *TARGETS, *(f"{target}_predicted" for target in TARGETS)]
     _write(folder / "predictions.csv", predicted, columns)
-    _write(folder / "branches.csv", found["branches"], ["id", *BRANCHES])
-    _write(folder / "film.csv", found["film"], ["id", *FILM])
-    _write(folder / "gates.csv", found["gates"], ["id", "gate"])
+    _write(folder / "branches.csv", weights["branches"], ["id", *BRANCHES])
+    _write(folder / "film.csv", weights["film"], ["id", *FILM])
+    _write(folder / "gates.csv", weights["gates"], ["id", "gate"])
     checkpoint.save_tensors(dict(sorted(attention.items())), folder / "attention.safetensors")
     tables.write_text(folder / "learned.json", json.dumps(learned(model), indent=2) + "\n")
 
 
 def learned(model: VAModel) -> dict[str, Any]:
-    """Single numbers that the model learned (or was given): alpha by target, weights of the hidden layers."""
+    """Scalars of the model: alpha by target (learned or fixed), weights of the hidden layers."""
     alpha = layers = None
     if model.state is not None:
         values = model.state.alpha.detach().cpu().expand(len(TARGETS)).tolist()
@@ -78,25 +79,26 @@ def learned(model: VAModel) -> dict[str, Any]:
     return {"alpha": alpha, "layers": layers}
 
 
-def _collect(found: dict[str, list[tuple]], batch: TurnBatch, output: VAOutput, dataset: TurnDataset) -> None:
+def _collect(weights: dict[str, list[tuple]], batch: TurnBatch, output: VAOutput, dataset: TurnDataset) -> None:
+    """Append the rows of a batch to the tables branches, film and gates."""
     rows: dict[str, Tensor | None] = {"film": output.film}
     if output.branches:
         rows["branches"] = torch.cat([output.branches[target] for target in TARGETS], 1)
     for name, values in rows.items():
         if values is not None:
-            found[name] += [(clip, *row) for clip, row in zip(batch.ids, values.tolist(), strict=True)]
+            weights[name] += [(clip, *row) for clip, row in zip(batch.ids, values.tolist(), strict=True)]
     if "gate" in dataset.store.arrays:
-        found["gates"] += [(clip, float(dataset.store.get(clip, "gate")[0, 0])) for clip in batch.ids]
+        weights["gates"] += [(clip, float(dataset.store.get(clip, "gate")[0, 0])) for clip in batch.ids]
 
 
 def _attention(batch: TurnBatch, output: VAOutput, hop: float) -> dict[str, Tensor]:
     """Weights over each turn's real speech steps, and the steps' times in seconds."""
-    shown = {"prosody_to_speech": output.attention, "pooling": output.pooling}
-    shown = {name: weights for name, weights in shown.items() if weights is not None}
-    maps = {}
-    for row, clip in enumerate(batch.ids if shown else []):
+    optional = {"prosody_to_speech": output.attention, "pooling": output.pooling}
+    weights = {name: value for name, value in optional.items() if value is not None}
+    maps: dict[str, Tensor] = {}
+    for row, clip in enumerate(batch.ids if weights else []):
         mask = batch.inputs["speech_mask"][row]
-        maps |= {f"{clip}/{name}": weights[row][mask].contiguous() for name, weights in shown.items()}
+        maps |= {f"{clip}/{name}": value[row][mask].contiguous() for name, value in weights.items()}
         maps[f"{clip}/times"] = (torch.arange(int(mask.sum())) + 0.5) * hop
     return maps
 

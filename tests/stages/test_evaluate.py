@@ -331,8 +331,8 @@ def test_a_model_that_does_not_hear_has_no_conditions(copy):
     [
         ("fusion/predictions.csv", lambda t: t[t.id != "c3"], r"fusion/predictions.csv.*1 missing, 0 unknown \(c3"),
         ("pretrain_audio/predictions.csv", lambda t: t.replace("c3", "c9"), r"pretrain_audio.*1 missing, 1 unknown"),
-        ("fusion/predictions.csv", lambda t: pd.concat([t, t[t.id == "c3"]]), "c3 is there twice"),
-        ("fusion/predictions.csv", lambda t: t.assign(label="sad"), "label of c1 is sad, labels.csv says angry"),
+        ("fusion/predictions.csv", lambda t: pd.concat([t, t[t.id == "c3"]]), "c3 occurs twice"),
+        ("fusion/predictions.csv", lambda t: t.assign(label="sad"), "label of c1 is sad, but angry in labels.csv"),
         ("fusion/predictions.csv", lambda t: t.assign(predicted="joy"), "'joy' is not one of angry, happy, sad"),
         ("fusion/predictions.csv", lambda t: t.assign(p_sad=np.nan), "no finite prediction for c1"),
         ("fusion/predictions.csv", lambda t: t.drop(columns="p_sad"), "columns are .* expected .*p_sad"),

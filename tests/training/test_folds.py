@@ -1,15 +1,14 @@
 """One model a fold in the emotion stages: who tests, who validates, and that a kill loses no finished fold."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from avemotion.params.shared.compute import ComputeParams
+from faults import content, disk_full
+from project_params import SERIAL
 
 from avemotion.training.common import folds
-
-SERIAL = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
 
 
 def test_every_fold_tests_once_and_validates_once():
@@ -63,3 +62,29 @@ def test_the_key_follows_what_folds_depend_on(tmp_path):
     (tmp_path / "in" / "new").write_text("")
     keys.append(key(1, "x"))
     assert len(set(keys)) == len(keys)
+
+
+def train(trained, fold, folder):
+    trained.append(fold.name)
+    (folder / "model").write_text(fold.name)
+
+
+def test_folds_survive_a_full_disk_while_they_move_to_their_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan, trained, copytree = folds.cyclic([1, 2, 3]), [], folds.shutil.copytree
+
+    def full(source, target):
+        if source.name == "fold_2":
+            raise disk_full()
+        return copytree(source, target)
+
+    def run():
+        folds.train_all(partial(train, trained), plan, "key", Path("work"), Path("out"), SERIAL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folds.shutil, "copytree", full)
+        with pytest.raises(OSError, match="No space left"):
+            run()
+    run()
+    assert trained == ["fold_1", "fold_2", "fold_3"]
+    assert content(tmp_path) == {f"out/fold_{k}/model": f"fold_{k}" for k in (1, 2, 3)}

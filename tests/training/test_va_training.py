@@ -286,11 +286,11 @@ def test_rows_of_a_fold():
         assert ("s3d0t0" in set(parts["train"].id)) == in_dialogues and set(parts["train"].split) == {"3", "4"}
     with pytest.raises(ValueError, match=r"fold 7 has no turn to test on"):
         objective.fold_rows(rows, 7, 2, True)
-    with pytest.raises(ValueError, match=r"fold 1 has 1 turns with valence to val on; it needs 2"):
+    with pytest.raises(ValueError, match=r"fold 1 has 1 val turns with valence; it needs 2"):
         objective.fold_rows(
             rows.assign(valence=rows.valence.mask((rows.split == "2") & (rows.id != "s2d1t1"))), 1, 2, True
         )
-    with pytest.raises(ValueError, match=r"fold 1 has 0 turns with arousal to train on"):
+    with pytest.raises(ValueError, match=r"fold 1 has 0 train turns with arousal"):
         objective.fold_rows(rows.assign(arousal=rows.arousal.mask(rows.split.isin(["3", "4"]))), 1, 2, True)
 
 

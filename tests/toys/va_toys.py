@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from fusion_toys import wake
 from torch import Tensor
-from toys import wake
 
-from avemotion.models.va.model import VAModel
+from avemotion.models.va.model import VAModel, build_va
 
 SIZES = {"speech_dim": 16, "prosody_dim": 8, "speaker_dim": 6, "fused_dim": 10}
 STATE = {"size": 8, "updater": "gru", "window": 4, "alpha": 0.8, "feedback": True}
@@ -31,7 +31,7 @@ CHOICES = {
 
 def va_model(**choices: object) -> VAModel:
     """A model in eval mode in which every weight matters, with units of its own."""
-    model = wake(VAModel(**SIZES | CHOICES | choices)).eval()
+    model = wake(build_va(**SIZES | CHOICES | choices)).eval()
     if model.standardize_prosody is not None:
         model.standardize_prosody.fit(torch.randn(9, len(model.standardize_prosody.mean)))
     model.units.fit(3 + torch.randn(9, 2))

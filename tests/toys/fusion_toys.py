@@ -1,37 +1,18 @@
 """Small models and clips that the tests of models and training share."""
 
-from pathlib import Path
-
 import torch
-import yaml
 from torch import Tensor, nn
 
 from avemotion.datasets.clip_batches import Batch, collate
 from avemotion.models.fusion.base import Fusion
 from avemotion.models.fusion.build import build_fusion
 
-REPO = Path(__file__).resolve().parents[1]
 CLASSES = 4
 TINY = {"encoder": "wavlm", "model": "tiny", "unfreeze_layers": 2}
 STATE_DIM = 128  # hidden size of tiny
 ENCODERS = {"wavlm": TINY, "cnn": {"encoder": "cnn"}, "plain18": {"encoder": "plain18"}}
 ENCODERS["resnet18"] = {"encoder": "resnet18"}
 MODES = ("audio", "video", "late", "concat", "gated", "xattn_concat", "xattn_gated")
-
-
-def params_with(folder: Path, changes: dict[str, object]) -> Path:
-    """A copy of the project's params.yaml with values changed by dotted key."""
-    content = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
-    for key, value in changes.items():
-        *sections, name = key.split(".")
-        place = content
-        for section in sections:
-            place = place[section]
-        assert name in place, key
-        place[name] = value
-    file = folder / "params.yaml"
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return file
 
 
 def fusion(mode: str, encoder: str = "wavlm", **options: object) -> Fusion:

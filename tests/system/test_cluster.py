@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from project_params import REPO
 from recordings import voice, write_manifest, write_params
 
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system.compute import parallel
 from stages import features
-
-REPO = Path(__file__).resolve().parents[1]
 
 
 def params(address=None, engine="ray"):

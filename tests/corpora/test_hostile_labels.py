@@ -1,22 +1,18 @@
-"""Whatever a label file or params.yaml holds ends as clips, rejects or one ValueError."""
+"""Whatever a label file holds ends as clips, rejects or one ValueError."""
 
-import copy
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from corpus_trees import HEADER, RATERS, ravdess_ids, touch, turn_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_manifest import settings as manifest_params
 
 from avemotion.corpora import csv, iemocap, msp_podcast
 from avemotion.formats import labels
+from avemotion.parsing import registry
 from avemotion.parsing.clip import Clip
-from avemotion.parsing.registry import CORPORA
-from stages import manifest
 
 SESSION = "Session1/dialog"
 TURNS = HEADER + "".join(turn_line(f"Ses01F_impro01_F00{i}", i, i + 1) + RATERS for i in range(3))
@@ -46,8 +42,6 @@ MEDIA = {
     "cremad": ["AudioWAV/1001_IEO_ANG_HI.wav"],
     "csv": ["a.wav"],
 }
-
-
 PATCHES = (b",", b"\n", b'"', b"\0", b"nan", b"1e999", b"9" * 400, "\u0663".encode())
 
 
@@ -81,7 +75,7 @@ def test_label_files(tmp_path_factory, name, options, file, valid):
     def check(content: bytes) -> None:
         (root / file).write_bytes(content)
         try:
-            clips, rejects = CORPORA[name].list_clips(root, options)
+            clips, rejects = registry.corpus(name).list_clips(root, options)
         except ValueError as error:
             assert str(error) and root.name in str(error)
             return
@@ -109,53 +103,6 @@ def is_sound(clips: list[Clip], folder: Path) -> None:
     assert list(table.text) == [clip.text for clip in clips]
 
 
-LEAVES = st.one_of(
-    *(st.none(), st.booleans(), st.integers(-3, 30), st.floats(), st.text(max_size=5), st.just([]), st.just({})),
-    st.lists(st.one_of(st.integers(0, 30), st.text(max_size=3), st.floats()), max_size=4),
-    st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
-)
-
-
-def test_params(tmp_path):
-    file, places = tmp_path / "params.yaml", []
-
-    def collect(section: dict, path: tuple) -> None:
-        for name, value in section.items():
-            places.append((*path, name))
-            if isinstance(value, dict):
-                collect(value, (*path, name))
-
-    collect(manifest_params(), ())
-
-    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
-    @given(st.sampled_from(places), LEAVES)
-    def check(place: tuple, value: object) -> None:
-        made = copy.deepcopy(manifest_params())
-        section = made
-        for name in place[:-1]:
-            section = section[name]
-        section[place[-1]] = value
-        file.unlink(missing_ok=True)
-        file.write_text(yaml.safe_dump(made), encoding="utf-8")
-        manifest.params._parse.cache_clear()
-        try:
-            manifest.configure(file)
-        except ValueError as error:
-            assert place[0] in str(error)
-
-    check()
-
-
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
-@given(content=st.binary(max_size=200))
-def test_params_that_are_no_yaml(tmp_path_factory, content):
-    file = tmp_path_factory.getbasetemp() / "any.yaml"
-    file.write_bytes(content)
-    manifest.params._parse.cache_clear()
-    with pytest.raises(ValueError, match=r"any\.yaml"):
-        manifest.configure(file)
-
-
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=40))
 def test_any_file_name_is_a_clip_or_a_reject(tmp_path_factory, name):
@@ -165,9 +112,9 @@ def test_any_file_name_is_a_clip_or_a_reject(tmp_path_factory, name):
         touch(root, f"{name}.wav")
     except (OSError, UnicodeError):  # not a name on this file system
         return
-    speech = CORPORA["ravdess"].params(channels=["speech"])
+    speech = registry.corpus("ravdess").params(channels=["speech"])
     for corpus, options in (("ravdess", speech), ("cremad", None), ("savee", None)):
-        clips, rejects = CORPORA[corpus].list_clips(root, options)
+        clips, rejects = registry.corpus(corpus).list_clips(root, options)
         listed = {clip.audio for clip in clips} | {reject.path for reject in rejects}
         assert f"{name}.wav" in listed or name.startswith(".")
         is_sound(clips, root / "written")

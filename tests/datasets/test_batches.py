@@ -1,18 +1,29 @@
 """From the feature cache to batches: padding, order, and augmentation seeded by clip and epoch."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from avemotion.datasets.audio_features import AudioAugmentParams, AudioSource, SpecAugmentParams, draw_view, spec_augment
-from avemotion.datasets.clip_batches import ClipDataset, EpochSampler, collate, evaluation_batches, pad, training_batches
+from avemotion.datasets.audio_features import (
+    AudioAugmentParams,
+    AudioSource,
+    SpecAugmentParams,
+    draw_view,
+    spec_augment,
+)
+from avemotion.datasets.clip_batches import (
+    ClipDataset,
+    EpochSampler,
+    collate,
+    evaluation_batches,
+    pad,
+    training_batches,
+)
 from avemotion.datasets.frame_sequences import FrameAugmentParams, FrameSource
-from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 from avemotion.formats import feature_store
-from avemotion.system import compute
+from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 
 LENGTHS = {"a": 5, "b": 3, "c": None, "d": 4, "e": 1, "f": 2, "g": 6}  # c has neither sound nor picture
 VIEWS = ["clean", "10dB"]
@@ -200,23 +211,3 @@ def test_turns(tmp_path):
         assert not speech[LENGTHS[clip] :].any()
         np.testing.assert_array_equal(batch.inputs["prosody"][row], turns.get(clip, "prosody")[0])
         np.testing.assert_array_equal(batch.inputs["speaker"][row], turns.get(clip, "speaker")[0])
-
-
-@pytest.mark.parametrize(
-    ("platform", "release", "folder", "cores", "expected"),
-    [
-        ("win32", "10", "/data", 16, 0),
-        ("linux", "5.15.90.1-microsoft-standard-WSL2", "/mnt/c/corpora", 16, 0),
-        ("linux", "5.15.90.1-microsoft-standard-WSL2", "/home/me/corpora", 16, 2),
-        ("linux", "6.8.0", "/mnt/c/corpora", 16, 8),
-        ("linux", "6.8.0", "/data", 64, 8),
-        ("linux", "6.8.0", "/data", 6, 3),
-        ("linux", "6.8.0", "/data", 1, 2),
-    ],
-)
-def test_automatic_loader_workers(monkeypatch, platform, release, folder, cores, expected):
-    monkeypatch.setattr(compute.sys, "platform", platform)
-    monkeypatch.setattr(compute.platform, "release", lambda: release)
-    monkeypatch.setattr(compute, "_cores", lambda: cores)
-    assert compute.loader_workers(-1, Path(folder)) == expected
-    assert compute.loader_workers(0, Path(folder)) == 0 and compute.loader_workers(3, Path(folder)) == 3

@@ -197,5 +197,5 @@ def test_a_checkpoint_folder_without_a_readable_config(tmp_path, text):
     (tmp_path / "model.json").unlink()
     if text is not None:
         (tmp_path / "model.json").write_bytes(text.encode("utf-16"))
-    with pytest.raises(ValueError, match=r"model\.json: .*run the stage that makes it"):
+    with pytest.raises(ValueError, match=r"model\.json: .*run the stage that writes it"):
         checkpoint.load(tmp_path)

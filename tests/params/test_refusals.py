@@ -1,0 +1,103 @@
+"""Every stage refuses a mistake in params.yaml before any work."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from project_params import REPO, params_with
+
+from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va
+
+
+@pytest.mark.parametrize("stage", [evaluate, fusion, manifest, pretrain_audio, pretrain_video, va])
+def test_the_projects_own_params_are_valid(stage):
+    stage.configure(REPO / "params.yaml")
+
+
+MISTAKES = [
+    (
+        fusion,
+        {"fusion.mode": "attention"},
+        "fusion.mode is 'attention'; choose one of audio, concat, gated, late, video, xattn",
+    ),
+    (fusion, {"fusion.lr": "3e-4"}, "fusion.lr is '3e-4'; expected float; YAML reads 1e-4 as text, write 1.0e-4"),
+    (fusion, {"xattn.heads": 3}, "xattn.heads is 3; it must divide d_model (128)"),
+    (fusion, {"xattn.heads": 0}, "xattn.heads is 0; it must divide"),
+    (fusion, {"xattn.head": "late"}, "xattn.head is 'late'; choose one of concat, gated"),
+    (fusion, {"fusion.video_blocks": 6}, "fusion.video_blocks is 6; give 0 to 5"),
+    (fusion, {"fusion.dropout": 1.5}, "fusion.dropout is 1.5; it lies in 0 to 1"),
+    (fusion, {"fusion.head_epochs": 0, "fusion.epochs": 0}, "fusion.epochs is 0"),
+    (fusion, {"fusion.audio_dropout": 0.6, "fusion.video_dropout": 0.6}, "add up to more than 1"),
+    (fusion, {"fusion.audio_lr": -1e-5}, "fusion.audio_lr is -1e-05; give a number above 0"),
+    (fusion, {"fusion.video_views": -1}, "fusion.video_views is -1; give 0 or more"),
+    (fusion, {"fusion.warm_start": ["audio", "audio"]}, "fusion.warm_start is ['audio', 'audio']; name each"),
+    (fusion, {"fusion.warm_start": ["speech"]}, "fusion.warm_start[0] is 'speech'; choose one of audio, video"),
+    (
+        fusion,
+        {"fusion.mode": "xatn"},
+        "fusion.mode is 'xatn'; choose one of audio, concat, gated, late, video, xattn, xattn_concat, xattn_gated",
+    ),
+    (fusion, {"compute.loader_workers": -2}, "compute.loader_workers is -2; give -1 (automatic), 0 (none) or more"),
+    (fusion, {"fusion.precision": "fp16"}, "fusion.precision is 'fp16'; choose one of fp32, bf16"),
+    (
+        pretrain_audio,
+        {"audio.encoder": "resnet"},
+        "audio.encoder is 'resnet'; choose one of wavlm, cnn, plain18, resnet18",
+    ),
+    (pretrain_audio, {"audio.dim": 0}, "audio.dim is 0; give 1 or more"),
+    (pretrain_audio, {"speech.unfreeze_layers": -1}, "speech.unfreeze_layers is -1; give 0 (none) or more"),
+    (pretrain_audio, {"pretrain_audio.batch_size": 0}, "pretrain_audio.batch_size is 0; give 1 or more"),
+    (pretrain_audio, {"pretrain_audio.lr": 0}, "pretrain_audio.lr is 0.0; give a number above 0"),
+    (pretrain_audio, {"pretrain_audio.encoder_lr": 0}, "pretrain_audio.encoder_lr is 0.0; give a number above 0"),
+    (pretrain_audio, {"pretrain_audio.epochs": 0}, "pretrain_audio.epochs is 0; give 1 or more"),
+    (pretrain_audio, {"pretrain_audio.head_epochs": -1}, "pretrain_audio.head_epochs is -1; give 0 or more"),
+    (
+        pretrain_audio,
+        {"pretrain_audio.label_smoothing": 1.2},
+        "pretrain_audio.label_smoothing is 1.2; it lies in 0 to 1",
+    ),
+    (pretrain_audio, {"pretrain_audio.weight_decay": -1.0}, "pretrain_audio.weight_decay is -1.0; give 0 or more"),
+    (pretrain_audio, {"augment.audio.views": {"clean": -1}}, "augment.audio.views is {'clean': -1.0}; weights must be"),
+    (pretrain_audio, {"augment.audio.spec_augment.p": 2}, "augment.audio.spec_augment.p is 2.0; a probability lies in"),
+    (pretrain_video, {"augment.frames.blur": -0.1}, "augment.frames.blur is -0.1; a probability lies in 0 to 1"),
+    (pretrain_video, {"augment.frames.draw": 0}, "augment.frames.draw is 0; give 1 or more, or null for all frames"),
+    (pretrain_video, {"pretrain_video.imagenet": 1}, "pretrain_video.imagenet is 1; expected bool"),
+    (pretrain_video, {"pretrain_video.epochs": 0}, "pretrain_video.epochs is 0; give 1 or more"),
+    (
+        pretrain_video,
+        {"pretrain_video.label_smoothing": -0.1},
+        "pretrain_video.label_smoothing is -0.1; it lies in 0 to 1",
+    ),
+    (pretrain_video, {"compute.threads": 0}, "compute.threads is 0; give 1 or more"),
+    (va, {"xattn.heads": 3}, "xattn.heads is 3; it must divide va.dim (256)"),
+    (
+        va,
+        {"va.inputs": ["speaker"]},
+        "va.inputs is ['speaker']; name each once, and speech, prosody or fused among them",
+    ),
+    (va, {"va.inputs": ["prosody", "speaker"]}, "the speaker modulates speech, so speech must be there too"),
+    (va, {"va.inputs": ["speech", "speech"]}, "va.inputs is ['speech', 'speech']; name each once"),
+    (va, {"va.scales": [1, 4]}, "va.scales is [1, 4]; give odd numbers of steps"),
+    (va, {"va.masked_time": 1}, "va.masked_time is 1.0; give a share from 0 to less than 1"),
+    (va, {"va.inputs": ["text"]}, "va.inputs[0] is 'text'; choose one of speech, prosody, speaker, fused"),
+]
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "message"), MISTAKES, ids=lambda value: getattr(value, "__name__", str(value))[:40]
+)
+def test_a_stage_refuses_a_mistake_before_any_work(tmp_path, stage, changes, message):
+    file = params_with(tmp_path, changes)
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        stage.configure(file)
+    assert str(caught.value).startswith(f"{file}: ")
+
+
+def test_the_command_line_shows_one_line(tmp_path):
+    file = params_with(tmp_path, {"manifest.max_rejected": "most"})
+    command = [sys.executable, "-m", "stages.manifest", "--params", str(file)]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith(f"error: {file}: manifest.max_rejected is 'most'; expected float")
+    assert done.stderr.count("\n") == 1

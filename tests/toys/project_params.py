@@ -1,0 +1,22 @@
+"""The project's own params.yaml with some values changed, and one set of compute params for all tests."""
+
+from pathlib import Path
+
+import yaml
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def params_with(folder: Path, changes: dict[str, object]) -> Path:
+    """A copy of the project's params.yaml with values changed by dotted key."""
+    content = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        *sections, name = key.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        assert name in place, key
+        place[name] = value
+    file = folder / "params.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
