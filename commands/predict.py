@@ -67,7 +67,7 @@ def main() -> None:
     config = configure(options.params)
     files = files_of(options.files)
     from avemotion.prediction import output, recording, trained_models
-    from avemotion.prediction.windows import speaker
+    from avemotion.prediction.piece_features import speaker
     from avemotion.system import runtime
 
     models = trained_models.load(runtime.setup(config.seed, config.compute))

@@ -13,24 +13,19 @@ from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset, Source
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
-from avemotion.extraction import extraction
-from avemotion.features.parts.sound import SoundExtractor
-from avemotion.formats.feature_store import CLEAN, Views
-from avemotion.media.waveforms import SAMPLE_RATE
 from avemotion.models.encoders.audio_encoders import MelEncoder
 from avemotion.models.session import Session
 from avemotion.params.training.audio import feature_kind
 from avemotion.prediction import recording as recordings
+from avemotion.prediction.piece_features import extract, speaker
 from avemotion.prediction.recording import Piece, Recording
 from avemotion.prediction.trained_models import Models
-from avemotion.system.media_error import MediaError
 from avemotion.training.emotion import audio_input, classifier
 from avemotion.training.fusion import fusion_exports
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
-from avemotion.training.va.turn_embeddings import ROWS, TurnInputs, turn_facts, turn_rows, without_sound
+from avemotion.training.va.turn_embeddings import TurnInputs, turn_facts, turn_rows, without_sound
 
 BATCH = 16  # windows at a time
-VOICE = 60.0  # seconds of a recording that its speaker embedding is made from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,64 +83,6 @@ def predict(
     stores, notes = extract(pieces, models, voice)
     windows = list(judge(pieces, models, stores).values())
     return Prediction(recording=recording, windows=windows, notes=[*notes, *_unanswered(windows, models)])
-
-
-def speaker(models: Models, recording: Recording) -> np.ndarray | None:
-    """[1, S]: the speaker embedding of the first minute of a recording; None where no model takes one.
-
-    Raises:
-        ValueError: no sound in it.
-    """
-    if "speaker" not in models.extractors:
-        return None
-    if recording.waveform is None:
-        raise ValueError(f"{recording.path}: no sound, so no speaker; give a recording of the voice")
-    start = recording.waveform[: round(VOICE * SAMPLE_RATE)]
-    return _sound_rows(models, "speaker", "voice", start)[CLEAN][ROWS["speaker"]]
-
-
-def extract(
-    pieces: Sequence[Piece], models: Models, voice: np.ndarray | None = None
-) -> tuple[dict[str, MemoryStore], list[str]]:
-    """Features of pieces by kind, from the extractors of the pipeline, and what went wrong.
-
-    Args:
-        voice: takes the place of every piece's own speaker embedding.
-    """
-    notes: list[str] = []
-    stores = {}
-    for kind, extractor in models.extractors.items():
-        rows: dict[str, Views | None] = {}
-        for piece in pieces:
-            if extractor.modality == "video":
-                rows[piece.name] = _frames(models, piece, notes)
-            elif piece.waveform is None:
-                rows[piece.name] = None
-            elif kind == "speaker" and voice is not None:
-                rows[piece.name] = {CLEAN: {ROWS[kind]: voice}}
-            else:
-                rows[piece.name] = _sound_rows(models, kind, piece.name, piece.waveform)
-        stores[kind] = MemoryStore(rows, extractor.facts() | {"settings": models.settings[kind]})
-    return stores, notes
-
-
-def _sound_rows(models: Models, kind: str, name: str, waveform: np.ndarray) -> Views:
-    extractor = models.extractors[kind]
-    assert isinstance(extractor, SoundExtractor)
-    views, _ = extractor.extract_waveform(name, waveform)
-    extraction.refuse_not_finite(name, views)
-    return views
-
-
-def _frames(models: Models, piece: Piece, notes: list[str]) -> Views | None:
-    if piece.picture is None:
-        return None
-    try:
-        [(views, _)] = extraction.checked(models.extractors["frames"], [piece.picture], recordings.HERE)
-    except MediaError as error:
-        notes.append(f"no picture in a window: {error}")  # a film may end before its header says so
-        return None
-    return views
 
 
 def judge(pieces: Sequence[Piece], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:

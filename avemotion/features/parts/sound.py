@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from avemotion.extraction.extraction import refuse_not_finite
 from avemotion.extraction.last_run import Counts
 from avemotion.formats.clips import ClipMedia
 from avemotion.formats.feature_store import Views
@@ -34,7 +35,9 @@ class SoundExtractor(ABC):
 
     def extract_waveform(self, clip: str, waveform: np.ndarray) -> tuple[Views, Counts]:
         """The rows of a waveform [samples] at 16 kHz, the same as those of a file that holds it."""
-        return self.extract_sounds([(clip, *start(waveform, self.seconds))])[0]
+        [(views, counts)] = self.extract_sounds([(clip, *start(waveform, self.seconds))])
+        refuse_not_finite(clip, views)
+        return views, counts
 
     def read(self, clip: ClipMedia, root: Path) -> Sound:
         """The part of a clip's sound that the extractor reads."""

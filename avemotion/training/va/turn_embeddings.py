@@ -187,5 +187,6 @@ def _fusion_clips(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, S
         if inputs.audio is None
         else AudioSource(caches[feature_kind(inputs.audio["encoder"])], array(inputs.audio))
     )
-    video = None if inputs.fusion.video is None else FrameSource(caches["frames"])
+    if inputs.fusion.video is not None:
+        video = FrameSource(caches["frames"])
     return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)

@@ -1,0 +1,73 @@
+"""Features of the pieces of a recording, in memory, from the extractors of the pipeline."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from avemotion.datasets.memory_store import MemoryStore
+from avemotion.extraction import extraction
+from avemotion.features.parts.sound import SoundExtractor
+from avemotion.formats.feature_store import CLEAN, Views
+from avemotion.media.waveforms import SAMPLE_RATE
+from avemotion.prediction.recording import HERE, Piece, Recording
+from avemotion.prediction.trained_models import Models
+from avemotion.system.media_error import MediaError
+from avemotion.training.va.turn_embeddings import ROWS
+
+VOICE = 60.0  # seconds of a recording that its speaker embedding is made from
+
+
+def speaker(models: Models, recording: Recording) -> np.ndarray | None:
+    """[1, S]: the speaker embedding of the first minute of a recording; None where no model takes one.
+
+    Raises:
+        ValueError: no sound in it.
+    """
+    if "speaker" not in models.extractors:
+        return None
+    if recording.waveform is None:
+        raise ValueError(f"{recording.path}: no sound, so no speaker; give a recording of the voice")
+    start = recording.waveform[: round(VOICE * SAMPLE_RATE)]
+    return _sound_rows(models, "speaker", "voice", start)[CLEAN][ROWS["speaker"]]
+
+
+def extract(
+    pieces: Sequence[Piece], models: Models, voice: np.ndarray | None = None
+) -> tuple[dict[str, MemoryStore], list[str]]:
+    """Features of pieces by kind, from the extractors of the pipeline, and what went wrong.
+
+    Args:
+        voice: takes the place of every piece's own speaker embedding.
+    """
+    notes: list[str] = []
+    stores = {}
+    for kind, extractor in models.extractors.items():
+        rows: dict[str, Views | None] = {}
+        for piece in pieces:
+            if extractor.modality == "video":
+                rows[piece.name] = _frames(models, piece, notes)
+            elif piece.waveform is None:
+                rows[piece.name] = None
+            elif kind == "speaker" and voice is not None:
+                rows[piece.name] = {CLEAN: {ROWS[kind]: voice}}
+            else:
+                rows[piece.name] = _sound_rows(models, kind, piece.name, piece.waveform)
+        stores[kind] = MemoryStore(rows, extractor.facts() | {"settings": models.settings[kind]})
+    return stores, notes
+
+
+def _sound_rows(models: Models, kind: str, name: str, waveform: np.ndarray) -> Views:
+    extractor = models.extractors[kind]
+    assert isinstance(extractor, SoundExtractor)
+    return extractor.extract_waveform(name, waveform)[0]
+
+
+def _frames(models: Models, piece: Piece, notes: list[str]) -> Views | None:
+    if piece.picture is None:
+        return None
+    try:
+        [(views, _)] = extraction.checked(models.extractors["frames"], [piece.picture], HERE)
+    except MediaError as error:
+        notes.append(f"no picture in a window: {error}")  # a film may end before its header says so
+        return None
+    return views
