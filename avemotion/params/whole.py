@@ -1,12 +1,12 @@
 """The whole of params.yaml as all stages read it; the stage check validates it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from avemotion.models.speech.pretrained import known_sizes
-from avemotion.params import evaluate, features, fusion, manifest, pretrain_audio, pretrain_video, sample, va
+from avemotion.params import evaluate, features, fusion, manifest, pretrain_audio, pretrain_video, sample, va, xattn
 from avemotion.params.shared.corpora import ROLES
 from avemotion.params.training import audio
 from avemotion.parsing import registry
@@ -14,10 +14,11 @@ from avemotion.system import params_file
 
 SAMPLES = ("ravdess", "iemocap")
 # The stages that train on a role, and the sections that only they read.
+XATTN = [field.name for field in fields(xattn.XattnParams)]
 HALVES = {
     "emotion": (
         ("pretrain_audio", "pretrain_video", "fusion"),
-        ("pretrain_audio", "pretrain_video", "fusion", "xattn", "audio", "augment"),
+        ("pretrain_audio", "pretrain_video", "fusion", "audio", "augment", *(f"xattn.{key}" for key in XATTN)),
     ),
     "affect": (("va",), ("va", "xattn.heads")),
 }
@@ -84,6 +85,10 @@ def _leaves(section: Mapping[str, Any], above: str = "") -> list[str]:
 
 def _within(key: str, section: str) -> bool:
     return key == section or key.startswith(f"{section}.")
+
+
+def _related(key: str, other: str) -> bool:
+    return _within(key, other) or _within(other, key)
 
 
 def refuse(whole: Whole) -> None:
@@ -169,7 +174,7 @@ def without_effect(whole: Whole) -> dict[str, str]:
     listed: dict[str, str] = {}
     for reasons in unused.values():
         for key, reason in reasons.items():
-            readers = [stage for stage, keys in whole.keys.items() if any(_within(key, known) for known in keys)]
+            readers = [stage for stage, keys in whole.keys.items() if any(_related(key, known) for known in keys)]
             if all(any(_within(key, other) for other in unused.get(stage, {})) for stage in readers):
                 listed.setdefault(key, reason)
     nested = {key for key in listed if any(_within(key, other) and key != other for other in listed)}
