@@ -1,12 +1,12 @@
-"""Collect runs of a grid of params and seeds into one table, as Markdown or CSV.
+"""Collects runs of a grid of params and seeds into one table, as Markdown or CSV.
 
     dvc exp run --queue -S 'fusion.mode=concat,gated,xattn' -S 'seed=range(1,4)'
     dvc queue start                                    # or, in this terminal: dvc exp run --run-all
     python -m commands.ablations --baseline fusion.mode=concat --out ablations/fusion.md
 
-Each row is a setting of the params in which the runs differ; scores are means over seeds of the saved predictions on
-the test clips, with intervals and p values by bootstrap over speakers (emotion) or dialogues (valence, arousal).
-Tables in ablations/ are shown in plots/report.html from the next `dvc repro evaluate` on.
+Each row is one setting of the params in which the runs differ. Scores are computed from the saved predictions of the
+test clips. They are means over seeds, with intervals and p values by bootstrap over speakers (emotion) or dialogues
+(valence, arousal). The next `dvc repro report` adds the tables in ablations/ to plots/report.html.
 """
 
 import argparse
@@ -21,16 +21,16 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("revisions", nargs="*", help="experiments, branches or commits (default: all experiments)")
     parser.add_argument("--folders", nargs="+", type=Path, metavar="DIR", help="project folders in place of DVC's runs")
-    parser.add_argument("--commits", type=int, default=1, help="take experiments of so many last commits (default: 1)")
-    parser.add_argument("--by", nargs="+", metavar="PARAM", help="params that make a row (default: all that differ)")
+    parser.add_argument(
+        "--commits", type=int, default=1, help="number of last commits whose experiments are used (default: 1)"
+    )
+    parser.add_argument("--by", nargs="+", metavar="PARAM", help="params that define a row (default: all that differ)")
     parser.add_argument(
         "--metric", nargs="+", choices=HEADLINES, default=list(HEADLINES), help="columns (default: all)"
     )
-    parser.add_argument(
-        "--baseline", nargs="+", metavar="PARAM=VALUE", help="setting that the others are compared with"
-    )
-    parser.add_argument("--draws", type=int, default=2000, help="of the bootstrap (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--baseline", nargs="+", metavar="PARAM=VALUE", help="setting to compare the others with")
+    parser.add_argument("--draws", type=int, default=2000, help="number of bootstrap draws (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
     parser.add_argument("--out", type=Path, help="table.md or table.csv (default: Markdown to the terminal)")
     return parser.parse_args()
 

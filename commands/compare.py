@@ -1,6 +1,6 @@
-"""Compare the saved predictions of two revisions on the same test clips: difference, 95 % interval, p.
+"""Compares the saved predictions of two revisions on the same test clips: difference, 95 % interval, p.
 
-Each side is `workspace`, a git revision or a DVC experiment, read from DVC's cache without checking anything out:
+Each side is `workspace`, a git revision or a DVC experiment. Its files come from DVC's cache, without a checkout:
 
     python -m commands.compare main workspace
     python -m commands.compare gated-seed1 concat-seed1 --json
@@ -18,16 +18,18 @@ from avemotion.system import cli
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first", help="workspace, git revision or experiment to compare with")
-    parser.add_argument("second", help="the one whose change is judged")
+    parser.add_argument(
+        "second", help="workspace, git revision or experiment whose difference from the first is reported"
+    )
     parser.add_argument(
         "--model",
         nargs="+",
         choices=MODELS,
         default=["fusion"],
-        help="model of both sides, or one for each; fusion brings valence and arousal with it",
+        help="model of both sides, or one for each side; fusion includes valence and arousal",
     )
-    parser.add_argument("--draws", type=int, default=10_000, help="of the bootstrap (default: 10000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--draws", type=int, default=10_000, help="number of bootstrap draws (default: 10000)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     return parser.parse_args()
 

@@ -1,8 +1,8 @@
-"""Adapt a trained VA model to single speakers: only FiLM is trained, on a speaker's first turns. Not in the DAG.
+"""Adapts a trained VA model to single speakers: trains only FiLM, on a speaker's first turns. Not in the DAG.
 
-For every speaker of the test sessions, the model of the fold that was not trained on that speaker is adapted to the
-earliest labelled turns and scored on all later ones, before and after. Steps and learning rate are fixed
-beforehand: nothing is selected by the scores that are reported.
+For every speaker of the test sessions, it adapts the model of the fold that was not trained on that speaker. It trains
+on the earliest labelled turns, and scores all later ones before and after. Steps and learning rate are arguments, so
+the reported scores select nothing.
 """
 
 import json
@@ -28,7 +28,7 @@ class Config:
 
 
 def configure(file: Path) -> Config:
-    """Read the params that training used."""
+    """Read the params of this command."""
     return Config(
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
@@ -39,8 +39,8 @@ def configure(file: Path) -> Config:
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("--fold", type=int, help="test session (default all)")
-    parser.add_argument("--turns", type=_between(1, 10_000, int), default=10, help="to learn from (default 10)")
+    parser.add_argument("--fold", type=int, help="test fold (default all)")
+    parser.add_argument("--turns", type=_between(1, 10_000, int), default=10, help="turns to train on (default 10)")
     parser.add_argument("--steps", type=_between(1, 10_000, int), default=50, help="usual: 20 to 100 (default 50)")
     parser.add_argument(
         "--lr", type=_between(1e-9, 1.0, float), default=3e-4, help="usual: 1e-4 to 5e-4 (default 3e-4)"

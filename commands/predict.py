@@ -1,12 +1,12 @@
-"""Predict emotion, valence and arousal of your own recordings. Not in the DAG.
+"""Predicts emotion, valence and arousal of your own recordings. Not in the DAG.
 
     python -m commands.predict interview.mp4 --plot interview.png
     python -m commands.predict recordings/ --json > predictions.json
 
-Any audio or video file. Where sound or picture is missing, the emotion model uses the other one; VA needs
-sound. Long recordings are cut into windows, over which the VA models carry their state; ± is the spread over the models
-of the folds. The models are those in data/models of this folder, with the feature settings they were trained on,
-whatever params.yaml holds now.
+Input is any audio or video file. If sound or picture is missing, the emotion model uses the other one; valence and
+arousal need sound. Long recordings are cut into windows, and the VA models carry their state from window to window.
+± is the standard deviation over the models of the folds. The models are those in data/models of this folder. Feature
+settings are those of their training, not those in params.yaml.
 """
 
 import argparse
@@ -36,7 +36,7 @@ class Config:
 
 
 def configure(file: Path) -> Config:
-    """Where to compute."""
+    """Read the params of this command."""
     return Config(seed=params_file.read(file, "seed", int), compute=params_file.read(file, "compute", ComputeParams))
 
 
@@ -44,14 +44,17 @@ def parse() -> argparse.Namespace:
     parser = cli.parser(__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them")
     parser.add_argument(
-        "--window", type=float, help=f"seconds (default {WINDOW:g}, or the length that the mel encoder takes)"
+        "--window", type=float, help=f"seconds (default {WINDOW:g}, or the input length of the mel encoder)"
     )
     parser.add_argument("--hop", type=float, help="seconds from window to window (default: the window)")
     parser.add_argument("--speaker", type=Path, metavar="FILE", help="a recording of the speaker (default: each file)")
     parser.add_argument(
-        "--plot", type=Path, metavar="PNG", help="a picture; of several files, one each, named after it"
+        "--plot",
+        type=Path,
+        metavar="PNG",
+        help="write a picture; with several files, one for each, with the file name added",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, with attention and every fold's answer")
+    parser.add_argument("--json", action="store_true", help="print JSON, with attention and the values of every fold")
     options = parser.parse_args()
     if options.window is not None and options.window < 0.5:
         parser.error(f"--window is {options.window}; give 0.5 seconds or more")
@@ -74,8 +77,8 @@ def main() -> None:
     notes = output.warnings(models)
     if different := trained_models.changed(models.settings, options.params):
         notes.append(
-            f"{options.params} asks for other {', '.join(different)} features than the models were trained on; "
-            "those of training are used. Run `dvc repro` to train anew"
+            f"{options.params} has other settings of {', '.join(different)} features than the models were trained on; "
+            "the settings of training are used. Run `dvc repro` to train again"
         )
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -94,7 +97,7 @@ def main() -> None:
 def predict_all(
     files: list[Path], models: "Models", voice: Any, options: argparse.Namespace
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """The values of every recording, and the files that are none with the reason; prints and draws as asked."""
+    """The values of every recording, and the failed files with the reason; prints and draws by the options."""
     from tqdm import tqdm
 
     from avemotion.prediction import output, recording
@@ -119,10 +122,10 @@ def predict_all(
 
 
 def files_of(paths: list[Path]) -> list[Path]:
-    """Files, those of folders included, without hidden ones.
+    """Files, including those in folders, without hidden ones.
 
     Raises:
-        ValueError: a path is not there, or a folder is empty.
+        ValueError: a path does not exist, or a folder is empty.
     """
     files: list[Path] = []
     for path in paths:
@@ -140,19 +143,19 @@ def files_of(paths: list[Path]) -> list[Path]:
 
 
 def _broken_link(path: Path) -> bool:
-    """A link that leads nowhere: listed as what cannot be opened."""
+    """Whether path is a link without a target; such a link is reported as a failed file."""
     return path.is_symlink() and not path.exists()
 
 
 def usual_window(models: "Models") -> float:
-    """WINDOW, or less where the audio encoder takes less of a clip."""
+    """WINDOW, or less if the input of the audio encoder is shorter."""
     if models.audio is None or feature_kind(models.audio["encoder"]) == "wavlm":
         return WINDOW
     return min(WINDOW, float(models.settings["mel"]["params"]["seconds"]))
 
 
 def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", models: "Models") -> None:
-    """The picture of one recording; with several files under a name of its own."""
+    """Write the picture of one recording; with several files, each picture has its own name."""
     from avemotion.prediction import timeline
 
     if len(files) > 1:

@@ -1,7 +1,7 @@
-"""Apply a named recipe of presets/ to params.yaml, comments kept, and say what changed.
+"""Applies named recipes of presets/ to params.yaml, keeps its comments, and prints the changes.
 
 python -m commands.preset                     # list the recipes
-python -m commands.preset warm_gated v4       # several, the later ones win
+python -m commands.preset warm_gated v4       # several; later ones override earlier ones
 """
 
 from pathlib import Path
@@ -15,10 +15,10 @@ PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 
 def load(file: Path) -> dict:
-    """A YAML file whose comments and layout `save` keeps.
+    """A YAML file with its comments and layout.
 
     Raises:
-        ValueError: the file is missing or no YAML.
+        ValueError: the file is missing or not YAML.
     """
     try:
         content = _yaml().load(file.read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def recipe(name: str) -> dict:
     """The values of presets/<name>.yaml.
 
     Raises:
-        ValueError: no such preset; names those there are.
+        ValueError: no such preset; the message lists the existing ones.
     """
     known = {file.stem: file for file in PRESETS.glob("*.yaml")}
     if name not in known:
@@ -45,25 +45,25 @@ def apply(params: dict, changes: dict, place: str = "") -> list[str]:
     """Set every value of changes in params; returns "key: old -> new" of those that differ.
 
     Raises:
-        ValueError: a key that params does not have.
+        ValueError: params does not have one of the keys.
     """
-    said = []
+    changed = []
     for key, new in changes.items():
         name = f"{place}{key}"
         if key not in params:
             raise ValueError(f"the preset sets {name}, which the params do not have; they belong to another version")
         if isinstance(new, dict) and isinstance(params[key], dict):
-            said += apply(params[key], new, f"{name}.")
+            changed += apply(params[key], new, f"{name}.")
         elif params[key] != new:
-            said.append(f"{name}: {_shown(params[key])} -> {_shown(new)}")
+            changed.append(f"{name}: {_shown(params[key])} -> {_shown(new)}")
             params[key] = new
-    return said
+    return changed
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="presets to apply, in this order; none: list them")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+    parser.add_argument("--dry-run", action="store_true", help="only print the changes")
     arguments = parser.parse_args()
     if not arguments.names:
         for file in sorted(PRESETS.glob("*.yaml")):
@@ -83,12 +83,12 @@ def main() -> None:
 
 
 def _yaml() -> YAML:
-    made = YAML()
-    made.preserve_quotes = True
-    made.width = 200  # no line of params.yaml is folded
-    made.indent(mapping=2, sequence=4, offset=2)
-    made.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
-    return made
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 200  # folds no line of params.yaml
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
+    return yaml
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,8 @@
-"""Stage check: read the whole params.yaml as the later stages will, before any of them runs.
+"""Stage check: validates the whole params.yaml before any other stage runs.
 
-Refuses what a later stage would refuse, and lists the params that have no effect in the present combination. Its output
-is the same whenever it passes, so that passing it re-runs nothing.
+It reads every section like the stage that uses it, refuses values that a later stage would refuse, and lists the params
+that have no effect in the present combination. Its output is always the same, so that a change of params re-runs only
+the stages that read them.
 """
 
 from pathlib import Path
@@ -16,9 +17,9 @@ def main() -> None:
     arguments = cli.parser(__doc__).parse_args()
     settings = whole.read(arguments.params)
     whole.refuse(settings)
-    if found := whole.without_effect(settings):
-        print(f"{arguments.params}: {len(found)} params have no effect in this combination:")
-        for key, reason in found.items():
+    if unused := whole.without_effect(settings):
+        print(f"{arguments.params}: {len(unused)} params have no effect in this combination:")
+        for key, reason in unused.items():
             print(f"  {key} ({reason})")
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text("params.yaml was read as every stage reads it\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Stage evaluate: score the models of one role on its test clips.
+"""Stage evaluate: scores the models of one role on its test clips, from their saved predictions.
 
-Writes the headlines metrics/<role>.json, everything else metrics/detail/<role>.json, and the tables and pictures
-plots/<role>/. Test rows are scored here and nowhere else, and nothing here changes a model.
+It writes the headlines to metrics/<role>.json, all scores to metrics/detail/<role>.json, and tables and pictures to
+plots/<role>/.
 """
 
 import importlib
@@ -15,7 +15,7 @@ METRICS, PLOTS = Path("metrics"), Path("plots")
 
 
 def evaluate(role: str, file: Path) -> None:
-    """Leave the metrics and plots of a role; files without scores where no corpus plays it."""
+    """Write the metrics and plots of a role; without scores if the role has no corpus."""
     from avemotion.scoring import headlines, results, summaries
     from avemotion.system import tables
     from avemotion.system.outputs import alone, whole_files, whole_folder
@@ -27,11 +27,11 @@ def evaluate(role: str, file: Path) -> None:
         if facts.absent:
             (folder / "README.md").write_text(f"corpora.{role} names no corpus.\n", encoding="utf-8")
         else:
-            read = results.READERS[role]()
-            scores = summaries.SUMMARIES[role](read, config.evaluate.draws, config.seed)
-            # One role's pictures do not load another's: their code is no dependency of this role.
+            predictions = results.READERS[role]()
+            scores = summaries.SUMMARIES[role](predictions, config.evaluate.draws, config.seed)
+            # Imports the pictures of this role only: the other role's code is no dependency of this stage in dvc.yaml.
             pictures = importlib.import_module(f"avemotion.plots.{role}.{role}_pictures")
-            pictures.save(folder, read, scores, config)
+            pictures.save(folder, predictions, scores, config)
         tables.write_text(numbers / f"{role}.json", summaries.text(headlines.headlines(role, scores)))
         tables.write_text(numbers / "detail" / f"{role}.json", summaries.text(scores))
 

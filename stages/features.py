@@ -1,9 +1,9 @@
-"""Stage features: hidden states, spectrograms, faces, prosody and speaker vectors of every clip.
+"""Stage features: extracts hidden states, spectrograms, faces, prosody and speaker embeddings of every clip.
 
-Reads data/manifest/<role>/clips.csv and the media below corpora.<role>.root, never labels.
-Writes data/features/<kind>/<role>/ (index.json and few large arrays; avemotion/formats/feature_store.py).
-A killed run goes on where it stopped; clips added later cost only themselves. Clips that cannot be extracted are
-listed in rejected.csv beside the arrays. --verify reads a finished cache and compares every clip with its checksum.
+It reads data/manifest/<role>/clips.csv and the media below corpora.<role>.root, but no labels. It writes
+data/features/<kind>/<role>/: index.json and a few large arrays (avemotion/formats/feature_store.py). A killed run
+resumes; a run with additional clips extracts only those. Clips that cannot be extracted are listed in rejected.csv
+beside the arrays. --verify reads a finished cache and compares every clip with its checksum.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ WORK = Path("data/work/features")
 
 
 def extract(file: Path, kind: str, role: str) -> None:
-    """Leave the features of one kind of a role's clips; an empty cache where the role has no corpus."""
+    """Write one kind of features of a role's clips; an empty cache if the role has no corpus."""
     from avemotion.extraction import extraction
     from avemotion.formats import clips, feature_store
 
@@ -36,7 +36,7 @@ def extract(file: Path, kind: str, role: str) -> None:
 
 
 def verify(kind: str, role: str) -> None:
-    """Compare every byte of a cache with the checksums of when it was written."""
+    """Compare every byte of a cache with the checksums in its index."""
     from avemotion.formats.feature_store import FeatureStore
 
     cache = FeatureStore(OUT / kind / role)
@@ -48,7 +48,7 @@ def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(kinds())}; none = all")
     parser.add_argument("--role", choices=ROLES, help="emotion or affect; none = both")
-    parser.add_argument("--verify", action="store_true", help="extract nothing, check every byte of what is there")
+    parser.add_argument("--verify", action="store_true", help="extract nothing, but check every byte of the caches")
     arguments = parser.parse_args()
     for kind in arguments.kinds:
         if kind not in kinds():

@@ -1,7 +1,7 @@
-"""Stage fusion: audio and video joined on the emotion corpus, warm-started from both pretrained models.
+"""Stage fusion: trains the fusion of audio and video on the emotion corpus, from the pretrained models.
 
-Two phases: first the fusion and the classifiers over frozen encoders, then also the last layers of both
-encoders, each with a learning rate of its own. What stays frozen in the video encoder is computed once.
+Training has two phases: first the fusion and the classifiers over frozen encoders, then also the last layers of both
+encoders, each with its own learning rate. The output of frozen video blocks is computed once.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ OUT = Path("data/models/fusion")
 
 
 def train(config: Config, fold: "Fold | None", folder: Path) -> None:
-    """Train, select and predict on one split of the clips; leaves everything in folder."""
+    """Train, select and predict on one split of the clips; writes all results into folder."""
     from avemotion.datasets.frame_sequences import FrameSource
     from avemotion.formats.feature_store import FeatureStore
     from avemotion.models.fusion.build import build_fusion
@@ -40,10 +40,10 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
 
     clean = audio_input.audio_source("emotion", config.audio, config.speech)
     noisy = audio_input.audio_source("emotion", config.audio, config.speech, config.audio_augment, this.seed)
-    taken = {}
+    copied = {}
     for name, part in (("audio", model.audio), ("video", model.video)):
         if part is not None and name in p.warm_start:
-            taken[name] = phases.warm_start(part, Path(getattr(p, f"{name}_checkpoint")), data.classes, fold)
+            copied[name] = phases.warm_start(part, Path(getattr(p, f"{name}_checkpoint")), data.classes, fold)
     if model.audio is not None and "audio" not in p.warm_start:
         audio_input.start(model.audio, config.speech, (clean(clip, None) for clip in data.ids("train")))
     model.to(this.device)
@@ -62,7 +62,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     history = classifier.train(training, this)
     features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}
     features |= {"frames": store.settings} if model.video is not None else {}
-    facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": taken}
+    facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": copied}
     this.leave(model, facts, history)
     held_out = fusion_exports.HeldOut(
         classes=data.classes,
@@ -75,7 +75,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
 
 
 def summary(config: Config, classes: int = 8) -> dict[str, Any]:
-    """Parameter counts as they stand in the last phase."""
+    """Numbers of parameters in the last phase."""
     from avemotion.models.fusion.build import build_fusion
     from avemotion.training.common import freeze
     from avemotion.training.emotion.audio_input import cached_parameters

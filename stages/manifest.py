@@ -1,8 +1,8 @@
-"""Stage manifest: from corpus folders to clips, labels and splits.
+"""Stage manifest: lists the clips, labels and splits of the corpora.
 
-Reads the corpora where they lie (corpora.emotion, corpora.affect), checks and hashes every media file,
-and writes data/manifest/<role>/{clips.csv,labels.csv,rejected.csv,corpus.json}. Files that have not changed
-since an earlier run are not read again (data/work/manifest). A role without a corpus gets empty tables.
+It reads the corpora in their own folders (corpora.emotion, corpora.affect), checks and hashes every media file, and
+writes data/manifest/<role>/{clips.csv,labels.csv,rejected.csv,corpus.json}. It does not read a file again that is
+unchanged since an earlier run (data/work/manifest). A role without a corpus gets empty tables.
 """
 
 from pathlib import Path
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from avemotion.manifest.role_tables import RoleTables
     from avemotion.parsing.clip import Clip
 
-UNUSED = Path("tmp/manifest")  # where rejected.csv goes when the stage stops because of it
+UNUSED = Path("tmp/manifest")  # folder of rejected.csv if the stage stops because of the rejects
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("--check", action="store_true", help="show what is there and how it would be split; seconds")
+    parser.add_argument("--check", action="store_true", help="only print the contents and the split; takes seconds")
     parser.add_argument("--template", action="store_true", help="print a small table for corpora.<role>.name: csv")
     arguments = parser.parse_args()
     if arguments.template:
@@ -33,7 +33,7 @@ def main() -> None:
     config = configure(arguments.params)
     from avemotion.manifest import drafts, folder_check
 
-    # All that can be refused without opening media comes first: hashing a real corpus takes minutes.
+    # All checks that need no media come first, because hashing a real corpus takes minutes.
     drafted = {role: drafts.draft(role, config.corpora[role], config.manifest) for role in config.corpora}
     part_of = split(config, {role: draft.clips for role, draft in drafted.items()})
     if arguments.check:
@@ -56,7 +56,9 @@ def build(config: Config, drafted: "dict[str, Draft]") -> None:
         tables = {role: role_tables.tables_of(draft, probed) for role, draft in drafted.items()}
         for role, of in tables.items():
             refuse_damage(role, of, config.manifest.max_rejected)
-        part_of = split(config, {role: of.clips for role, of in tables.items()})  # anew: speakers may have gone
+        part_of = split(
+            config, {role: of.clips for role, of in tables.items()}
+        )  # a second time: damaged clips, and with them speakers, may be gone
         media = {role: of.media for role, of in tables.items()}
         disjoint.recordings(media, part_of if config.pretrain.per_fold else None)
         with whole_files(clips.FOLDER) as folder:  # clips and labels of both roles change together
@@ -77,7 +79,7 @@ def split(config: Config, listed: "dict[str, list[Clip]]") -> dict[str, dict[str
     """Role -> clip id -> split or fold.
 
     Raises:
-        ValueError: a split cannot be made, or an emotion model would be trained on a speaker whom va tests.
+        ValueError: a split is impossible, or an emotion model would train on a test speaker of va.
     """
     from avemotion.manifest import disjoint, per_fold, splits
 
@@ -94,7 +96,7 @@ def split(config: Config, listed: "dict[str, list[Clip]]") -> dict[str, dict[str
 
 
 def refuse_damage(role: str, tables: "RoleTables", most: float) -> None:
-    """Raises ValueError where a larger share of clips than manifest.max_rejected is damaged; lists them in a file."""
+    """Raises ValueError if the share of damaged clips exceeds manifest.max_rejected; writes the rejects to a file."""
     from avemotion.manifest import role_tables, summary
 
     if tables.damaged_share > most or not tables.media:

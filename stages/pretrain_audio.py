@@ -1,7 +1,7 @@
-"""Stage pretrain_audio: the audio model on the emotion corpus.
+"""Stage pretrain_audio: trains the audio model on the emotion corpus.
 
-A mel encoder trains whole. WavLM trains in two phases from the cached state that enters its last layers:
-first the classifier alone, then those layers too with a lower learning rate.
+A mel encoder is trained as a whole. WavLM is trained in two phases, from the cached input of its last layers: first the
+classifier alone, then also those layers, with a lower learning rate.
 """
 
 from functools import partial
@@ -23,7 +23,7 @@ OUT = Path("data/models/pretrain_audio")
 
 
 def train(config: Config, fold: "Fold | None", folder: Path) -> None:
-    """Train, select and predict on one split of the clips; leaves everything in folder."""
+    """Train, select and predict on one split of the clips; writes all results into folder."""
     from avemotion.models.encoders.audio_encoders import build_audio
     from avemotion.training.common import run
     from avemotion.training.emotion import audio_input, classifier
@@ -48,7 +48,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
 
 
 def phases(model: "AudioModel", p: PretrainAudioParams) -> "list[Phase]":
-    """Which weights learn when, and how fast."""
+    """The phases of training with their trained weights and learning rates."""
     from avemotion.models.encoders.audio_encoders import MelEncoder
     from avemotion.training.common import freeze
     from avemotion.training.common.loop import Phase
@@ -74,7 +74,7 @@ def phases(model: "AudioModel", p: PretrainAudioParams) -> "list[Phase]":
 
 
 def summary(config: Config, classes: int = 8) -> dict[str, Any]:
-    """Parameter counts as they stand in the last phase."""
+    """Numbers of parameters in the last phase."""
     from avemotion.models.encoders.audio_encoders import build_audio
     from avemotion.training.common import freeze
     from avemotion.training.emotion.audio_input import audio_arguments, cached_parameters

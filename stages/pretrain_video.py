@@ -1,4 +1,4 @@
-"""Stage pretrain_video: ResNet-18 over the frames of the emotion corpus."""
+"""Stage pretrain_video: trains ResNet-18 on the frames of the emotion corpus."""
 
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ OUT = Path("data/models/pretrain_video")
 
 
 def train(config: Config, fold: "Fold | None", folder: Path) -> None:
-    """Train, select and predict on one split of the clips; leaves everything in folder."""
+    """Train, select and predict on one split of the clips; writes all results into folder."""
     import torch
 
     from avemotion.datasets.frame_sequences import FrameSource
@@ -51,7 +51,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
 
 
 def summary(config: Config, classes: int = 8) -> dict[str, Any]:
-    """Parameter counts."""
+    """Numbers of parameters."""
     from avemotion.models.encoders.video_encoder import VideoResNet18
     from avemotion.training.common import freeze
 

@@ -1,7 +1,7 @@
-"""Stage report: one page of the whole run, and the pictures that show both roles.
+"""Stage report: writes one page about the whole run, and the pictures of both roles together.
 
-Reads metrics/detail/<role>.json and plots/<role>/ of the stage evaluate, and of the models their training histories
-and attention. Writes plots/report.html, plots/both/ and metrics/detail/{features,manifest}.json.
+It reads metrics/detail/<role>.json and plots/<role>/ of the stage evaluate, and the training histories and attention of
+the models. It writes plots/report.html, plots/both/ and metrics/detail/{features,manifest}.json.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ SHOWN += ("pretrain_audio", "pretrain_video", "xattn", "fusion", "va")
 
 
 def report(file: Path) -> None:
-    """Leave the page, the pictures of both roles, and the numbers of the caches and manifests."""
+    """Write the page, the pictures of both roles, and the numbers of the caches and manifests."""
     from avemotion.report import cache_precision, overview, pooled_attention, training_curves
     from avemotion.scoring import results, summaries
     from avemotion.system import tables
@@ -66,7 +66,7 @@ def pooled(facts: "dict[str, CorpusFacts]") -> "pd.DataFrame":
 
 
 def ablations() -> dict[str, str]:
-    """The tables that were put aside for the report: name -> Markdown."""
+    """The tables of ablations/ for the report: name -> Markdown."""
     files = sorted(file for file in ABLATIONS.glob("*.md") if file.name != "README.md")
     return {file.stem: file.read_text(encoding="utf-8") for file in files}
 

@@ -1,7 +1,7 @@
-"""Stage sample: make the embedded sample corpus, synthetic media in the layouts of RAVDESS and IEMOCAP.
+"""Stage sample: generates the sample corpora, synthetic media in the layouts of RAVDESS and IEMOCAP.
 
-Reads params `sample.seed`, `sample.ravdess`, `sample.iemocap` (of the corpora asked for), `compute`.
-Writes data/sample/ravdess/ and data/sample/iemocap/, each whole or not at all.
+It reads the params `sample.seed`, `compute`, and `sample.<corpus>` of the selected corpora. It writes
+data/sample/ravdess/ and data/sample/iemocap/, each whole or not at all.
 """
 
 from dataclasses import asdict
@@ -25,7 +25,7 @@ seed: {seed}
 
 
 def write_ravdess(root: Path, sizes: RavdessParams, config: Config) -> int:
-    """Every actor's recordings below root; returns the number of clips."""
+    """Write every actor's recordings below root; returns the number of clips."""
     from avemotion.synthesis import ravdess_layout
     from avemotion.system.compute import parallel
 
@@ -34,7 +34,7 @@ def write_ravdess(root: Path, sizes: RavdessParams, config: Config) -> int:
 
 
 def write_iemocap(root: Path, sizes: IemocapParams, config: Config) -> int:
-    """Every dialogue below root; returns the number of turns."""
+    """Write every dialogue below root; returns the number of turns."""
     from avemotion.synthesis import iemocap_layout
     from avemotion.system.compute import parallel
 

@@ -1,9 +1,9 @@
-"""Stage va: valence and arousal of dialogue turns, one model a fold.
+"""Stage va: trains models of valence and arousal of dialogue turns, one per fold.
 
-Fold k is tested on session k, validated on the next one and trained on the rest. The fusion model supplies the
-fused embedding and the speech sequence of every turn: one for all folds, or with pretrain.per_fold that of the same
-fold, which was trained on none of its test speakers. Folds run side by side in worker processes and give the same
-bytes as one after another; after a kill, finished folds are not trained again.
+The model of fold k is tested on fold k, validated on the next fold and trained on the others. A frozen fusion model
+computes the fused embedding and the speech sequence of every turn. It is one model for all folds, or with
+pretrain.per_fold the one of the same fold, which was not trained on the test speakers. Folds run in parallel worker
+processes and give the same bytes as in sequence. After a kill, finished folds are not trained again.
 """
 
 from collections.abc import Iterable
@@ -27,11 +27,11 @@ FUSION = Path("data/models/fusion")
 
 
 def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder: Path) -> None:
-    """Train, select and predict one fold; leaves everything in folder.
+    """Train, select and predict one fold; writes all results into folder.
 
     Args:
         fusion: folder of the fusion model behind the turns.
-        turns: folder of every turn's `features` and of the weights of WavLM's last layers.
+        turns: folder with the `features` of every turn and the weights of WavLM's last layers.
     """
     from avemotion.formats import labels
     from avemotion.formats.feature_store import FeatureStore
@@ -53,10 +53,10 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     layers = store.dim("layers")[0] if "layers" in store.arrays else 0
     arguments = architecture.architecture(config, sizes, layers)
     model = VAModel(VAArchitecture(**arguments))
-    taken = None
+    copied = None
     if model.top is not None:
         weights = checkpoint.read_weights(turns / "top.safetensors")
-        taken = checkpoint.warm_start(model.top, weights, str(fusion or config.speech.model))
+        copied = checkpoint.warm_start(model.top, weights, str(fusion or config.speech.model))
     objective.standardize(model, sets["train"])
     model.to(this.device)
 
@@ -78,7 +78,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: objective.groups(model, p))]
     history = loop.fit(model, task, phases, p, this.device, this.curves)
     facts = {"inputs": p.inputs, "features": store.facts["features"]}
-    facts |= {"fusion": None if fusion is None else fusion.as_posix(), "warm_start": taken}
+    facts |= {"fusion": None if fusion is None else fusion.as_posix(), "warm_start": copied}
     facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     this.leave(model, {"architecture": arguments, **facts}, history)
     held_out = {name: sets[name] for name in ("val", "test")}
@@ -104,14 +104,14 @@ def main() -> None:
     if table[TARGETS].isna().all().any():
         raise ValueError("data/manifest/affect/labels.csv: no valence or no arousal; corpora.affect needs both")
     plan = folds.cyclic(corpus.folds)
-    for fold in plan:  # what is wrong with the rows is reported before any work
+    for fold in plan:  # reports faults of the rows before any work
         objective.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
 
     with alone(OUT.name):
         ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]
         if emotion.per_fold:
             unit = partial(train_apart, config, ids)
-            depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it holds the rows' checksums
+            depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it has the checksums of the rows
         else:
             fusion, turns = None if emotion.absent else folds.first(FUSION), WORK / "turns"
             prepare_turns(config, fusion, ids, turns, device)
@@ -122,9 +122,9 @@ def main() -> None:
 
 
 def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> None:
-    """`train` with turns of its own, by the fusion model of the same fold.
+    """`train` with the turns of the fold's own fusion model.
 
-    They are as large as the wavlm cache, so they are there only while their fold trains.
+    The turns are as large as the wavlm cache, so they are deleted after training.
     """
     import shutil
 
@@ -137,7 +137,7 @@ def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> N
 
 
 def prepare_turns(config: Config, fusion: Path | None, ids: list[str], turns: Path, device: "torch.device") -> None:
-    """Leave every turn's inputs by a fusion model in `turns`, and the WavLM layers that the folds train further."""
+    """Write into `turns` the inputs of every turn from a fusion model, and the weights of WavLM's trained layers."""
     from avemotion.system.outputs import whole_folder
     from avemotion.training.common import checkpoint
     from avemotion.training.va.turn_embeddings import embed_turns, trained_inputs
@@ -158,7 +158,7 @@ def prepare_turns(config: Config, fusion: Path | None, ids: list[str], turns: Pa
 
 
 def summary(config: Config) -> dict[str, Any]:
-    """Parameter counts, for the configured WavLM, eGeMAPSv02, ECAPA-TDNN and a fused embedding of 128."""
+    """Numbers of parameters, for the configured WavLM, eGeMAPSv02, ECAPA-TDNN and a fused embedding of 128."""
     from avemotion.models.speech.pretrained import config_for
     from avemotion.models.va.model import VAArchitecture, VAModel
     from avemotion.training.common import freeze

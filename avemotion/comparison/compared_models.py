@@ -1,3 +1,7 @@
 """The models whose predictions can be compared."""
 
-MODELS = ("fusion", "pretrain_audio", "pretrain_video")  # valence and arousal belong to fusion, on which va builds
+MODELS = (
+    "fusion",
+    "pretrain_audio",
+    "pretrain_video",
+)  # fusion includes valence and arousal, because va uses its embedding

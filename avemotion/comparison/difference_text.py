@@ -11,56 +11,54 @@ SIGNIFICANT = 0.05
 FEW = 10  # clusters below which a bootstrap interval is clearly too narrow
 
 
-def as_json(first: Judged, second: Judged, found: dict[str, Difference]) -> str:
+def as_json(first: Judged, second: Judged, differences: dict[str, Difference]) -> str:
     """All numbers, rounded as in metrics/, with the sentence."""
     content = {
         "first": first.name,
         "second": second.name,
-        "headlines": {name: asdict(difference) for name, difference in found.items()},
+        "headlines": {name: asdict(difference) for name, difference in differences.items()},
         "clips": len(first.emotion),
         "turns": 0 if first.affect is None else len(first.affect),
         "synthetic": first.synthetic,
-        "sentence": sentence(first, second, found),
+        "sentence": sentence(first, second, differences),
     }
     return summaries.text(content).rstrip()
 
 
-def as_text(first: Judged, second: Judged, found: dict[str, Difference]) -> str:
+def as_text(first: Judged, second: Judged, differences: dict[str, Difference]) -> str:
     """A table of the headlines and a sentence."""
     width = max(len(first.name), len(second.name), 8)
     lines = [f"{'':11}  {first.name:>{width}}  {second.name:>{width}}  difference   95 % interval         p"]
-    for name, d in found.items():
+    for name, d in differences.items():
         lines.append(
             f"{HEADLINES[name]:11}  {d.first:{width}.3f}  {d.second:{width}.3f}  {d.difference:+10.3f}   "
             f"[{d.low:+.3f}, {d.high:+.3f}]  {as_p(d.p)}"
         )
-    return "\n".join([*lines, "", sentence(first, second, found)])
+    return "\n".join([*lines, "", sentence(first, second, differences)])
 
 
-def sentence(first: Judged, second: Judged, found: dict[str, Difference]) -> str:
-    """What the numbers say, in words."""
-    told = {name: d for name, d in found.items() if d.p < SIGNIFICANT}
-    over = f"{len(first.emotion)} test clips of {found['accuracy'].clusters} speakers"
-    if "ccc_valence" in found:
-        over += f" and {len(first.affect)} test turns of {found['ccc_valence'].clusters} dialogues"
+def sentence(first: Judged, second: Judged, differences: dict[str, Difference]) -> str:
+    """The differences in words."""
+    significant = {name: d for name, d in differences.items() if d.p < SIGNIFICANT}
+    over = f"{len(first.emotion)} test clips of {differences['accuracy'].clusters} speakers"
+    if "ccc_valence" in differences:
+        over += f" and {len(first.affect)} test turns of {differences['ccc_valence'].clusters} dialogues"
     parts = []
     for word, sign in (("better", 1), ("worse", -1)):
         named = [
             f"{HEADLINES[name]} ({d.difference:+.3f}, p {_equals(d.p)})"
-            for name, d in told.items()
+            for name, d in significant.items()
             if d.difference * sign > 0
         ]
         if named:
             parts.append(f"{word} than {first.name} in {_listed(named)}")
-    text = (
-        f"Over {over}, {second.name} is {' and '.join(parts)}"
-        if parts
-        else (f"Over {over}, {second.name} and {first.name} cannot be told apart")
-    )
-    rest = [HEADLINES[name] for name in found if name not in told]
+    text = f"Over {over}, {second.name} and {first.name} do not differ significantly"
+    if parts:
+        text = f"Over {over}, {second.name} is {' and '.join(parts)}"
+    rest = [HEADLINES[name] for name in differences if name not in significant]
     if parts and rest:
-        text += f"; no difference in {_listed(rest)} that chance would not explain"
-    clusters = {paired.CLUSTERS[paired.part_of(name)]: d.clusters for name, d in found.items()}
+        text += f"; no significant difference in {_listed(rest)}"
+    clusters = {paired.CLUSTERS[paired.part_of(name)]: d.clusters for name, d in differences.items()}
     for what, count in clusters.items():
         if count < FEW:
             text += (

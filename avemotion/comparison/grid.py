@@ -1,4 +1,4 @@
-"""The table of an ablation: one row a setting of the varied params, scored over its seeds."""
+"""The table of an ablation: one row per setting of the varied params, with scores over its seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from avemotion.comparison.paired import Judged
 from avemotion.comparison.runs import Run
 from avemotion.scoring import intervals
 
-# Sections that a unimodal model does not read: runs that differ in them alone share it.
+# Sections that a unimodal model does not depend on: runs that differ only in these have the same model.
 UNREAD = {
     "pretrain_audio": ("fusion", "xattn", "va", "pretrain_video"),
     "pretrain_video": ("fusion", "xattn", "va", "pretrain_audio", "audio", "speech"),
@@ -20,7 +20,7 @@ UNREAD = {
 class Cell:
     """One score of a setting: mean and sd (NaN for one seed) over seeds, and the 95 % interval of the mean over clips.
 
-    difference and p are against the baseline, None where there is none to compare with.
+    difference and p: comparison with the baseline; None without a baseline.
     """
 
     mean: float
@@ -42,13 +42,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Rows sorted by setting, failed runs, and what the reader must know."""
+    """Rows sorted by setting, failed runs, and notes for the reader."""
 
     columns: list[str]  # model and the varied params
     rows: list[Row]
     failed: list[Run]
     notes: list[str]
-    synthetic: bool  # some of it was tested on the sample
+    synthetic: bool  # some run was tested on the synthetic sample
 
 
 def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | None, draws: int, seed: int) -> Grid:
@@ -56,10 +56,10 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
 
     Args:
         by: names of params; every other param must be the same in all finished runs of a row.
-        baseline: param -> value of the setting to compare with, model "fusion" unless it names another.
+        baseline: param -> value of the setting to compare with; its model is "fusion" unless it names another one.
 
     Raises:
-        ValueError: nothing finished, runs of a row differ in other params, or the baseline is not one row.
+        ValueError: no run has finished, runs of a row differ in other params, or the baseline is not one row.
     """
     notes: list[str] = []
     groups = _grouped([run for run in runs if run.models], by)
@@ -70,12 +70,13 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
         cells = _cells(list(by_seed.values()), draws, seed)
         if reference is not None and by_seed is not reference:
             try:
-                found = paired.differences(list(reference.values()), list(by_seed.values()), draws, seed)
+                differences = paired.differences(list(reference.values()), list(by_seed.values()), draws, seed)
             except ValueError as error:
                 notes.append(f"{_label(dict(key))} is not compared with the baseline: {error}")
-                found = {}
+                differences = {}
             cells |= {
-                name: Cell(**vars(cells[name]) | {"difference": d.difference, "p": d.p}) for name, d in found.items()
+                name: Cell(**vars(cells[name]) | {"difference": d.difference, "p": d.p})
+                for name, d in differences.items()
             }
         rows.append(Row(setting=dict(key), seeds=tuple(by_seed), cells=cells))
     return Grid(
@@ -88,7 +89,7 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
 
 
 def _place(run: Run, by: Sequence[str]) -> tuple:
-    """Where a run without results is listed: by setting, then seed. A run whose params are unknown comes first."""
+    """The sorting key of a run without results: setting, then seed. Runs with unknown params come first."""
     return [run.params.get(name, "") for name in by], -1 if run.seed is None else run.seed, run.name
 
 
@@ -96,7 +97,7 @@ Key = tuple[tuple[str, str], ...]
 
 
 def _grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Key, list[tuple[Run, Judged]]]:
-    """Runs with one of their models, by setting."""
+    """Runs with one of their models each, by setting."""
     if not runs:
         raise ValueError("no finished run; see `dvc queue status` and `dvc exp show`, or name folders with --folders")
     groups: dict[Key, list[tuple[Run, Judged]]] = {}
@@ -108,7 +109,7 @@ def _grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Key, list[tuple[Run
                 groups.setdefault(key, []).append((run, run.models[model]))
     for key, group in groups.items():
         _check_one_setting(key, [run for run, _ in group], UNREAD[dict(key)["model"]])
-    # pretrain_audio, pretrain_video, fusion: from the parts to the whole.
+    # In the order pretrain_audio, pretrain_video, fusion.
     order = list(UNREAD)
     return dict(sorted(groups.items(), key=lambda item: (order.index(item[0][0][1]), _natural(item[0]))))
 
@@ -125,19 +126,19 @@ def _check_one_setting(key: Key, runs: list[Run], unread: tuple[str, ...]) -> No
 
 
 def _seeds(key: Key, group: list[tuple[Run, Judged]], notes: list[str]) -> dict[int | None, Judged]:
-    """One model a seed, sorted; a second one of the same seed with other predictions is noted and left out."""
-    found: dict[int | None, Judged] = {}
+    """One model per seed, sorted. A second model of a seed with other predictions is left out, with a note."""
+    by_seed: dict[int | None, Judged] = {}
     for run, judged in sorted(group, key=lambda pair: (str(pair[0].seed).zfill(9), pair[0].name)):
-        first = found.setdefault(run.seed, judged)
+        first = by_seed.setdefault(run.seed, judged)
         if first.headlines() != judged.headlines():
             notes.append(
                 f"{_label(dict(key))}, seed {run.seed}: {judged.name} gave other predictions than {first.name} "
                 "and is left out"
             )
-    without = [judged.name for judged in found.values() if judged.affect is None]
-    if 0 < len(without) < len(found):
+    without = [judged.name for judged in by_seed.values() if judged.affect is None]
+    if 0 < len(without) < len(by_seed):
         notes.append(f"{_label(dict(key))}: no valence and arousal, for {', '.join(without)} lacks data/models/va")
-    return found
+    return by_seed
 
 
 def _cells(setting: list[Judged], draws: int, seed: int) -> dict[str, Cell]:
@@ -164,7 +165,7 @@ def _label(setting: Mapping[str, str]) -> str:
 
 
 def _natural(key: Key) -> list[tuple[bool, float, str]]:
-    """Numbers by size, before words."""
+    """A sorting key: numbers by size, before words."""
 
     def rank(value: str) -> tuple[bool, float, str]:
         try:

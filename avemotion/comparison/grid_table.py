@@ -11,7 +11,7 @@ NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
 
 
 def as_markdown(grid: Grid, metrics: list[str]) -> str:
-    """The table, what its numbers are, and the runs that are missing from it."""
+    """The table with a legend and the missing runs."""
     header = [*grid.columns, "seeds", *(HEADLINES[name] for name in metrics)]
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     for row in grid.rows:
@@ -31,7 +31,7 @@ def as_markdown(grid: Grid, metrics: list[str]) -> str:
 
 
 def as_table(grid: Grid, metrics: list[str]) -> pd.DataFrame:
-    """One line a setting, then one line a run without results with the reason as `fault`."""
+    """One line per setting, then one line per run without results, with the reason as `fault`."""
     lines = []
     for row in grid.rows:
         line: dict[str, object] = {column: row.setting.get(column) for column in grid.columns}

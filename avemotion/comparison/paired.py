@@ -1,7 +1,8 @@
 """Saved predictions of several models on the same test rows: headline scores, and differences with interval and p.
 
-A setting is the models of one set of params, one a seed. Its score is the mean over them; what is resampled are the
-test clips, by speaker (emotion) or dialogue (valence and arousal), the same ones for both sides of a difference.
+A setting is a list of models with the same params, one per seed. Its score is the mean over them. The bootstrap
+resamples test clips, by speaker (emotion) or dialogue (valence and arousal); both sides of a difference get the same
+clips.
 """
 
 from collections.abc import Sequence
@@ -22,16 +23,16 @@ CLUSTERS = {"emotion": "speakers", "valence": "dialogues", "arousal": "dialogues
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Test rows of one model (for fusion: with its va) and the sums of its scores."""
+    """Test rows of one model (fusion with its va model), and the sums of its scores."""
 
     name: str
     emotion: pd.DataFrame  # id, label, predicted, speaker
     affect: pd.DataFrame | None  # id, dialogue, valence, arousal, <target>_predicted; None = no va model
-    sums: dict[str, Sums]  # emotion and, where there is a va model, valence and arousal
+    sums: dict[str, Sums]  # emotion and, with a va model, valence and arousal
     synthetic: bool
 
     def headlines(self) -> dict[str, float]:
-        """Score of each of HEADLINES that the model has."""
+        """Scores of the model, those of HEADLINES."""
         return _named({part: sums.estimate() for part, sums in self.sums.items()})
 
 
@@ -49,10 +50,10 @@ class Difference:
 
 
 def read(root: Path, name: str, model: str, *, affect: bool) -> Judged:
-    """One model of the project state in root.
+    """One model of the project in root.
 
     Args:
-        name: what messages call it.
+        name: of the model, for messages.
         model: one of MODELS.
         affect: read va too.
 
@@ -70,10 +71,10 @@ def read(root: Path, name: str, model: str, *, affect: bool) -> Judged:
 
 
 def check_same_rows(first: Judged, second: Judged) -> None:
-    """Both models must have answered the same clips with the same labels.
+    """Check that both models have predictions for the same clips with the same labels.
 
     Raises:
-        ValueError: names the first clip that one of them lacks, or whose label, speaker or dialogue differs.
+        ValueError: a clip is missing from one of them, or its label, speaker or dialogue differs.
     """
     tables = [("test clips", first.emotion, second.emotion, ["label", "speaker"])]
     if first.affect is not None and second.affect is not None:
@@ -101,7 +102,7 @@ def mean_scores(setting: Sequence[Judged]) -> dict[str, tuple[float, float]]:
 
 
 def draw(setting: Sequence[Judged], draws: int, seed: int) -> dict[str, np.ndarray]:
-    """Each headline of each bootstrap draw [draws], mean over seeds. The same clips are drawn for every setting."""
+    """Each headline of each bootstrap draw [draws], mean over seeds. Every setting gets the same clips."""
     parts = {}
     for part in (part for part in setting[0].sums if all(part in judged.sums for judged in setting)):
         first = setting[0].sums[part]
@@ -120,19 +121,19 @@ def differences(first: Sequence[Judged], second: Sequence[Judged], draws: int, s
         check_same_rows(first[0], judged)
     drawn = [draw(setting, draws, seed) for setting in (first, second)]
     means = [mean_scores(setting) for setting in (first, second)]
-    found = {}
+    changes = {}
     for name in (name for name in drawn[0] if name in drawn[1]):
         change = drawn[1][name] - drawn[0][name]
         clusters = len(first[0].sums[part_of(name)].values)
         low, high = intervals.bounds(change)
         a, b = (mean[name][0] for mean in means)
         p = intervals.p_value(change, clusters)
-        found[name] = Difference(first=a, second=b, difference=b - a, low=low, high=high, p=p, clusters=clusters)
-    return found
+        changes[name] = Difference(first=a, second=b, difference=b - a, low=low, high=high, p=p, clusters=clusters)
+    return changes
 
 
 def part_of(headline: str) -> str:
-    """Which of Judged.sums a headline comes from."""
+    """The key of Judged.sums for a headline."""
     return headline.removeprefix("ccc_") if headline.startswith("ccc_") else "emotion"
 
 

@@ -1,4 +1,4 @@
-"""The predictions of a git revision or DVC experiment, copied from DVC's cache; nothing is checked out."""
+"""Copies the predictions of a git revision or DVC experiment from DVC's cache, without a checkout."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,19 +9,19 @@ from avemotion.scoring import results
 if TYPE_CHECKING:
     from dvc.api import DVCFileSystem
 
-WORKSPACE = "workspace"  # the files as they are now
+WORKSPACE = "workspace"  # the present files
 
 
 def fetch(revision: str, folder: Path, stages: Sequence[str]) -> Path:
-    """Root of a project state with the manifests and the predictions of some stages.
+    """The root of a project with the manifests and the predictions of some stages.
 
     Args:
         revision: WORKSPACE, a branch, tag or commit, or the name of a DVC experiment.
-        folder: where the files of a revision are put; not used for WORKSPACE.
+        folder: destination of a revision's files; not used for WORKSPACE.
         stages: such as fusion, va.
 
     Raises:
-        ValueError: there is no such revision, or it or DVC's cache lacks a file; names the remedy.
+        ValueError: there is no such revision, or a file is missing in it or in DVC's cache.
     """
     if revision == WORKSPACE:
         return Path()
@@ -58,7 +58,7 @@ def _files(revision: str) -> "DVCFileSystem":
 
     files = DVCFileSystem(rev=revision)
     try:
-        _ = files.repo  # only now does it look for the revision
+        _ = files.repo  # resolves the revision
     except RevError as error:
         raise ValueError(
             f"{revision} is no branch, tag, commit or experiment; see `git branch -a` and `dvc exp list`"
@@ -86,7 +86,7 @@ def _copy(files: "DVCFileSystem", revision: str, file: Path, folder: Path) -> No
 
 
 def _hash(files: "DVCFileSystem", path: Path) -> str | None:
-    """What dvc.lock says a file or folder holds; None where it does not name it."""
+    """The digest of a file or folder in dvc.lock; None if dvc.lock does not name it."""
     try:
         return files.info(path.as_posix()).get("md5")
     except OSError:

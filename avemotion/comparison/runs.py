@@ -1,4 +1,4 @@
-"""Finished and failed runs of the chain, each with its own params: DVC experiments, or plain folders."""
+"""Finished and failed runs of the chain, each with its own params: DVC experiments or plain folders."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,11 @@ from avemotion.comparison.compared_models import MODELS
 from avemotion.comparison.paired import Judged
 from avemotion.scoring import results
 
-UNVARIED = ("seed", "compute", "evaluate")  # sections that make no other model, and the seed, which is averaged over
+UNVARIED = (
+    "seed",
+    "compute",
+    "evaluate",
+)  # sections that change no model, and the seed, over which scores are averaged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +26,8 @@ class Run:
     name: str
     seed: int | None
     params: dict[str, str]  # dotted name -> value as JSON, without UNVARIED
-    models: dict[str, Judged]  # by MODELS, as far as they were trained
-    fault: str  # why there is nothing to score; "" = finished
+    models: dict[str, Judged]  # trained models, by name in MODELS
+    fault: str  # reason for missing scores; "" = finished
 
 
 def experiments(commits: int, scratch: Path) -> list[Run]:
@@ -43,16 +47,16 @@ def experiments(commits: int, scratch: Path) -> list[Run]:
         listed = exp_show(num=commits)
     except DvcException as error:
         raise ValueError(f"DVC cannot list experiments here ({error}); run from the project's root") from error
-    found = []
+    runs = []
     for row in listed:
         if row["typ"] == "baseline":
             continue
         name = row["Experiment"] or row["rev"]
         state = (row["State"] or "Success").lower()
-        fault = "" if state == "success" else f"{state}; `dvc queue logs {name}` may say more"
-        # A failed or queued one has no name that git knows yet, only a commit.
-        found.append(_of_revision(name, row["rev"], fault, scratch / row["rev"]))
-    return found
+        fault = "" if state == "success" else f"{state}; see `dvc queue logs {name}`"
+        # A failed or queued one has no git reference yet, only a commit.
+        runs.append(_of_revision(name, row["rev"], fault, scratch / row["rev"]))
+    return runs
 
 
 def revision(name: str, scratch: Path) -> Run:
@@ -104,10 +108,10 @@ def _read(name: str, params: str, root: Path, fault: str) -> Run:
 
 
 def _flat(section: dict, above: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for name, value in section.items():
-        found |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": _text(value)}
-    return found
+        flat |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": _text(value)}
+    return flat
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,7 @@
 """CREMA-D: acted sentences, 91 actors, 6 emotions, all labels in the file name (Cao et al. 2014).
 
 Names are actor_sentence_emotion_level, as in 1001_IEO_ANG_HI. The sound is in `AudioWAV/*.wav`, the picture in
-`VideoFlash/*.flv`; a zip from GitHub holds git-lfs pointers in their place.
+`VideoFlash/*.flv`. A zip from GitHub has git-lfs pointers instead of these files.
 """
 
 import re
@@ -31,13 +31,13 @@ DEMOGRAPHICS = "VideoDemographics.csv"  # ActorID, Age, Sex ...
 
 
 def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
-    """Pair *.wav with *.flv (or a converted *.mp4) of the same name, wherever below root they lie.
+    """Pair *.wav with *.flv (or a converted *.mp4) of the same name, in any folder below root.
 
-    Gender is read from VideoDemographics.csv where that is there. A clip of which one file is not
-    there is kept with the other alone.
+    Gender comes from VideoDemographics.csv if that file exists. A clip with one of its two files missing is kept with
+    the other one.
 
     Returns:
-        clips sorted by id; rejects: doubles, names outside the scheme, missing halves.
+        clips sorted by id; rejects: duplicate names, names outside the scheme, missing files.
 
     Raises:
         ValueError: VideoDemographics.csv is damaged.
@@ -49,10 +49,10 @@ def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
         _clip(clip_id, files.get((clip_id, "audio")), files.get((clip_id, "video")), genders)
         for clip_id in sorted({clip_id for clip_id, _ in files})
     ]
-    silent = [f"AudioWAV/{clip.id}.wav" for clip in clips if not clip.audio]
-    unseen = [f"VideoFlash/{clip.id}.flv" for clip in clips if not clip.video]
-    rejects += missing(silent, len(clips), "AudioWAV/*.wav", "picture only")
-    rejects += missing(unseen, len(clips), "VideoFlash/*.flv", "sound only")
+    without_sound = [f"AudioWAV/{clip.id}.wav" for clip in clips if not clip.audio]
+    without_picture = [f"VideoFlash/{clip.id}.flv" for clip in clips if not clip.video]
+    rejects += missing(without_sound, len(clips), "AudioWAV/*.wav", "picture only")
+    rejects += missing(without_picture, len(clips), "VideoFlash/*.flv", "sound only")
     return clips, in_order(rejects)
 
 
@@ -85,7 +85,7 @@ def _clip(clip_id: str, audio: str | None, video: str | None, genders: dict[str,
 
 
 def whole(params: None) -> Whole:
-    """7442 clips of 91 actors; an actor has 82, a few have less."""
+    """7442 clips of 91 actors: 82 of most actors, fewer of some."""
     emotions = dict.fromkeys(EMOTIONS.values(), 1271) | {"neutral": 1087}
     return Whole(clips=7442, groups={"emotion": emotions})
 

@@ -1,18 +1,18 @@
-"""A table of one's own: one row a clip, media anywhere below the corpus root.
+"""A user's table: one row per clip, with media anywhere below the corpus root.
 
-Columns, in any order; only id, speaker and one of audio and video must be there, an empty cell = not known:
+Columns, in any order; only id, speaker and one of audio and video are required; an empty cell means no value:
 
     id        unique, usable as a file name
-    audio     path below the root of this clip's own recording; of a film, its sound is used
-    video     path below the root; with manifest.csv.cut_video the part from start to end of it
-    emotion   category; rows without one take no part in the emotion role
-    valence, arousal, dominance    within manifest.csv.scale; rows without are context in the affect role
+    audio     path below the root of this clip's own recording; of a film, only the sound is used
+    video     path below the root; with manifest.csv.cut_video, only its part from start to end is used
+    emotion   category; the emotion role leaves out rows without one
+    valence, arousal, dominance    within manifest.csv.scale; in the affect role, rows without them are context
     speaker   splits keep the rows of a speaker together
     gender    male or female
-    dialogue  rows of a dialogue are its turns, in the order of start, or of the table where start is empty
+    dialogue  rows of a dialogue are its turns, in the order of start, or of the table if start is empty
     start, end    seconds within the dialogue
     split     train, val or test, or the number of a fold; for manifest.<role>.split: given
-    text      what is said
+    text      the spoken words
 """
 
 import re
@@ -41,20 +41,20 @@ class Params:
     """Section manifest.csv."""
 
     table: str  # file below the corpus root
-    scale: list[float] | None  # lowest and highest answer of valence, arousal and dominance; null = the table has none
-    cut_video: bool  # true: one film holds many rows, each from start to end; false: a film a row
+    scale: list[float] | None  # lowest and highest rating of valence, arousal and dominance; null = no ratings
+    cut_video: bool  # true: a film has many rows, each from start to end; false: one film per row
 
     def __post_init__(self) -> None:
         if self.scale is not None and not (len(self.scale) == 2 and self.scale[0] < self.scale[1]):
-            raise ValueError(f"scale is {self.scale}; give [lowest, highest] answer, or null")
+            raise ValueError(f"scale is {self.scale}; give [lowest, highest] rating, or null")
 
 
 def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
-    """The rows of the table, as sorted clips; no rejects: a file that is not there is met when media are read.
+    """The rows of the table as sorted clips, without rejects: missing files are rejected when media are read.
 
     Raises:
-        ValueError: the table is missing, or some of its cells are wrong; names the rows, counted with
-            the header as row 1.
+        ValueError: the table is missing, or some of its cells are wrong; the message names the rows, with the header as
+            row 1.
     """
     file = root / params.table
     if not file.is_file():
@@ -88,7 +88,7 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
 
 
 def _cell_faults(cells: dict[str, str], params: Params) -> Iterator[str]:
-    """What is wrong with one row by itself."""
+    """Faults of one row."""
     if not cells["id"] or cells["id"] in (".", "..") or not cells["id"].isprintable() or "/" in cells["id"]:
         yield f"id {cells['id']!r} is empty or no file name"
     if not cells["speaker"]:
@@ -122,7 +122,7 @@ def _cell_faults(cells: dict[str, str], params: Params) -> Iterator[str]:
 
 
 def _row_faults(rows: list[tuple[int, dict[str, str]]], params: Params) -> Iterator[tuple[int, str]]:
-    """What is wrong with rows beside each other."""
+    """Faults in the combination of rows."""
     ids: dict[str, int] = {}
     sounds: dict[str, int] = {}
     films: dict[str, int] = {}

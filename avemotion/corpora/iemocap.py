@@ -1,6 +1,6 @@
-"""IEMOCAP: dyadic dialogues, 5 sessions x 2 speakers, categories and V/A/D a turn (Busso et al. 2008).
+"""IEMOCAP: dyadic dialogues, 5 sessions x 2 speakers, with ratings of every turn (Busso et al. 2008).
 
-Read from `SessionN/dialog/{EmoEvaluation,transcriptions,avi/DivX}` and `SessionN/sentences/wav`.
+Files: `SessionN/dialog/{EmoEvaluation,transcriptions,avi/DivX}` and `SessionN/sentences/wav`.
 """
 
 import math
@@ -17,9 +17,9 @@ DIALOGUE = re.compile(r"Ses(?P<session>0\d)(?P<wearer>[FM])_(?P<part>impro|scrip
 NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 TURN = re.compile(rf"\[{NUMBER}-{NUMBER}\]\s+(\S+)\s+([a-z]+)\s+\[{NUMBER},{NUMBER},{NUMBER}\]\s*")
 UTTERANCE = re.compile(r"(?P<dialogue>\w+)_(?P<speaker>[FM])\d{3}")
-UNLABELLED_TURN = re.compile(r"\w+_[FM]XX\d+")  # heard, but never rated
+UNLABELLED_TURN = re.compile(r"\w+_[FM]XX\d+")  # on the recording, but without a rating
 TRANSCRIPT = re.compile(r"(Ses\w+)\s+\[[^\]]*\]:\s*(.*)")
-# Both speakers share one 720x480 picture, half each; only rows 122-360 of 480 carry picture.
+# Both speakers share one 720x480 picture, half each; only rows 122-360 of 480 are not black.
 TOP, BOTTOM = 0.2542, 0.75
 GENDERS = {"F": "female", "M": "male"}
 
@@ -29,7 +29,7 @@ class Params:
     """Section manifest.iemocap."""
 
     parts: list[Literal["impro", "script"]]  # improvised and scripted dialogues
-    wearer_side: Literal["left", "right"]  # where the wearer of the motion markers sits in the split picture
+    wearer_side: Literal["left", "right"]  # side of the speaker with the motion markers in the split picture
 
     def __post_init__(self) -> None:
         if not self.parts or len(set(self.parts)) != len(self.parts):
@@ -37,32 +37,31 @@ class Params:
 
 
 def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
-    """Every rated turn, with xxx (no agreement) and oth, which carry V/A like the rest.
+    """Every rated turn, including xxx (no agreement) and oth, which have valence and arousal too.
 
-    The speaker is the letter after the turn's last underscore; the letter in `Ses01F_` is the wearer
-    of the motion markers, whichever of the two speaks. A turn without its wav (or its dialogue's avi)
-    is kept with the other alone.
+    The letter after the turn's last underscore is the speaker. The letter in `Ses01F_` is the wearer of the motion
+    markers, for the turns of both speakers. A turn with its wav (or the avi of its dialogue) missing is kept with the
+    other file.
 
     Returns:
-        clips sorted by id; rejects: lines and files that are not understood, missing media,
-        sounds without a rating.
+        clips sorted by id; rejects: lines and files of another form, missing media, sounds without a rating.
 
     Raises:
-        ValueError: root holds no SessionN folder with ratings.
+        ValueError: root has no SessionN folder with ratings.
     """
     clips, rejects = [], []
     sessions = sorted(root.glob("Session[1-9]/dialog/EmoEvaluation"))
     if not sessions:
         raise ValueError(f"{root} holds no Session1/dialog/EmoEvaluation; name the folder that holds Session1")
     for ratings in sessions:
-        found, unused = _list_session(root, ratings.parents[1], params)
-        clips += found
+        listed, unused = _list_session(root, ratings.parents[1], params)
+        clips += listed
         rejects += unused
-    silent = [_wav(clip.id) for clip in clips if not clip.audio]
-    unseen = {clip.dialogue: _avi(clip.dialogue) for clip in clips if not clip.video}
-    rejects += missing(silent, len(clips), "Session*/sentences/wav/*/*.wav", "picture only")
+    without_sound = [_wav(clip.id) for clip in clips if not clip.audio]
+    without_picture = {clip.dialogue: _avi(clip.dialogue) for clip in clips if not clip.video}
+    rejects += missing(without_sound, len(clips), "Session*/sentences/wav/*/*.wav", "picture only")
     dialogues = len({clip.dialogue for clip in clips})
-    rejects += missing(list(unseen.values()), dialogues, "Session*/dialog/avi/DivX/*.avi", "sound only")
+    rejects += missing(list(without_picture.values()), dialogues, "Session*/dialog/avi/DivX/*.avi", "sound only")
     clips.sort(key=lambda clip: clip.id)
     return clips, sorted(rejects, key=lambda reject: (reject.path, reject.reason))
 
@@ -94,7 +93,7 @@ def _list_session(root: Path, session: Path, params: Params) -> tuple[list[Clip]
     rejects += [Reject(path, "no rated turn of this name in EmoEvaluation") for path in wavs]
     for part, count in left_out.items():
         pattern = f"{session.name}/*_{part}*"
-        rejects.append(Reject(pattern, f"{count} turns; manifest.iemocap.parts does not name {part}"))
+        rejects.append(Reject(pattern, f"{count} turns; manifest.iemocap.parts does not name {part}", group=True))
     return clips, rejects
 
 
@@ -112,9 +111,9 @@ class Turn:
 
 
 def read_ratings(file: Path, place: str) -> tuple[list[Turn], list[Reject]]:
-    """The consensus lines of an EmoEvaluation file in time order; single raters' lines are passed over.
+    """The consensus lines of an EmoEvaluation file in time order, without the lines of single raters.
 
-    The files list one speaker's turns and then the other's. place names the file in the rejects.
+    The file lists the turns of one speaker, then those of the other. place: the file, for the rejects.
     """
     turns, rejects = {}, []
     for number, line in enumerate(read_text(file).splitlines(), 1):
@@ -142,7 +141,7 @@ def read_ratings(file: Path, place: str) -> tuple[list[Turn], list[Reject]]:
 
 
 def read_transcript(file: Path) -> dict[str, str]:
-    """Turn id -> its words; empty where there is no such file. Lines of another form are passed over."""
+    """Turn id -> its words; empty if there is no such file. Lines of another form are ignored."""
     lines = read_text(file).splitlines() if file.is_file() else []
     return {match[1]: " ".join(match[2].split()) for line in lines if (match := TRANSCRIPT.fullmatch(line.strip()))}
 
@@ -194,7 +193,7 @@ EMOTIONS = {
 
 
 def whole(params: Params) -> Whole:
-    """Counts of the full release; by emotion and session only known for scripted and improvised turns together."""
+    """Counts of the full release; those by emotion and session exist only for all turns, scripted and improvised."""
     together = set(params.parts) == set(PARTS)
     groups = {"emotion": EMOTIONS, "session": SESSIONS} if together else {}
     return Whole(clips=sum(PARTS[part] for part in params.parts), groups=groups)

@@ -1,6 +1,6 @@
 """MELD: dialogues of a TV series, 7 emotions, three given partitions (Poria et al. 2019).
 
-`{train,dev,test}_sent_emo.csv` and `diaX_uttY.mp4` in a folder a partition; names repeat from partition to partition.
+`{train,dev,test}_sent_emo.csv` and `diaX_uttY.mp4` in one folder per partition. Every partition has the same names.
 """
 
 import re
@@ -15,18 +15,18 @@ COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID", "St
 EMOTIONS = ("neutral", "joy", "sadness", "anger", "fear", "disgust", "surprise")
 FILM = re.compile(r"dia\d+_utt\d+")
 TIME = re.compile(r"([0-9]+):([0-9]+):([0-9]+)[,.]([0-9]+)")
-# The published films of these two go on for minutes after the utterance.
+# The published films of these two are minutes longer than the utterance.
 OVERLONG = {"test_dia38_utt4", "test_dia220_utt0"}
 
 
 def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
-    """The utterances of the tables, each with its film, which holds the picture and the sound.
+    """The utterances of the tables, each with its film, which has the picture and the sound.
 
-    Ids are train_dia0_utt0. Turns are numbered by Utterance_ID; start and end are seconds within the
-    episode. Films are found by the partition in the name of a folder above them.
+    An id is such as train_dia0_utt0. Utterance_ID gives the order of the turns; start and end are seconds within the
+    episode. The name of a folder above a film gives its partition.
 
     Returns:
-        clips sorted by id; rejects: rows that are not understood, missing, unnamed and overlong films.
+        clips sorted by id; rejects: rows of another form; missing, overlong and unnamed films.
 
     Raises:
         ValueError: a table is missing or damaged.
@@ -43,10 +43,10 @@ def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
                     rejects.append(Reject(path, f"double: the name is used by {first}"))
             else:
                 left_out[(pure.parent / "*.mp4").as_posix()] += 1
-    if lacking := [part for part in PARTS if part not in tables]:
-        raise ValueError(f"{root} holds no {lacking[0]}_sent_emo.csv; name the folder that holds MELD's three tables")
+    if absent := [part for part in PARTS if part not in tables]:
+        raise ValueError(f"{root} holds no {absent[0]}_sent_emo.csv; name the folder that holds MELD's three tables")
     reason = "films of another name than diaX_uttY, or in no folder of train, dev or test"
-    rejects += [Reject(pattern, f"{count} {reason}") for pattern, count in left_out.items()]
+    rejects += [Reject(pattern, f"{count} {reason}", group=True) for pattern, count in left_out.items()]
     clips = []
     for part, table in tables.items():
         for clip in _utterances(root / table, table, part, rejects):
@@ -62,7 +62,7 @@ def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
 
 
 def _partition(path: PurePosixPath) -> str | None:
-    """train, dev or test, from the nearest folder whose name holds it (output_repeated_splits_test)."""
+    """train, dev or test: the word in the name of the nearest folder, such as output_repeated_splits_test."""
     for folder in path.parents:
         for part in PARTS:
             if part in re.split(r"[^a-z]+", folder.name.lower()):
@@ -74,7 +74,7 @@ def _utterances(file: Path, place: str, part: str, rejects: list[Reject]) -> lis
     """Clips without media, in the order of the table."""
     rows, uneven = read_rows(read_text(file), file, COLUMNS)
     rejects += [Reject(f"{place}:{number}", "another number of cells than the header", lost=1) for number in uneven]
-    found: dict[tuple[int, int], dict[str, str]] = {}
+    utterances: dict[tuple[int, int], dict[str, str]] = {}
     for number, row in rows:
         here = f"{place}:{number}"
         numbers = [row[name] for name in ("Dialogue_ID", "Utterance_ID")]
@@ -82,10 +82,10 @@ def _utterances(file: Path, place: str, part: str, rejects: list[Reject]) -> lis
             rejects.append(Reject(here, "no Speaker, or Dialogue_ID and Utterance_ID are no numbers", lost=1))
         elif row["Emotion"].lower() not in EMOTIONS:
             rejects.append(Reject(here, f"Emotion is none of {', '.join(EMOTIONS)}: {row['Emotion']}", lost=1))
-        elif found.setdefault((int(numbers[0]), int(numbers[1])), row) is not row:
+        elif utterances.setdefault((int(numbers[0]), int(numbers[1])), row) is not row:
             rejects.append(Reject(here, "listed twice, the first row is used"))
     turns, clips = Counter(), []
-    for (dialogue, utterance), row in sorted(found.items()):
+    for (dialogue, utterance), row in sorted(utterances.items()):
         clips.append(
             Clip(
                 id=f"{part}_dia{dialogue}_utt{utterance}",
@@ -113,7 +113,7 @@ def _seconds(time: str) -> float | None:
 
 
 def whole(params: None) -> Whole:
-    """Rows of the three tables; three films among them are missing or overlong as published."""
+    """Rows of the three tables; the films of three of them are missing or overlong as published."""
     counts = (6436, 2308, 1002, 1607, 358, 361, 1636)
     parts = {"train": 9989, "val": 1109, "test": 2610}
     return Whole(clips=13708, groups={"emotion": dict(zip(EMOTIONS, counts, strict=True)), "part": parts})

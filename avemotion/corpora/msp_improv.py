@@ -1,6 +1,6 @@
-"""MSP-IMPROV: dyads improvise around target sentences, categories and V/A/D a turn (Busso et al. 2017).
+"""MSP-IMPROV: dyads improvise around target sentences, with ratings of every turn (Busso et al. 2017).
 
-`Evaluation.txt` and `sessionN/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.{wav,avi}`: sentence and emotion it is meant for,
+`Evaluation.txt` and `sessionN/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.{wav,avi}`: sentence with its intended emotion,
 speaker (sex and session), recording (P natural, R read, S target improvised, T other improvised), turn.
 """
 
@@ -10,32 +10,32 @@ from pathlib import Path, PurePosixPath
 from avemotion.parsing.clip import Clip, Corpus, Reject, Whole, missing
 from avemotion.parsing.files import find_media, in_order, number, read_text
 
-LABELS = ("Evaluation.txt", "Evalution.txt")  # both spellings circulate
+LABELS = ("Evaluation.txt", "Evalution.txt")  # copies have either spelling
 EMOTIONS = {"A": "angry", "S": "sad", "H": "happy", "N": "neutral", "O": "other", "X": "no agreement"}
 NAME = re.compile(r"(?P<sentence>S[0-9]{2}[AHNS])-(?P<speaker>[FM]0[1-6])-[A-Z]-[A-Z]{2}[0-9]{2,3}")
 VALUE = r"([-+.0-9a-zA-Z]*)"
-# A (activation) stands before V; N is naturalness, after a blank and a semicolon.
+# A (activation) comes before V; N is naturalness, after a blank and a semicolon.
 TURN = re.compile(rf"UTD-IMPROV-(\S+)\.avi;\s*(\w);\s*A:{VALUE}\s*;\s*V:{VALUE}\s*;\s*D:{VALUE}\s*;\s*N:{VALUE}\s*;\s*")
 
 
 def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
     """Every rated turn with its sound, its picture, or both; NaN = no rating.
 
-    Lines of single raters, which follow each turn's own, are passed over.
+    The lines of single raters after the line of a turn are ignored.
 
     Returns:
-        clips sorted by id (the name without MSP-IMPROV-); rejects: lines that are not understood,
-        missing media, media without a rating.
+        clips sorted by id (the name without MSP-IMPROV-); rejects: lines of another form, missing
+        media, media without a rating.
 
     Raises:
-        ValueError: root holds no Evaluation.txt.
+        ValueError: root has no Evaluation.txt.
     """
     place = next((name for name in LABELS if (root / name).is_file()), None)
     if place is None:
         raise ValueError(f"{root} holds no Evaluation.txt; name the folder that holds it and session1")
     kinds = {".wav": "audio", ".avi": "video", ".mp4": "video"}
     files, rejects = find_media(root, kinds, _identify, "MSP-IMPROV-S01A-F01-P-FM01 or alike")
-    clips, seen = [], set()
+    clips, listed = [], set()
     for row, line in enumerate(read_text(root / place).splitlines(), 1):
         if not line.startswith("UTD-IMPROV"):
             continue
@@ -49,18 +49,18 @@ def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
             rejects.append(Reject(here, f"not of the form UTD-IMPROV-id.avi; class; A: V: D: N: {line}"[:200], lost=1))
             continue
         media = {kind: files.pop((match[1], kind), None) for kind in ("audio", "video")}
-        if match[1] in seen:
+        if match[1] in listed:
             rejects.append(Reject(here, f"listed twice, the first line is used: {match[1]}"))
         elif not any(media.values()):
             rejects.append(Reject(_wav(match[1]), "missing, and the avi too: the turn is lost", lost=1))
         else:
             clips.append(_clip(match[1], name["speaker"], name["sentence"], EMOTIONS[match[2]], ratings, media))
-        seen.add(match[1])
+        listed.add(match[1])
     rejects += [Reject(path, f"no rated turn of this name in {place}") for path in files.values()]
-    silent = [_wav(clip.id) for clip in clips if not clip.audio]
-    unseen = [_wav(clip.id).replace(".wav", ".avi") for clip in clips if not clip.video]
-    rejects += missing(silent, len(clips), "session*/*/*/*.wav", "picture only")
-    rejects += missing(unseen, len(clips), "session*/*/*/*.avi", "sound only")
+    without_sound = [_wav(clip.id) for clip in clips if not clip.audio]
+    without_picture = [_wav(clip.id).replace(".wav", ".avi") for clip in clips if not clip.video]
+    rejects += missing(without_sound, len(clips), "session*/*/*/*.wav", "picture only")
+    rejects += missing(without_picture, len(clips), "session*/*/*/*.avi", "sound only")
     return sorted(clips, key=lambda clip: clip.id), in_order(rejects)
 
 

@@ -1,6 +1,7 @@
-"""MSP-Podcast: natural speech cut from podcasts, categories and V/A/D on 1-7 (Lotfian & Busso 2019).
+"""MSP-Podcast: natural speech cut from podcasts, categories; valence, arousal, dominance from 1 to 7
+(Lotfian & Busso 2019).
 
-`Labels/labels_concensus.csv` (so spelt; labels_consensus in newer releases, also as JSON) and `Audios/*.wav`.
+`Labels/labels_concensus.csv` (labels_consensus in newer releases, also as JSON) and `Audios/*.wav`.
 """
 
 import json
@@ -36,7 +37,7 @@ GENDERS = {"male": "male", "female": "female"}
 class Params:
     """Section manifest.msp_podcast."""
 
-    tests: list[Literal["Test", "Test1", "Test2", "Test3"]]  # test sets in use; clips of the others are left out
+    tests: list[Literal["Test", "Test1", "Test2", "Test3"]]  # test sets in use; clips of other test sets are left out
 
     def __post_init__(self) -> None:
         if not self.tests or len(set(self.tests)) != len(self.tests):
@@ -44,14 +45,14 @@ class Params:
 
 
 def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
-    """The rows of the consensus labels that have a sound; X (no agreement) and O (other) keep their V/A/D.
+    """The rows of the consensus labels that have a sound, including X (no agreement) and O (other) with their ratings.
 
-    A speaker that the corpus calls Unknown is one speaker per Split_Set: the sets are disjoint by
-    construction, but nobody knows who is who within one.
+    Speakers named Unknown count as one speaker per Split_Set: the sets have no common speaker, but the corpus does not
+    identify these speakers within a set.
 
     Returns:
-        clips sorted by id; rejects: rows that are not understood, missing sounds, sounds without a row
-        (the labels of Test3 are not published), test sets left out.
+        clips sorted by id; rejects: rows of another form, missing sounds, sounds without a row (the labels of Test3 are
+        not published), test sets left out.
 
     Raises:
         ValueError: there are no consensus labels, or they are damaged.
@@ -62,7 +63,7 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
     rows, uneven = (_read_json if place.endswith("json") else _read_csv)(root / place)
     sounds, rejects = find_media(root, {".wav": "audio"}, lambda path: path.stem, "")
     rejects += [Reject(f"{place}:{row}", "another number of cells than the header", lost=1) for row in uneven]
-    clips, left_out, seen = [], Counter(), set()
+    clips, left_out, listed = [], Counter(), set()
     for row, cells in rows:
         clip_id = PurePosixPath(cells["FileName"]).stem
         sound = sounds.pop((clip_id, "audio"), None)
@@ -74,17 +75,19 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
             continue
         if part is None:
             left_out[cells["Split_Set"]] += 1
-        elif clip_id in seen:
+        elif clip_id in listed:
             rejects.append(Reject(f"{place}:{row}", f"listed twice, the first row is used: {clip_id}"))
         elif sound is None:
             rejects.append(Reject(f"Audios/{clip_id}.wav", "missing", lost=1))
         else:
             clips.append(clip)
-        seen.add(clip_id)
+        listed.add(clip_id)
     reason = "clips; manifest.msp_podcast.tests does not name it"
-    rejects += [Reject(f"{place} Split_Set {name}", f"{count} {reason}") for name, count in left_out.items()]
+    rejects += [
+        Reject(f"{place} Split_Set {name}", f"{count} {reason}", group=True) for name, count in left_out.items()
+    ]
     if sounds:
-        rejects.append(Reject("Audios/*.wav", f"{len(sounds)} sounds without a row in {place}"))
+        rejects.append(Reject("Audios/*.wav", f"{len(sounds)} sounds without a row in {place}", group=True))
     return sorted(clips, key=lambda clip: clip.id), in_order(rejects)
 
 
@@ -111,11 +114,11 @@ def _part(split_set: str, params: Params) -> str | None:
     name = split_set.lower()
     if TEST.fullmatch(name):
         return "test" if name.replace(" ", "").capitalize() in params.tests else None
-    return PARTS.get(name, "")  # "": not understood
+    return PARTS.get(name, "")  # "": another value
 
 
 def _clip(clip_id: str, sound: str | None, cells: dict[str, str], part: str | None) -> Clip:
-    """Raises ValueError when a cell is not understood."""
+    """Raises ValueError if a cell has an unexpected value."""
     if not re.fullmatch(r"[\w.-]+", clip_id) or clip_id.startswith("."):
         raise ValueError(f"FileName {cells['FileName']!r}")
     if cells["EmoClass"] not in EMOTIONS:

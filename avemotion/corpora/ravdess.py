@@ -32,16 +32,15 @@ class Params:
 
 
 def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
-    """Pair the picture of 02-*.mp4 with the sound of 03-*.wav, wherever below root they lie.
+    """Pair the picture of 02-*.mp4 with the sound of 03-*.wav, in any folder below root.
 
-    A clip's id is the name without the modality. A clip of which one file is not there is kept with
-    the other alone. The picture and the sound of 01-*.mp4 are those of the other two: they stand in
-    where a copy holds no 02-*.mp4 (or no 03-*.wav) at all, and are never a clip of their own.
+    A clip's id is the name without the modality. A clip with one of its two files missing is kept with the other one.
+    01-*.mp4 has the picture of 02-*.mp4 and the sound of 03-*.wav. It replaces them if a copy has no 02-*.mp4 (or no
+    03-*.wav) at all, and is never a separate clip.
 
     Returns:
-        clips sorted by id; rejects: doubles of a name (copies with every file twice circulate; the
-        least nested one is used), names outside the scheme, missing halves, and one record for each
-        group of files left out on purpose.
+        clips sorted by id; rejects: duplicate names (some copies have every file twice; the least nested one is used),
+        names outside the scheme, missing files, and one record for each group of files left out on purpose.
     """
     files, films, rejects, left_out = {}, {}, [], Counter()
     for path in walk(root):
@@ -62,21 +61,21 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
             rejects.append(Reject(path, f"double: the name is used by {files[stem[3:], kind]}"))
         else:
             files[stem[3:], kind] = path
-    lacking = [kind for kind in ("audio", "video") if not any(has == kind for _, has in files)]
-    files |= {(clip_id, kind): paths[0] for clip_id, paths in films.items() for kind in lacking}
-    if films and not lacking:
+    absent = [kind for kind in ("audio", "video") if not any(has == kind for _, has in files)]
+    files |= {(clip_id, kind): paths[0] for clip_id, paths in films.items() for kind in absent}
+    if films and not absent:
         left_out["01-*", "audio-video files; their sound is that of the 03-* files"] = sum(map(len, films.values()))
     else:
-        doubles = [(path, paths[0]) for paths in films.values() for path in paths[1:]]
-        rejects += [Reject(path, f"double: the name is used by {first}") for path, first in doubles]
-    rejects += [Reject(pattern, f"{count} {reason}") for (pattern, reason), count in left_out.items()]
+        duplicates = [(path, paths[0]) for paths in films.values() for path in paths[1:]]
+        rejects += [Reject(path, f"double: the name is used by {first}") for path, first in duplicates]
+    rejects += [Reject(pattern, f"{count} {reason}", group=True) for (pattern, reason), count in left_out.items()]
 
     ids = sorted({clip_id for clip_id, _ in files})
     clips = [_clip(clip_id, files.get((clip_id, "audio")), files.get((clip_id, "video"))) for clip_id in ids]
-    silent = [_beside(clip.video, f"03-{clip.id}.wav") for clip in clips if not clip.audio]
-    unseen = [_beside(clip.audio, f"02-{clip.id}.mp4") for clip in clips if not clip.video]
-    rejects += missing(silent, len(clips), "03-*.wav", "picture only")
-    rejects += missing(unseen, len(clips), "02-*.mp4", "sound only")
+    without_sound = [_beside(clip.video, f"03-{clip.id}.wav") for clip in clips if not clip.audio]
+    without_picture = [_beside(clip.audio, f"02-{clip.id}.mp4") for clip in clips if not clip.video]
+    rejects += missing(without_sound, len(clips), "03-*.wav", "picture only")
+    rejects += missing(without_picture, len(clips), "02-*.mp4", "sound only")
     return clips, sorted(rejects, key=lambda reject: (reject.path, reject.reason))
 
 
@@ -102,14 +101,14 @@ def _beside(path: str | None, name: str) -> str:
 
 
 def whole(params: Params) -> Whole:
-    """All 24 actors; speech has 60 clips an actor, song 44 without actor 18, disgust and surprise."""
+    """All 24 actors: 60 clips per actor in speech, 44 in song, which has no actor 18, no disgust and no surprise."""
     actors = [f"Actor_{actor:02}" for actor in range(1, 25)]
     emotions, speakers = Counter(), Counter()
     for channel in params.channels:
         singing = channel == "song"
         present = [actor for actor in actors if not (singing and actor == "Actor_18")]
-        heard = EMOTIONS[: 6 if singing else 8]
-        emotions.update({emotion: len(present) * (4 if emotion == "neutral" else 8) for emotion in heard})
+        acted = EMOTIONS[: 6 if singing else 8]
+        emotions.update({emotion: len(present) * (4 if emotion == "neutral" else 8) for emotion in acted})
         speakers.update(dict.fromkeys(present, 44 if singing else 60))
     return Whole(clips=speakers.total(), groups={"emotion": emotions, "speaker": speakers})
 

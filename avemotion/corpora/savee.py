@@ -1,6 +1,6 @@
 """SAVEE: acted sentences of four men, 7 emotions, all labels in path and name (Haq & Jackson 2010).
 
-`DC/a01.wav`: speaker and emotion with the number of the sentence. The same names are in every speaker's folder.
+`DC/a01.wav`: speaker, and emotion with the number of the sentence. The folders of all speakers have the same names.
 """
 
 import re
@@ -23,12 +23,12 @@ NAME = re.compile(r"(?:(DC|JE|JK|KL)_)?((?:sa|su|[adfhn])\d\d)")
 
 
 def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
-    """Pair *.wav with *.avi (or *.mp4) of the same speaker and name, wherever below root they lie.
+    """Pair *.wav with *.avi (or *.mp4) of the same speaker and name, in any folder below root.
 
     The speaker is the folder (DC/a01.wav) or the beginning of the name (DC_a01.wav); ids are DC_a01.
 
     Returns:
-        clips sorted by id; rejects: doubles, names outside the scheme, missing halves.
+        clips sorted by id; rejects: duplicate names, names outside the scheme, missing files.
     """
     kinds = {".wav": "audio", ".avi": "video", ".mp4": "video"}
     files, rejects = find_media(root, kinds, _identify, "that of a speaker's clip, such as DC/a01 or DC_a01")
@@ -36,10 +36,10 @@ def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
         _clip(clip_id, files.get((clip_id, "audio")), files.get((clip_id, "video")))
         for clip_id in sorted({clip_id for clip_id, _ in files})
     ]
-    silent = [clip.id.replace("_", "/") + ".wav" for clip in clips if not clip.audio]
-    unseen = [clip.id.replace("_", "/") + ".avi" for clip in clips if not clip.video]
-    rejects += missing(silent, len(clips), "*/*.wav", "picture only")
-    rejects += missing(unseen, len(clips), "*/*.avi", "sound only")
+    without_sound = [clip.id.replace("_", "/") + ".wav" for clip in clips if not clip.audio]
+    without_picture = [clip.id.replace("_", "/") + ".avi" for clip in clips if not clip.video]
+    rejects += missing(without_sound, len(clips), "*/*.wav", "picture only")
+    rejects += missing(without_picture, len(clips), "*/*.avi", "sound only")
     return clips, in_order(rejects)
 
 
@@ -63,7 +63,7 @@ def _clip(clip_id: str, audio: str | None, video: str | None) -> Clip:
 
 
 def whole(params: None) -> Whole:
-    """120 clips a speaker: 15 of each emotion, 30 neutral ones."""
+    """120 clips per speaker: 15 of each emotion, 30 neutral ones."""
     emotions = dict.fromkeys(EMOTIONS.values(), 60) | {"neutral": 120}
     return Whole(clips=480, groups={"emotion": emotions, "speaker": dict.fromkeys(SPEAKERS, 120)})
 

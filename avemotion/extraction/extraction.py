@@ -1,12 +1,12 @@
-"""Clips -> a feature folder, in worker processes or on a cluster, resumable after a kill.
+"""Extracts the features of clips into a feature folder, in worker processes or on a cluster; a killed run resumes.
 
-Work in progress lies outside the feature folder (which DVC deletes before a run), below a key of what it is computed
-from: extractor and params, and their source code. There, a file a clip finished by a run that did not end (units.py)
-and what is known of the last whole run (last_run.py). A clip finished once is therefore not redone, and one finished
-under other conditions is not found. One process at a time works on a folder; a second one waits for it.
+DVC deletes the feature folder before a run, so work in progress is in another folder. Its name is a key of the
+extractor, its params and their source code. It has one file per finished clip of an incomplete run (units.py) and an
+index of the last complete run (last_run.py). A finished clip is therefore not extracted again, unless params or code
+have changed. Only one process at a time works on a folder; a second one waits for it.
 
-A clip that cannot be extracted (its file changed since the manifest, or is damaged where the manifest does not look)
-is one without this modality, listed in rejected.csv of the folder; all others are extracted.
+A clip may fail: its file changed after the manifest, or has damage that the manifest does not detect. Such a clip
+counts as one without this modality, and rejected.csv of the folder lists it. All other clips are extracted.
 """
 
 import hashlib
@@ -31,49 +31,48 @@ from avemotion.system.outputs import alone
 from avemotion.system.source_code import source_digest
 
 PROBE = 5  # groups after which the time for the rest is estimated
-UNUSED = Path("tmp/features")  # where the list of rejects goes when the stage stops because of it
+UNUSED = Path("tmp/features")  # folder of the list of rejects if the stage stops because of them
 SHOWN = 5  # rejects named in the log
-WORKERS_PAY = 20.0  # seconds of work left; each worker imports torch and loads the model anew
+WORKERS_PAY = 20.0  # remaining seconds that justify workers: each imports torch and loads the model
 
 
 class Extractor(Protocol):
-    """A frozen dataclass: its repr, without fields of repr=False, is what the numbers depend on."""
+    """A frozen dataclass. The features depend on its repr, which leaves out fields with repr=False."""
 
     modality: Literal["audio", "video"]
 
     @property
     def views(self) -> list[str]:
-        """Names of the views, the clean one first."""
+        """Names of the views; the clean one is first."""
 
     def facts(self) -> dict[str, Any]:
-        """How it extracts, for the index."""
+        """Facts about the extraction, for the index."""
 
     def extract(self, clip: ClipMedia, root: Path) -> tuple[feature_store.Views, Counts]:
-        """Rows of every view, and counts of what was special about the clip (summed into the index)."""
+        """Rows of every view, and counts of special cases, which the index has as sums over clips."""
 
 
 class GroupExtractor(Extractor, Protocol):
-    """One that computes several clips at once. Which ones are together changes no byte."""
+    """An extractor that computes several clips at once. The grouping changes no byte."""
 
     def group(self) -> int:
-        """How many."""
+        """Number of clips at once."""
 
     def extract_group(self, clips: Sequence[ClipMedia], root: Path) -> list[tuple[feature_store.Views, Counts]]:
-        """As `extract`, for each clip."""
+        """The result of `extract` for each clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """root: the corpus root, which clips' paths are relative to. out: the feature folder, <kind>/<role>. work: where
-    finished clips are kept until the folder is complete."""
+    """Folders of an extraction."""
 
-    root: Path
-    out: Path
-    work: Path
+    root: Path  # of the corpus; the paths of clips are relative to it
+    out: Path  # the feature folder, <kind>/<role>
+    work: Path  # of finished clips until the feature folder is complete
 
     @property
     def label(self) -> str:
-        """In the log and on the progress bar."""
+        """Name for the log and the progress bar."""
         return f"features {self.out.parent.name} {self.out.name}"
 
 
@@ -84,14 +83,14 @@ def run(
     compute: Compute,
     max_rejected: float,
 ) -> int:
-    """Extract all clips into places.out; returns how many were computed now rather than found finished.
+    """Extract all clips into places.out; returns the number of clips extracted in this run.
 
     Args:
-        max_rejected: largest share of clips with this modality that may be unfit for extraction.
+        max_rejected: largest share of the clips with this modality that may fail.
 
     Raises:
-        ValueError: more clips than that.
-        OSError: no space left, or no permission. The clips finished so far are kept, in either case.
+        ValueError: more clips fail.
+        OSError: no space left, or no permission. The finished clips are kept in both cases.
     """
     root, out, work, label = places.root, places.out, places.work, places.label
     clips = sorted(clips, key=lambda clip: clip.id)
@@ -115,7 +114,7 @@ def run(
         facts = extractor.facts() | {
             "settings": settings(extractor),
             "counts": {},
-        }  # filled while the clips are written
+        }  # counts: filled while clips are written
 
         def rows() -> Iterator[tuple[str, feature_store.Views | None]]:
             for clip in clips:
@@ -142,7 +141,7 @@ def run(
 
 
 def _limit(rejected: Rejected, clips: int, share: float, label: str) -> None:
-    """Stop where the clips that cannot be extracted are a larger share of all than allowed."""
+    """Stop if the share of rejected clips is larger than allowed."""
     if rejected and (len(rejected) > share * clips or len(rejected) == clips):
         listing = UNUSED / f"{label.replace(' ', '_')}.csv"
         feature_store.write_rejected(listing, rejected)
@@ -155,7 +154,7 @@ def _limit(rejected: Rejected, clips: int, share: float, label: str) -> None:
 
 
 def _groups(clips: Sequence[ClipMedia], extractor: Extractor | GroupExtractor) -> list[list[ClipMedia]]:
-    """Clips computed together: of like length, the longest first, so that the last ones to end are short."""
+    """Clips computed together: of similar length, the longest first, so that the last groups to end are short."""
     size = extractor.group() if hasattr(extractor, "group") else 1
     if size > 1:
         clips = sorted(clips, key=lambda clip: (-clip.duration, clip.id))
@@ -163,18 +162,18 @@ def _groups(clips: Sequence[ClipMedia], extractor: Extractor | GroupExtractor) -
 
 
 def settings(extractor: Extractor) -> dict[str, Any]:
-    """What the extractor's numbers depend on, as plain values from which it can be built again."""
-    where = {field.name for field in fields(extractor) if not field.repr}
-    return {name: value for name, value in asdict(extractor).items() if name not in where}
+    """The fields that the features depend on, as plain values; `restore` builds the extractor from them."""
+    hidden = {field.name for field in fields(extractor) if not field.repr}
+    return {name: value for name, value in asdict(extractor).items() if name not in hidden}
 
 
 def checked(
     extractor: Extractor | GroupExtractor, clips: Sequence[ClipMedia], root: Path
 ) -> list[tuple[feature_store.Views, Counts]]:
-    """What extractor.extract returns, for each clip.
+    """The result of extractor.extract for each clip, checked.
 
     Raises:
-        MediaError: media that do not decode, or a number that is not finite.
+        MediaError: media do not decode, or a value is not finite.
     """
     extracted = extractor.extract_group(clips, root) if len(clips) > 1 else [extractor.extract(clips[0], root)]
     for clip, (views, _) in zip(clips, extracted, strict=True):
@@ -183,7 +182,7 @@ def checked(
 
 
 def refuse_not_finite(clip: str, views: feature_store.Views) -> None:
-    """Raises MediaError where a number of a clip's rows is not finite."""
+    """Raises MediaError if a value in a clip's rows is not finite."""
     for view, arrays in views.items():
         for name, rows in arrays.items():
             if rows.dtype.kind == "f" and not np.isfinite(rows).all():
@@ -200,15 +199,15 @@ def _extract_all(
     compute: Compute,
     label: str,
 ) -> Rejected:
-    """Group by group in this process, in workers as soon as the rest is seen to be worth their start."""
+    """Extract in this process, and in workers as soon as the estimated rest takes longer than WORKERS_PAY."""
     rejected: Rejected = {}
 
-    def alone() -> Iterator[int]:
+    def in_this_process() -> Iterator[int]:
         for done, group in enumerate(groups, start=1):
             rejected.update(extract(group))
             yield done
             if done == 1:
-                began = time.perf_counter()  # after the first group, which pays for imports and loading a model
+                began = time.perf_counter()  # after the first group, whose time includes imports and loading a model
             elif done > PROBE and compute.workers != 1:
                 remaining = (time.perf_counter() - began) / (done - 1) * (len(groups) - done)
                 if remaining > WORKERS_PAY:
@@ -216,29 +215,29 @@ def _extract_all(
 
     done = 0
     if compute.engine == "local":
-        for done in progress(alone(), len(groups), label):  # noqa: B007 (how far it came)
+        for done in progress(in_this_process(), len(groups), label):  # noqa: B007 (the number of finished groups)
             pass
     if done < len(groups):
-        for found in parallel(extract, groups[done:], compute, label):
-            rejected.update(found)
+        for failed in parallel(extract, groups[done:], compute, label):
+            rejected.update(failed)
     return rejected
 
 
 def _extract(extractor: Extractor | GroupExtractor, root: Path, folder: Path, clips: list[ClipMedia]) -> Rejected:
-    """Compute clips and leave them in folder, but for those that cannot be used."""
+    """Extract clips into folder; returns those that fail."""
     try:
-        made = checked(extractor, clips, root)
+        extracted = checked(extractor, clips, root)
     except MediaError as error:
         if len(clips) == 1:
             return {clips[0].id: (getattr(clips[0], extractor.modality), error.reason)}
-        alone = [_extract(extractor, root, folder, [clip]) for clip in clips]  # which of them it is
-        return {clip: why for found in alone for clip, why in found.items()}
-    for clip, (views, counts) in zip(clips, made, strict=True):
+        one_by_one = [_extract(extractor, root, folder, [clip]) for clip in clips]  # to identify the failing ones
+        return {clip: reason for failed in one_by_one for clip, reason in failed.items()}
+    for clip, (views, counts) in zip(clips, extracted, strict=True):
         units.save(folder / f"{units.media_key(clip, extractor.modality)}.npz", views, counts)
     return {}
 
 
 def _key(extractor: Extractor) -> str:
-    """Changes with the extractor's params and with the source code that it is made of."""
+    """A digest of the extractor's params and source code."""
     parts = [repr(extractor), source_digest(type(extractor).__module__)]
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -1,10 +1,11 @@
-"""The clips that the last whole run of an extractor left, so that a few more clips cost those few.
+"""The clips of the last complete run of an extractor, so that a run with additional clips extracts only those.
 
-<work>/<key>/last.json holds every clip's media, counts and checksums, but no rows: those are not kept a second time.
-They are found again by their checksums, in the feature folder itself where it still lies there (runs without DVC),
-otherwise in DVC's cache at the version that dvc.lock names (DVC deletes outs before a run, its copy stays). So storage
-is that of the feature folder, of DVC's copy (none with cache.type reflink or hardlink), and of the new folder while it
-is written. The price: after `dvc gc`, with `--no-commit` or in a new clone, the first change of the clips extracts all.
+<work>/<key>/last.json has the media, counts and checksums of every clip, but no second copy of its rows. The rows are
+read from the feature folder if it still exists (runs without DVC). Else they come from DVC's cache, in the version that
+dvc.lock names: DVC deletes outs before a run, but keeps its own copy. Checksums show whether the rows are still the
+same. Storage is that of the feature folder, of DVC's copy (none with cache.type reflink or hardlink), and of the new
+folder while it is written. After `dvc gc`, with `--no-commit` or in a new clone, the first change of the clips extracts
+all of them.
 """
 
 import json
@@ -17,32 +18,32 @@ import yaml
 
 from avemotion.formats import feature_store
 
-Counts = dict[str, float]  # of what was special about a clip
+Counts = dict[str, float]  # special cases of a clip, such as cut: 1
 LOCK = Path("dvc.lock")
 
 
 class LastRun:
-    """What is known of the last whole run of one extractor into one feature folder, and where its rows lie now."""
+    """The index of the last complete run of one extractor into one feature folder, and the place of its rows."""
 
     def __init__(self, folder: Path, out: Path, media: dict[str, str]):
-        """folder: of this extractor, params and code; media: clip id -> what tells its recording from others."""
+        """folder: of this extractor, params and code; media: clip id -> key of its recording (units.media_key)."""
         self.file, self._links, self._out, self._media = folder / "last.json", folder / "links", out, media
         self._entries: dict[str, dict] = _entries(self.file)
         self._source: dict[str, feature_store.FeatureStore] = {}
 
     def find(self, wanted: set[str]) -> set[str]:
-        """Which of the clips have their rows of the last run somewhere still."""
+        """Those of the wanted clips whose rows of the last run still exist."""
         wanted = {clip for clip in wanted if self._entries.get(clip, {}).get("media") == self._media[clip]}
         for place in (lambda: self._out, self._in_dvc_cache):
             if missing := wanted - self._source.keys():
-                self._look(place(), missing)
+                self._search(place(), missing)
         return set(self._source)
 
     def read(self, clip: str) -> tuple[feature_store.Views, Counts]:
-        """Rows and counts of a clip that was found.
+        """Rows and counts of a clip that `find` returned.
 
         Raises:
-            ValueError: the rows are not what was written.
+            ValueError: the rows have changed since they were written.
         """
         try:
             views = self._source[clip].checked(clip)
@@ -54,7 +55,7 @@ class LastRun:
         return views, self._entries[clip]["counts"]
 
     def remember(self, counts: dict[str, Counts]) -> None:
-        """The feature folder now holds the clips of `counts`."""
+        """Write the index of a feature folder with the clips of `counts`."""
         written = feature_store.FeatureStore(self._out)
         self._entries = {
             clip: {"media": self._media[clip], "counts": of, "rows": written.checksums(clip)}
@@ -69,32 +70,32 @@ class LastRun:
         partial.write_text(json.dumps(self._entries, indent=0, sort_keys=True), encoding="utf-8")
         partial.replace(self.file)
 
-    def _look(self, folder: Path | None, missing: set[str]) -> None:
+    def _search(self, folder: Path | None, missing: set[str]) -> None:
         if folder is None or not folder.is_dir():
             return
         try:
-            found = feature_store.FeatureStore(folder)
+            store = feature_store.FeatureStore(folder)
         except ValueError:
-            return  # damaged, or of another version: as if it were not there
-        for clip in missing.intersection(found.ids):
-            if found.checksums(clip) == self._entries[clip]["rows"]:
-                self._source[clip] = found
+            return  # a damaged folder, or one of another version, counts as missing
+        for clip in missing.intersection(store.ids):
+            if store.checksums(clip) == self._entries[clip]["rows"]:
+                self._source[clip] = store
 
     def _in_dvc_cache(self) -> Path | None:
-        """A folder of links to the files of the version that dvc.lock names; None where there is none."""
+        """A folder of links to the files of the version that dvc.lock names; None if there is no such version."""
         if not LOCK.is_file():
             return None
         try:
             stages = yaml.safe_load(LOCK.read_text("utf-8"))["stages"].values()
             outs = {out["path"]: out.get("md5") for stage in stages for out in stage.get("outs", [])}
         except (yaml.YAMLError, TypeError, KeyError, AttributeError):
-            return None  # DVC was killed while it wrote; it refuses such a file itself and says what to do
+            return None  # DVC was killed while it wrote the file; DVC itself reports this with the remedy
         listed = outs.get(self._out.as_posix())
-        asked = [sys.executable, "-m", "dvc", "cache", "dir"]
-        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
-        if not listed or answer.returncode:
+        command = [sys.executable, "-m", "dvc", "cache", "dir"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not listed or done.returncode:
             return None
-        cache = Path(answer.stdout.strip()).resolve() / "files" / "md5"
+        cache = Path(done.stdout.strip()).resolve() / "files" / "md5"
         listing = cache / listed[:2] / listed[2:]
         if not listing.is_file():
             return None
@@ -110,5 +111,5 @@ def _entries(file: Path) -> dict[str, dict]:
         return {}
     try:
         return json.loads(file.read_text("utf-8"))
-    except ValueError:  # a machine lost power while it was written: as if it were not there
+    except ValueError:  # the machine lost power while it was written: the file counts as missing
         return {}

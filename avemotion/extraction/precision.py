@@ -1,4 +1,4 @@
-"""What storing in half precision costs: relative error of rounded states against those in float32.
+"""The relative error of states in half precision against those in float32.
 
 Relative error of an array = ||rounded - float32|| / ||float32||, Euclidean norms over all values of all clips.
 """
@@ -7,23 +7,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
-TYPES = ("float16", "bfloat16", "computed")  # computed: by another arithmetic than float32, before any rounding
+TYPES = ("float16", "bfloat16", "computed")  # computed: error of an arithmetic other than float32, before any rounding
 
 
 def sums(name: str, rows: np.ndarray, reference: np.ndarray | None = None) -> dict[str, float]:
     """Sums of squares of an array's float32 rows, of its rounding errors, and of its distance from reference.
 
-    Keys are <array>/<what>; sums of several clips add up to those of all.
+    Keys are <array>/<kind>; the sums of several clips add up to those of all.
     """
     exact = rows.astype(np.float64)
-    made = {"float16": rows.astype(np.float16), "bfloat16": to_bfloat16(rows)}
-    found = {f"{name}/squares": float(np.square(exact).sum())}
-    for kind, rounded in made.items():
-        found[f"{name}/{kind}"] = float(np.square(rounded - exact).sum())
+    rounded = {"float16": rows.astype(np.float16), "bfloat16": to_bfloat16(rows)}
+    squares = {f"{name}/squares": float(np.square(exact).sum())}
+    for kind, values in rounded.items():
+        squares[f"{name}/{kind}"] = float(np.square(values - exact).sum())
     if reference is not None:
-        found[f"{name}/computed"] = float(np.square(exact - reference).sum())
-        found[f"{name}/reference"] = float(np.square(reference, dtype=np.float64).sum())
-    return found
+        squares[f"{name}/computed"] = float(np.square(exact - reference).sum())
+        squares[f"{name}/reference"] = float(np.square(reference, dtype=np.float64).sum())
+    return squares
 
 
 def to_bfloat16(rows: np.ndarray) -> np.ndarray:
@@ -39,11 +39,11 @@ def is_sum(name: str) -> bool:
 
 
 def errors(total: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Summed `sums` -> array -> kind -> relative error, to three digits; {} where nothing was summed."""
-    found: dict[str, dict[str, float]] = {}
+    """Totals of `sums` -> array -> kind -> relative error, to three digits; {} without totals."""
+    relative: dict[str, dict[str, float]] = {}
     for key in sorted(total):
         array, _, kind = key.partition("/")
         against = total.get(f"{array}/{'reference' if kind == 'computed' else 'squares'}")
         if kind in TYPES and against:
-            found.setdefault(array, {})[kind] = float(f"{(total[key] / against) ** 0.5:.3g}")
-    return found
+            relative.setdefault(array, {})[kind] = float(f"{(total[key] / against) ** 0.5:.3g}")
+    return relative

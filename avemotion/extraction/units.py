@@ -1,4 +1,4 @@
-"""Clips finished by a run that has not ended yet: one file a clip, so that a kill loses those in flight only."""
+"""Finished clips of an incomplete run: one file per clip, so that a kill loses only the clips in progress."""
 
 import hashlib
 import shutil
@@ -15,7 +15,7 @@ from avemotion.system.outputs import naming
 
 
 def media_key(clip: ClipMedia, modality: str) -> str:
-    """Changes with the clip's media: the name of its file."""
+    """A digest of the clip's media; it is the name of the clip's file."""
     parts = [clip.id, getattr(clip, modality), getattr(clip, f"{modality}_hash")]
     if modality == "video":
         parts += [clip.video_start, clip.video_end, clip.video_crop]
@@ -23,10 +23,10 @@ def media_key(clip: ClipMedia, modality: str) -> str:
 
 
 def save(path: Path, views: feature_store.Views, counts: Counts) -> None:
-    """Write a clip; whole or not at all, whoever else writes the same one.
+    """Write a clip, whole or not at all; another process may write the same clip.
 
     Raises:
-        OSError: no space left; the clips finished so far are kept.
+        OSError: no space left; the finished clips are kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{socket.gethostname()}.{getpid()}")
@@ -43,7 +43,7 @@ def save(path: Path, views: feature_store.Views, counts: Counts) -> None:
 
 
 def read(path: Path) -> tuple[feature_store.Views, Counts]:
-    """What `save` wrote.
+    """Rows and counts that `save` wrote.
 
     Raises:
         ValueError: the file is damaged.
@@ -58,7 +58,7 @@ def read(path: Path) -> tuple[feature_store.Views, Counts]:
                     counts[name] = unit[key].item()
                 else:
                     views.setdefault(group, {})[name] = unit[key]
-    except Exception as error:  # a damaged archive fails with whatever it trips over
+    except Exception as error:  # a damaged archive may raise any error
         raise ValueError(f"{path}: damaged ({error}); delete it and run again") from error
     return views, counts
 

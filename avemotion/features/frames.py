@@ -22,7 +22,7 @@ class Params:
     count: int  # frames per clip
     size: int  # pixels, both sides
     face: bool  # crop to the face; false = the central square
-    margin: float  # by how much the face box is enlarged, as a fraction of its side
+    margin: float  # enlargement of the face box, as a fraction of its side
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.size < 8:
@@ -57,9 +57,9 @@ class FrameExtractor:
         crops = pictures[:, top : top + side, left : left + side]
         size = (self.params.size, self.params.size)
         frames = np.stack([cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops])
-        found = np.array([box is not None], np.uint8)
         counts = {"without_face": int(self.params.face and box is None)}
-        return {feature_store.CLEAN: {"frames": frames, "times": times, "face": found}}, counts
+        face = np.array([box is not None], np.uint8)
+        return {feature_store.CLEAN: {"frames": frames, "times": times, "face": face}}, counts
 
 
 def configure(file: Path, role: str) -> FrameExtractor:
@@ -73,14 +73,14 @@ def restore(settings: dict[str, Any], device: str) -> FrameExtractor:
 
 
 def find_face(pictures: np.ndarray, margin: float) -> Box | None:
-    """The largest face of the first picture that shows one; it serves for all, as a clip's speaker sits still.
+    """The largest face in the first picture that shows one; all pictures get this box, because the speakers sit still.
 
     pictures [N, H, W, 3] RGB -> a square within the picture, or None if no picture shows a face.
     """
     import cv2
 
     height, width = pictures.shape[1:3]
-    scale = min(1.0, 320 / min(height, width))  # the detector's cost grows with the area; 320 rows show any face
+    scale = min(1.0, 320 / min(height, width))  # detection time grows with the area; 320 rows are enough for any face
     for picture in pictures:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         if scale < 1:

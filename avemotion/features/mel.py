@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of a fixed length, in dB, and the waveform's outline for pictures."""
+"""Log-mel spectrograms of a fixed length, in dB, and the waveform's envelope for pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Params:
     """Section `features.mel`."""
 
-    seconds: float  # shorter recordings are padded with zeros, longer ones cut
+    seconds: float  # shorter recordings are padded with zeros, longer ones are cut
     n_fft: int  # samples at 16 kHz, also the window's length
     hop: int  # samples
     mels: int
@@ -40,8 +40,8 @@ class Params:
 
 @dataclass(frozen=True, kw_only=True)
 class MelExtractor(SoundExtractor):
-    """Arrays `mel` [frames, mels] dB, `length` [1], the number of frames that are not padding, and `peaks` [hops, 2],
-    the lowest and highest sample of every hop of the whole recording (of a long one, its first noise.MEASURED s)."""
+    """Arrays `mel` [frames, mels] dB, `length` [1], the number of frames without padding, and `peaks` [hops, 2],
+    the lowest and highest sample of every hop of the whole recording (at most its first noise.MEASURED s)."""
 
     params: Params
     noise: noise.NoiseViews
@@ -68,7 +68,7 @@ class MelExtractor(SoundExtractor):
     def _rows(self, clip: str, waveform: np.ndarray, more: bool) -> tuple[feature_store.Views, Counts]:
         import torch
 
-        torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
+        torch.set_num_threads(1)  # work is parallel by process; more threads could change the last bit of a sum
         waveforms = self.noise.make(waveform, clip)
         log_mel, length = log_mels(waveforms, self.params)
         views = {
@@ -89,7 +89,8 @@ def restore(settings: dict[str, Any], device: str) -> MelExtractor:
 
 
 def log_mels(waveforms: np.ndarray, settings: Params) -> tuple[np.ndarray, int]:
-    """waveforms [B, samples] -> log-mel [B, T, mels] in dB, T = 1 + padded samples // hop, and real frames.
+    """waveforms [B, samples] -> log-mel [B, T, mels] in dB, T = 1 + padded samples // hop, and the number of real
+    frames.
 
     Frame t is centred on sample t * hop. Power 1 is 0 dB; the floor is 1e-10, or top_db below the maximum.
     """
@@ -100,7 +101,7 @@ def log_mels(waveforms: np.ndarray, settings: Params) -> tuple[np.ndarray, int]:
     window = np.zeros((len(waveforms), samples), np.float32)
     window[:, :real] = waveforms[:, :real]
     spectrogram, to_db = _transforms(settings)
-    # [B, 1, M, T]: the extra axis keeps the floor of top_db a recording's own.
+    # [B, 1, M, T]: with the extra axis, top_db applies to each recording separately.
     decibel = to_db(spectrogram(torch.from_numpy(window).unsqueeze(1))).squeeze(1).transpose(1, 2)
     return decibel.contiguous().numpy().astype(settings.dtype), min(1 + real // settings.hop, decibel.shape[1])
 

@@ -14,7 +14,7 @@ from avemotion.formats import feature_store
 from avemotion.media.waveforms import SAMPLE_RATE
 from avemotion.system import params_file
 
-# samples; openSMILE's pitch contour needs some frames, shorter sounds are continued by silence
+# samples; openSMILE's pitch contour needs several frames, so shorter sounds are padded with silence
 SHORTEST = SAMPLE_RATE // 4
 
 
@@ -23,7 +23,7 @@ class Params:
     """Section `features.prosody`."""
 
     set: Literal["egemaps", "free"]  # egemaps: openSMILE's eGeMAPSv02, free for research only; free: this project's own
-    max_seconds: float  # the rest of a longer recording is left out
+    max_seconds: float  # the rest of a longer recording is not used
 
     def __post_init__(self) -> None:
         if self.max_seconds < 1:
@@ -84,7 +84,7 @@ class EGeMAPS:
 
 
 class Free:
-    """This project's own functionals. scipy takes a second to import, so it is imported where it is used."""
+    """This project's own functionals. Their module is imported at first use, because scipy takes a second to import."""
 
     @staticmethod
     def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""A unit vector that tells speakers apart."""
+"""Speaker embeddings: unit vectors that differ between speakers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import WavLMForXVector
 
-STATISTICS_DIM = 192  # as ECAPA-TDNN's, so that one can take the place of the other
+STATISTICS_DIM = 192  # as ECAPA-TDNN's, so that either can replace the other
 BANDS = 64
-SHORTEST = SAMPLE_RATE  # samples; the networks' pooling needs some frames, shorter sounds are continued by silence
+SHORTEST = SAMPLE_RATE  # samples; the networks' pooling needs several frames, so shorter sounds are padded with silence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Params:
 
     model: Literal["statistics", "xvector", "ecapa"]  # no weights needed; WavLM x-vector; ECAPA-TDNN
     source: str | None  # hub id or folder of the weights; null = the usual ones
-    max_seconds: float  # the rest of a longer recording is left out
+    max_seconds: float  # the rest of a longer recording is not used
 
     def __post_init__(self) -> None:
         if self.max_seconds < 1:
@@ -67,7 +67,7 @@ class SpeakerExtractor(SoundExtractor):
     def _rows(self, clip: str, waveform: np.ndarray, more: bool) -> tuple[feature_store.Views, Counts]:
         import torch
 
-        torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
+        torch.set_num_threads(1)  # work is parallel by process; more threads could change the last bit of a sum
         short = len(waveform) < SHORTEST
         if short:
             waveform = np.pad(waveform, (0, SHORTEST - len(waveform)))
@@ -91,11 +91,11 @@ def restore(settings: dict[str, Any], device: str) -> SpeakerExtractor:
 
 
 def statistics(waveform: "torch.Tensor", source: str | None, device: str) -> "torch.Tensor":
-    """waveform [samples] -> [192]: the spectrum's long-term shape, a classic speaker cue.
+    """waveform [samples] -> [192]: the long-term shape of the spectrum, a classic speaker cue.
 
-    Mean and standard deviation over the frames within 30 dB of the loudest of 64 log-mel bands, each
-    frame's level removed first; turned by a fixed random rotation into the space of 192 dimensions, which
-    keeps all distances. No training, so similarity within a speaker is much weaker than ECAPA-TDNN's.
+    Mean and standard deviation of 64 log-mel bands without the frame's level, over the frames within 30 dB of the
+    loudest one. A fixed random rotation maps them into 192 dimensions and keeps all distances. Nothing is trained, so
+    similarity within a speaker is much weaker than ECAPA-TDNN's.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""WavLM hidden states: what enters the layers that training may change, and the last one."""
+"""WavLM hidden states: the input of the layers that training may change, and the last state."""
 
 import math
 from collections.abc import Sequence
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from avemotion.features.parts.hidden_states import HiddenStates
 
 
-BATCH_FRAMES = 1 << 14  # padded frames of 20 ms that a GPU takes at once, about 5 minutes of sound
-GROUP = 64  # clips whose rows a GPU sorts into batches by length
-COMPARED = 32  # one clip in so many is computed in float32 too, where precision is bf16
+BATCH_FRAMES = 1 << 14  # padded frames of 20 ms in a GPU batch, about 5 minutes of sound
+GROUP = 64  # clips whose rows form GPU batches of similar length
+COMPARED = 32  # with precision bf16, one clip in 32 is also computed in float32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """Section `features.wavlm`."""
 
-    max_seconds: float  # the rest of a longer recording is left out
-    window_seconds: float  # a recording longer than this goes through in windows, joined again
-    overlap_seconds: float  # on both sides of a window: heard, but not kept
+    max_seconds: float  # the rest of a longer recording is not used
+    window_seconds: float  # a longer recording is computed in windows of this length
+    overlap_seconds: float  # context on both sides of a window, without output
     precision: Precision  # of the arithmetic
     dtype: Literal["float16", "float32"]  # of the stored states
-    layers: list[int]  # stored besides: outputs of these transformer layers, 0 = what enters the first
+    layers: list[int]  # stored in addition: outputs of these transformer layers; 0 = the input of the first
 
     def __post_init__(self) -> None:
         if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
@@ -61,8 +61,8 @@ class Params:
 
 @dataclass(frozen=True, kw_only=True)
 class WavLMExtractor(SoundExtractor):
-    """Arrays `boundary` [T, H], entering the last speech.unfreeze_layers layers, and `last` [T, H];
-    `layers` [T, L, H] where features.wavlm.layers names some."""
+    """Arrays `boundary` [T, H], the input of the last speech.unfreeze_layers layers, and `last` [T, H];
+    `layers` [T, L, H] if features.wavlm.layers names some."""
 
     params: Params
     speech: SpeechParams
@@ -93,7 +93,7 @@ class WavLMExtractor(SoundExtractor):
     def group(self) -> int:
         from avemotion.system import runtime
 
-        # Named, it may be that of another node of a cluster.
+        # A named GPU may be on another node of a cluster, so it is not checked here.
         gpu = self.device.startswith("cuda") or runtime.device(self.device).type == "cuda"
         return GROUP if gpu else 1
 
@@ -104,7 +104,7 @@ class WavLMExtractor(SoundExtractor):
     def extract_sounds(self, sounds: Sequence[Sound]) -> list[tuple[feature_store.Views, Counts]]:
         import torch
 
-        torch.set_num_threads(1)  # workers are processes, and more threads could change the last bit of a sum
+        torch.set_num_threads(1)  # work is parallel by process; more threads could change the last bit of a sum
         model = _model(self.speech.model, self.device)
         limit = round(self.params.max_seconds * SAMPLE_RATE)
         cut = [more or len(recording) > limit for _, recording, more in sounds]
@@ -114,12 +114,12 @@ class WavLMExtractor(SoundExtractor):
         if self.params.precision != "fp32":
             drawn = [i for i, (clip, *_) in enumerate(sounds) if seed_for("compared", clip) % COMPARED == 0]
             in_fp32 = self._reader(model, bf16=False)([waveforms[i] for i in drawn])
-            for i, found in zip(drawn, in_fp32, strict=True):
-                exact[i] = found
-        return [self._stored(*made, model.config) for made in zip(states, exact, cut, strict=True)]
+            for i, reference in zip(drawn, in_fp32, strict=True):
+                exact[i] = reference
+        return [self._stored(*computed, model.config) for computed in zip(states, exact, cut, strict=True)]
 
     def _reader(self, model: "WavLMModel", bf16: bool) -> "HiddenStates":
-        from avemotion.features.parts.hidden_states import HiddenStates
+        from avemotion.features.parts.hidden_states import HiddenStates, Window
 
         per_second = SAMPLE_RATE / math.prod(model.config.conv_stride)  # frames
         return HiddenStates(
@@ -127,8 +127,10 @@ class WavLMExtractor(SoundExtractor):
             [*self.params.layers, self._boundary(model.config), model.config.num_hidden_layers],
             normalize=pretrained.normalizes_input(self.speech.model, model.config),
             bf16=bf16,
-            window=round(self.params.window_seconds * per_second),
-            overlap=round(self.params.overlap_seconds * per_second),
+            window=Window(
+                frames=round(self.params.window_seconds * per_second),
+                overlap=round(self.params.overlap_seconds * per_second),
+            ),
             batch_frames=BATCH_FRAMES if model.device.type == "cuda" else None,
         )
 
@@ -143,7 +145,7 @@ class WavLMExtractor(SoundExtractor):
     def _stored(
         self, states: "dict[int, Tensor]", exact: "dict[int, Tensor] | None", cut: bool, config: "WavLMConfig"
     ) -> tuple[feature_store.Views, Counts]:
-        """Hidden states [V, T, H] by layer -> the arrays of every view, and what their precision costs."""
+        """Hidden states [V, T, H] by layer -> the arrays of every view, and their precision.sums."""
         arrays = self._arrays(states, config)
         reference = self._arrays(exact, config) if exact else {}
         counts: Counts = {"cut": int(cut)}
@@ -186,5 +188,5 @@ def _model(name: str, device: str) -> "WavLMModel":
 
     from avemotion.system import runtime
 
-    torch.backends.cudnn.allow_tf32 = False  # 10 bits of mantissa would show in the cache
+    torch.backends.cudnn.allow_tf32 = False  # TF32 has a mantissa of 10 bits; the error would be visible in the cache
     return pretrained.load(name).to(runtime.device(device))

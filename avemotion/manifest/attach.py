@@ -1,4 +1,4 @@
-"""Clips and what their files turned out to hold, joined."""
+"""Joins clips with the results of probing their files."""
 
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from avemotion.parsing.clip import Clip, Reject
 def attach(
     root: Path, clips: list[Clip], probed: dict[Unit, Media], *, uniform: bool
 ) -> tuple[list[ClipMedia], list[Reject], int]:
-    """Clips joined with their media; files that cannot be used are taken away.
+    """Join clips with their media, without unusable files.
 
-    A clip that loses one of its files lives on with the other. The same samples under a second name
-    are the same recording: the later clip loses its sound.
+    A clip that loses one of its files is kept with the other one. If two files have the same samples, they are the same
+    recording, and the later clip loses its sound.
 
     Args:
-        probed: by root / path of the clip's files and their kind.
-        uniform: expect of each clip the kinds of media that others have; False: those that it names.
+        probed: results by file (root / path) and kind.
+        uniform: True: each clip should have every kind of media that any clip has; False: those that its row names.
 
     Returns:
-        the clips that have a file left; one reject a file not used; how many clips are damaged: lost,
-        or without the sound or picture expected.
+        clips with a usable file; one reject per unusable file; number of damaged clips: lost, or without an expected
+        sound or picture.
     """
     kept, rejects, damaged = [], set(), 0
     first_with: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Speakers dealt into folds: disjoint, balanced, and the same whatever the seed."""
+"""Assigns speakers to folds that are disjoint, balanced and the same for every seed."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -9,16 +9,16 @@ from avemotion.parsing.clip import Clip
 def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) -> dict[str, str]:
     """Clip id -> fold 1 to count as text.
 
-    Speakers are dealt in the order of how many clips they have, in steps of a factor of two, and within a
-    step by gender and name, each to the fold with the fewest of the same gender, then the fewest clips, then the lowest
-    number. By steps, because a single clip less (a damaged file) should not rearrange everybody.
+    Speakers are assigned in the order of their number of clips, rounded to powers of two, then of gender and name. Each
+    speaker goes to the fold with the fewest speakers of that gender, then the fewest clips, then the lowest number.
+    Rounding keeps the assignment stable if a single clip is lost (a damaged file).
 
     Args:
-        section: params section in errors.
-        whole_dialogues: keep those who share a dialogue in one fold.
+        section: params section, for error messages.
+        whole_dialogues: keep speakers who share a dialogue in one fold.
 
     Raises:
-        ValueError: fewer speakers (or groups of speakers in dialogue) than folds.
+        ValueError: fewer speakers (or groups of speakers who share dialogues) than folds.
     """
     group_of = _groups(clips) if whole_dialogues else {clip.speaker: clip.speaker for clip in clips}
     sizes = Counter(group_of[clip.speaker] for clip in clips)
@@ -30,7 +30,7 @@ def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) 
         raise ValueError(f"{section}.folds is {count}, but there are {len(sizes)} {what}; lower it, or split otherwise")
     fold_of: dict[str, int] = {}
     same, weight = Counter(), Counter()
-    kinds = {group: tuple(sorted(found)) for group, found in genders.items()}
+    kinds = {group: tuple(sorted(names)) for group, names in genders.items()}
     for group in sorted(sizes, key=lambda group: (-sizes[group].bit_length(), kinds[group], group)):
         kind = kinds[group]
         fold = min(range(1, count + 1), key=lambda fold: (same[kind, fold], weight[fold], fold))
@@ -41,7 +41,7 @@ def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) 
 
 
 def _groups(clips: Iterable[Clip]) -> dict[str, str]:
-    """Speaker -> the first by name of all who are linked to them through dialogues."""
+    """Speaker -> the first name among all speakers linked to this speaker by dialogues."""
     leader: dict[str, str] = {}
 
     def find(speaker: str) -> str:

@@ -1,4 +1,4 @@
-"""Refusals where training would know a speaker that is tested: scores on known voices and faces mean nothing."""
+"""Checks that no speaker is both trained on and tested: scores on trained voices and faces mean nothing."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from avemotion.parsing.clip import Clip
 
 
 def within(clips: Iterable[Clip], part_of: dict[str, str], place: str) -> None:
-    """Raises ValueError when a speaker is in two splits or folds; part_of: clip id -> split."""
+    """Raises ValueError if a speaker is in two splits or folds; part_of: clip id -> split."""
     home: dict[str, str] = {}
     for clip in clips:
         first = home.setdefault(clip.speaker, part_of[clip.id])
@@ -18,78 +18,79 @@ def within(clips: Iterable[Clip], part_of: dict[str, str], place: str) -> None:
 
 
 def overlap(clips: Iterable[Clip], part_of: dict[str, str]) -> bool:
-    """Is some speaker in two splits?"""
+    """Whether a speaker is in two splits."""
     home: dict[str, str] = {}
     return any(home.setdefault(clip.speaker, part_of[clip.id]) != part_of[clip.id] for clip in clips)
 
 
 def between_roles(corpus_names: dict[str, str], clips: dict[str, list[Clip]]) -> None:
-    """Raises ValueError when a speaker plays both roles.
+    """Raises ValueError if a speaker is in both roles.
 
-    Each affect speaker is tested in some fold, so pretraining on the emotion role may know none of them.
-    Names are compared within a corpus only: speaker 01 of one is not speaker 01 of another.
+    Each speaker of the affect role is tested in one fold, so the emotion models must not train on any of them.
+    Names are compared within one corpus only: two corpora may have different speakers of the same name.
     """
     if corpus_names.get("emotion") != corpus_names.get("affect"):
         return
     if shared := sorted({clip.speaker for clip in clips["emotion"]} & {clip.speaker for clip in clips["affect"]}):
         raise ValueError(
             f"corpora.emotion and corpora.affect are both {corpus_names['affect']} and share speakers "
-            f"{', '.join(shared[:4])} ({len(shared)} in all): pretraining would know the test speakers of the folds; "
+            f"{', '.join(shared[:4])} ({len(shared)} in all): pretraining would use the test speakers of the folds; "
             "set pretrain.per_fold: true (emotion models for each fold), or use two corpora, or two roots that hold "
             "different speakers of this one"
         )
 
 
 def between_folds(clips: dict[str, list[Clip]], part_of: dict[str, dict[str, str]]) -> None:
-    """Raises ValueError where the emotion models of a fold would know a speaker whom V/A tests in that fold.
+    """Raises ValueError if the emotion models of a fold use a speaker whom the VA model of that fold is tested on.
 
     The emotion models of fold k are tested on fold k; in all other folds they train or validate.
 
     Args:
-        clips: by role, of whatever corpora; names are compared as they are. part_of: role -> clip id -> fold.
+        clips: by role; names of speakers are compared across corpora. part_of: role -> clip id -> fold.
     """
     folds = {role: set(parts.values()) for role, parts in part_of.items()}
     if lone := sorted(folds["emotion"] ^ folds["affect"]):
         raise ValueError(
-            f"pretrain.per_fold: the folds of the roles differ ({', '.join(lone)} is in one alone), so some V/A fold "
-            "would lack emotion models, or validate on speakers whom these train on; split both roles alike"
+            f"pretrain.per_fold: the folds of the roles differ ({', '.join(lone)} is in one role only), so "
+            "some VA fold would have no emotion models, or would validate on speakers whom these train on; use "
+            "the same folds in both roles"
         )
     for fold in sorted(folds["affect"], key=int):
         tested = {clip.speaker for clip in clips["affect"] if part_of["affect"][clip.id] == fold}
-        heard = {clip.speaker for clip in clips["emotion"] if part_of["emotion"][clip.id] != fold}
-        if known := sorted(tested & heard):
+        trained = {clip.speaker for clip in clips["emotion"] if part_of["emotion"][clip.id] != fold}
+        if known := sorted(tested & trained):
             raise ValueError(
-                f"pretrain.per_fold: V/A fold {fold} tests {', '.join(known[:4])} ({len(known)} in all), whom the "
+                f"pretrain.per_fold: VA fold {fold} tests {', '.join(known[:4])} ({len(known)} in all), whom the "
                 "emotion models of that fold train or validate on; put each speaker into the same fold in both roles"
             )
 
 
 def recordings(media: dict[str, list[ClipMedia]], folds: dict[str, dict[str, str]] | None = None) -> None:
-    """Raises ValueError when a file plays both roles: the same speakers under another name.
+    """Raises ValueError if a file is in both roles: its speakers then have two names.
 
     Args:
-        folds: role -> clip id -> fold, where pretraining is done per fold: a file may then play both in the same fold.
+        folds: role -> clip id -> fold, for pretraining per fold: a file may then be in both roles within one fold.
     """
-    seen: dict[str, dict[str, str]] = {}  # file -> fold -> the emotion clip ("" = no folds)
+    emotion_clips: dict[str, dict[str, str]] = {}  # file hash -> fold ("" = no folds) -> clip of the emotion role
     for clip in media.get("emotion", []):
         for file_hash in _hashes(clip):
-            seen.setdefault(file_hash, {})[folds["emotion"][clip.id] if folds else ""] = clip.id
+            emotion_clips.setdefault(file_hash, {})[folds["emotion"][clip.id] if folds else ""] = clip.id
     for clip in media.get("affect", []):
         own = folds["affect"][clip.id] if folds else None
         for file_hash in _hashes(clip):
-            for fold, other in seen.get(file_hash, {}).items():
+            for fold, other in emotion_clips.get(file_hash, {}).items():
                 if folds is None:
                     raise ValueError(
                         f"corpora: {other} (emotion) and {clip.id} (affect) are the same recording, so pretraining "
-                        "would know test speakers; name their speakers alike in both roles and set "
+                        "would use test speakers; give their speakers the same names in both roles and set "
                         "pretrain.per_fold: true, or use two corpora"
                     )
                 if fold != own:
                     raise ValueError(
                         f"corpora: {other} (emotion, fold {fold}) and {clip.id} (affect, fold {own}) are the same "
-                        f"recording, so the emotion models of fold {own} would know what it tests; name the speakers "
-                        "alike in both roles, keep all who share a recording in one fold (as one dialogue, with "
-                        "manifest.affect.split: speakers), or use two corpora"
+                        f"recording, so the emotion models of fold {own} would use its test data; give the speakers "
+                        "the same names in both roles, keep all who share a recording in one fold (as one dialogue, "
+                        "with manifest.affect.split: speakers), or use two corpora"
                     )
 
 

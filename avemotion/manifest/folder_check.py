@@ -1,4 +1,4 @@
-"""What a corpus folder holds against what the corpus should hold, before any media file is read."""
+"""Compares a corpus folder with a complete copy of the corpus, without reading any media file."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,12 +9,12 @@ from avemotion.manifest import summary
 from avemotion.manifest.drafts import Draft
 from avemotion.manifest.probe import LFS_POINTER
 
-LONG = 30  # groups of a kind; of more than that, only the spread is shown
+LONG = 30  # groups of a field; with more of them, the report has only the range
 FIELDS = ("emotion", "speaker", "session", "part")
 
 
 def report(draft: Draft, part_of: dict[str, str]) -> str:
-    """Tables of clips found by emotion, speaker, session and partition, and of the splits, in words and numbers.
+    """Numbers of clips by emotion, speaker, session and partition, and of the splits, as text.
 
     Args:
         part_of: clip id -> split or fold.
@@ -34,39 +34,39 @@ def report(draft: Draft, part_of: dict[str, str]) -> str:
     )
     lines += [f"{len(draft.clips)} clips of use as {draft.role}:", summary.by_split(frame, draft.classes)]
     if draft.rejects:
-        lines.append(f"not used: {summary.reasons(draft.rejects)}")
+        lines.append(f"left out or missing: {summary.reasons(draft.rejects)}")
     if faults := _file_faults(draft):
         lines.append("files: " + "; ".join(f"{count} x {fault}" for fault, count in faults.most_common()))
     return "\n".join(lines) + "\n"
 
 
 def _completeness(draft: Draft) -> str:
-    found = len(draft.listed)
+    count = len(draft.listed)
     if draft.whole is None:
-        return f"{found} clips"
-    share = f"{found} of {draft.whole.clips} clips"
-    if found < draft.whole.clips:
+        return f"{count} clips"
+    share = f"{count} of {draft.whole.clips} clips"
+    if count < draft.whole.clips:
         return f"{share}, a partial copy"
-    return f"{share}, whole" if found == draft.whole.clips else f"{share}, more than the corpus holds"
+    return f"{share}, whole" if count == draft.whole.clips else f"{share}, more than the corpus holds"
 
 
 def _groups(draft: Draft, field: str) -> list[tuple]:
-    """Rows (field, value, found, whole, missing); one row with the spread where there are very many."""
-    found = Counter(str(value) for clip in draft.listed if (value := getattr(clip, field)) is not None)
+    """Rows (field, value, found, whole, missing); a single row with the range if there are more than LONG."""
+    counts = Counter(str(value) for clip in draft.listed if (value := getattr(clip, field)) is not None)
     whole = draft.whole.groups.get(field, {}) if draft.whole else {}
-    values = [*whole, *sorted(set(found) - set(whole))]
+    values = [*whole, *sorted(set(counts) - set(whole))]
     if len(values) > LONG:
-        return [(field, f"{len(found)} of them, {min(found.values())} to {max(found.values())} each", "", "", "")]
+        return [(field, f"{len(counts)} of them, {min(counts.values())} to {max(counts.values())} each", "", "", "")]
     if not whole:
-        return [(field, value, found[value], "", "") for value in values]
+        return [(field, value, counts[value], "", "") for value in values]
     return [
-        (field, value, found[value], whole.get(value, 0), max(0, whole.get(value, 0) - found[value]) or "")
+        (field, value, counts[value], whole.get(value, 0), max(0, whole.get(value, 0) - counts[value]) or "")
         for value in values
     ]
 
 
 def _file_faults(draft: Draft) -> Counter:
-    """What is seen of files from outside: absent, empty, or pointers in place of media."""
+    """Faults that show without decoding: missing and empty files, and git-lfs pointers in place of media."""
     faults: Counter[str] = Counter()
     for path in sorted({path for path, _ in draft.media_files()}):
         if fault := _fault(path):

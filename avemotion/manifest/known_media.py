@@ -1,9 +1,9 @@
-"""What probing found, kept between runs: another split of a corpus does not read its hours of media again.
+"""Results of probing, kept between runs, so that another split of a corpus does not read its media again.
 
-The file lies outside the stage's outs and changes no byte of them. An entry holds for a path as long as size,
-modification and change time are those at which it was probed; the change time cannot be set back by copying tools.
-A file that changed within the last two seconds before it was probed is not kept: it might change again
-within the same tick of the clock. Deleting data/work is always safe.
+The file is not in the stage's outs and changes no byte of them. An entry is valid while the size, modification time and
+change time of its file stay the same; copying tools cannot set the change time back. A file that changed in the last
+two seconds before it was probed gets no entry, because it may change again within the same tick of the clock. Deleting
+data/work is always safe.
 """
 
 import json
@@ -26,46 +26,46 @@ class KnownMedia:
     def __init__(self, folder: Path = FOLDER):
         code = source_digest("avemotion.manifest.probe")[:12]
         self.file = folder / f"probed_{code}_av{version('av')}_soundfile{version('soundfile')}.jsonl"
-        self._found: dict[tuple[str, str], tuple[list[int], Media]] = {}
+        self._entries: dict[tuple[str, str], tuple[list[int], Media]] = {}
         lines = self.file.read_bytes().splitlines() if self.file.is_file() else []
         for line in lines:
             try:
                 path, kind, state, (digest, content, duration, fault) = json.loads(line)
-            except (ValueError, TypeError):  # the run that wrote it was killed here
+            except (ValueError, TypeError):  # the run was killed while it wrote this line
                 continue
-            self._found[path, kind] = state, Media(hash=digest, content=content, duration=duration, fault=fault)
+            self._entries[path, kind] = state, Media(hash=digest, content=content, duration=duration, fault=fault)
         self._states: dict[str, list[int]] = {}
         self._stream = None
-        if len(lines) > 2 * len(self._found):
+        if len(lines) > 2 * len(self._entries):
             self._compact()
 
     def get(self, unit: Unit) -> Media | None:
-        """What is known of a file as it is now; notes its state for put."""
+        """The entry of a file if it is still valid, else None; stores the file's state for `put`."""
         path, kind = str(unit[0].absolute()), unit[1]
         try:
             now = _state(unit[0])
         except (OSError, ValueError):
             return None
         self._states[path] = now
-        state, media = self._found.get((path, kind), (None, None))
+        state, media = self._entries.get((path, kind), (None, None))
         return media if state == now else None
 
     def put(self, unit: Unit, media: Media) -> None:
-        """Keep what was found, if the file is the one that get saw."""
+        """Store an entry, unless the file has changed since `get`."""
         path, kind = str(unit[0].absolute()), unit[1]
-        seen = self._states.get(path)
+        before = self._states.get(path)
         try:
             now = _state(unit[0])
         except (OSError, ValueError):
             return
-        if seen != now or max(now[1:]) > time.time_ns() - TICK or not media.hash:
+        if before != now or max(now[1:]) > time.time_ns() - TICK or not media.hash:
             return
         if self._stream is None:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             for other in self.file.parent.glob("probed_*.jsonl"):
                 if other != self.file:
                     other.unlink(missing_ok=True)
-            # Appended line by line: what is found before a kill stays found.
+            # Appended line by line, so that a killed run keeps the entries so far.
             self._stream = self.file.open("a", encoding="utf-8", buffering=1)
             self._stream.write("\n")  # ends a line that a killed run left
         with naming(self.file):
@@ -73,14 +73,14 @@ class KnownMedia:
 
     def _compact(self) -> None:
         part = self.file.with_suffix(".part")
-        lines = (_line(path, kind, *entry) for (path, kind), entry in self._found.items())
+        lines = (_line(path, kind, *entry) for (path, kind), entry in self._entries.items())
         part.write_text("".join(lines), encoding="utf-8")
         part.replace(self.file)
 
 
 def _state(path: Path) -> list[int]:
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def _line(path: str, kind: str, state: list[int], media: Media) -> str:

@@ -1,4 +1,4 @@
-"""Media files hashed and opened once, so that no later stage meets a file that it cannot read."""
+"""Hashes and opens every media file once, so that later stages get readable files only."""
 
 import hashlib
 import math
@@ -17,27 +17,27 @@ from avemotion.system.media_error import error_text
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 POINTER_FAULT = "a git-lfs pointer, not the media itself; fetch the media with `git lfs pull` in the corpus"
-# What FFmpeg shows as a film although it is none: pictures, and any text as a terminal would show it.
+# Formats that FFmpeg opens as video although they are none: pictures, and text rendered as on a terminal.
 STILL = ("image2", "tty", "bin", "xbin", "adf", "idf")
 STILL_FAULT = "a picture or a text, not a recording"
-LOUDEST = 2.0**31  # full scale is 1; recordings scaled as integers reach this, beyond it features are no numbers
-SMALL = 1 << 28  # bytes; below this, handing files to worker processes takes longer than reading them
+LOUDEST = 2.0**31  # full scale is 1; recordings scaled as integers reach this; features of louder ones are not finite
+SMALL = 1 << 28  # bytes; with less than this, starting worker processes takes longer than reading the files
 
-Unit = tuple[Path, str]  # file, "audio" or "video": a film may be both
+Unit = tuple[Path, str]  # file, and "audio" or "video"; a film may occur as both
 
 
 @dataclass(frozen=True, kw_only=True)
 class Media:
-    """What one file holds."""
+    """The contents of one file."""
 
     hash: str  # blake2b-128 (hex) of the bytes
     content: str  # the same of the decoded samples; empty for video
     duration: float  # seconds
-    fault: str | None  # why the file cannot be used
+    fault: str | None  # reason why the file cannot be used
 
 
 class Known(Protocol):
-    """What is known of files from earlier runs."""
+    """Results of earlier runs."""
 
     def get(self, unit: Unit) -> Media | None: ...
 
@@ -45,23 +45,23 @@ class Known(Protocol):
 
 
 def probe_all(files: Iterable[Unit], compute: ComputeParams, known: Known) -> dict[Unit, Media]:
-    """Probe each file once, with a progress bar, unless it is known and unchanged since."""
+    """Probe each file once, with a progress bar, except unchanged files of earlier runs."""
     units = sorted(set(files))
-    found = {unit: media for unit in units if (media := known.get(unit))}
-    unknown = [unit for unit in units if unit not in found]
+    probed = {unit: media for unit in units if (media := known.get(unit))}
+    unknown = [unit for unit in units if unit not in probed]
     size = sum(path.stat().st_size for path, _ in unknown if path.is_file())
     if size < SMALL:
         compute = replace(compute, workers=1)
     if not unknown:
-        return found
+        return probed
     for unit, media in zip(unknown, parallel(probe, unknown, compute, "media files"), strict=True):
-        found[unit] = media
+        probed[unit] = media
         known.put(unit, media)
-    return found
+    return probed
 
 
 def probe(unit: Unit) -> Media:
-    """Hash one file and read its duration; sound is decoded, of video the header and the first picture."""
+    """Hash one file and read its duration. Of sound all is decoded, of video the header and the first picture."""
     path, kind = unit
     try:
         with path.open("rb") as stream:
@@ -104,7 +104,7 @@ def _probe_video(path: Path, unread: Media) -> Media:
     import av
 
     try:
-        # Without `file:`, a colon in the name is taken for a protocol; tags need not be valid UTF-8.
+        # Without `file:`, FFmpeg takes a colon in the name for a protocol; tags need not be valid UTF-8.
         with av.open(f"file:{path}", metadata_errors="ignore") as container:
             if container.format.name in STILL or container.format.name.endswith("_pipe"):
                 return replace(unread, fault=STILL_FAULT)

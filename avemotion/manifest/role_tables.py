@@ -18,24 +18,24 @@ from avemotion.system import tables
 
 @dataclass(frozen=True, kw_only=True)
 class RoleTables:
-    """A role after its media were opened."""
+    """A role after its media files were opened."""
 
     draft: Draft
-    clips: list[Clip]  # those of which a file is left
+    clips: list[Clip]  # those with a usable file
     media: list[ClipMedia]
     rejects: list[Reject]  # files and lines that are not used
-    damaged: int  # clips lost, or without the sound or picture expected
-    total: int  # clips that there should be
+    damaged: int  # clips lost, or without an expected sound or picture
+    total: int  # clips in an undamaged corpus
 
     @property
     def damaged_share(self) -> float:
-        """Of all clips."""
+        """Damaged clips as a share of all."""
         return self.damaged / self.total
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """How a role's clips are split: clip id -> split or fold, and the params that say so."""
+    """The split of a role's clips: clip id -> split or fold, and its params."""
 
     part_of: dict[str, str]
     params: EmotionParams | AffectParams
@@ -85,7 +85,7 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
 
 
 def write_absent(folder: Path, role: str) -> None:
-    """The files of a role without a corpus: tables without rows."""
+    """Write the files of a role without a corpus: tables without rows."""
     facts = labels.CorpusFacts(
         corpus=None,
         role=role,
@@ -105,6 +105,6 @@ def write_absent(folder: Path, role: str) -> None:
 
 
 def write_rejected(file: Path, rejects: list[Reject]) -> None:
-    """path and reason of each reject."""
+    """Write path and reason of each reject."""
     rows = [(reject.path, reject.reason) for reject in rejects]
     tables.write_csv(file, pd.DataFrame(rows, columns=["path", "reason"]))

@@ -1,4 +1,4 @@
-"""Classes and splits of a role: who trains, who validates, who tests, and what a clip is called."""
+"""Classes and splits of a role: the label of each clip, and its place in train, val, test or a fold."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -14,9 +14,8 @@ PARTS = ("train", "val", "test")
 def classify(clips: Iterable[Clip], corpus: Corpus, role: str, classes: int) -> tuple[dict[str, str], list[str]]:
     """Class of each clip and all class names in index order.
 
-    In the emotion role classes is 8 (the corpus's own categories) or 4 (COARSE), and clips without a
-    category, or of one that names no emotion, have no class. In the affect role the class is the corpus's
-    own category, whatever it is.
+    In the emotion role, classes is 8 (the corpus's own categories) or 4 (COARSE). A clip has no class if it has no
+    category or one that names no emotion. In the affect role, the class is always the corpus's own category.
     """
     named = [clip for clip in clips if clip.emotion]
     if role == "affect":
@@ -56,13 +55,13 @@ def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, s
 
 
 def absent_actors(clips: list[Clip], params: EmotionParams) -> list[str]:
-    """Entries of manifest.emotion.actors that no speaker of the corpus answers to."""
+    """Entries of manifest.emotion.actors without a speaker in the corpus."""
     known = _by_entry(clips)
     return [str(entry) for entry in params.actors.val + params.actors.test if entry not in known]
 
 
 def _by_entry(clips: Iterable[Clip]) -> dict[int | str, list[str]]:
-    """What may stand in manifest.emotion.actors -> the speakers it fits: full names, and numbers that names end in."""
+    """Possible entry of manifest.emotion.actors -> its speakers. Entries are full names and the numbers at the end."""
     known: dict[int | str, list[str]] = {}
     for speaker in sorted({clip.speaker for clip in clips}):
         known.setdefault(speaker, []).append(speaker)
@@ -72,9 +71,9 @@ def _by_entry(clips: Iterable[Clip]) -> dict[int | str, list[str]]:
 
 
 def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
-    """Clip id -> train, val or test, within each emotion at random in the given ratios.
+    """Clip id -> train, val or test, at random within each emotion, in the given ratios.
 
-    Speakers are in several parts, so scores are far too good: for comparison with older work only.
+    Speakers are in several parts, so scores are far too good. It is for comparison with older work only.
     The n clips of an emotion are cut at round(n * cumulative ratio), halves up.
     """
     groups: dict[str, list[str]] = {}
@@ -82,7 +81,7 @@ def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str,
         groups.setdefault(clip.emotion, []).append(clip.id)
     part_of = {}
     for emotion, ids in groups.items():
-        # By a hash of each id rather than a shuffle: another clip more moves hardly any other.
+        # By a hash of each id instead of a shuffle: an additional clip moves hardly any other.
         ids.sort(key=lambda clip_id: seed_for(seed, "stratified", emotion, clip_id))
         train, val, _ = params.ratios
         cuts = [int(round(len(ids) * share, 6) + 0.5) for share in (train, train + val)]
@@ -91,7 +90,7 @@ def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str,
 
 
 def by_session(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
-    """Clip id -> the session as text: one fold a recording session.
+    """Clip id -> the session as text: one fold per recording session.
 
     Raises:
         ValueError: the corpus has no sessions.
@@ -102,12 +101,12 @@ def by_session(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, 
 
 
 def actor_kfold(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
-    """Clip id -> the fold as text, in which its speaker is tested. Nothing is drawn: see deal.deal."""
+    """Clip id -> the test fold of its speaker, as text. Nothing is random: see deal.deal."""
     return deal.deal(clips, params.folds, "manifest.emotion", whole_dialogues=False)
 
 
 def speaker_folds(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
-    """Clip id -> the fold as text. Speakers who talk to each other are in the same fold: turns have context."""
+    """Clip id -> the fold as text. Speakers of one dialogue are in the same fold, because turns have context."""
     return deal.deal(clips, params.folds, "manifest.affect", whole_dialogues=True)
 
 
@@ -115,12 +114,12 @@ def given(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) ->
     """Clip id -> the corpus's own partition: train, val and test, or the number of a fold.
 
     Raises:
-        ValueError: the corpus does not say for some clips, or mixes both kinds.
+        ValueError: the corpus has no partition for some clips, or mixes both kinds.
     """
-    if unsaid := [clip.id for clip in clips if clip.part is None]:
+    if without := [clip.id for clip in clips if clip.part is None]:
         raise ValueError(
-            f"manifest: split is given, but the corpus states none for {len(unsaid)} of {len(clips)} clips "
-            f"({_few(unsaid)}); choose another split"
+            f"manifest: split is given, but the corpus states none for {len(without)} of {len(clips)} clips "
+            f"({_few(without)}); choose another split"
         )
     part_of = {clip.id: clip.part for clip in clips}
     if len({part in PARTS for part in part_of.values()}) > 1:
@@ -135,7 +134,7 @@ SPLITTERS: dict[str, dict[str, Splitter]] = {
     "emotion": {"actor": by_actor, "actor_kfold": actor_kfold, "given": given, "stratified": stratified},
     "affect": {"sessions": by_session, "speakers": speaker_folds, "given": given},
 }
-# Splits of the emotion role that may put a speaker into several parts, on purpose or as published.
+# Splits of the emotion role that may assign a speaker to several parts, by design or as published.
 OVERLAPPING = {"given", "stratified"}
 
 
@@ -154,10 +153,10 @@ def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, s
                 f"{place} and gives folds {', '.join(map(str, numbers))}; "
                 "testing, validating and training take three or more"
             )
-    elif role == "affect":  # every fold is tested once by a model of its own
+    elif role == "affect":  # each fold is the test set of its own model
         raise ValueError(
             f"{place} and gives train, val and test, but valence and arousal are trained in folds; use speakers, or "
-            "number the folds where the corpus lets you (csv: column split)"
+            "number the folds where the corpus allows it (csv: column split)"
         )
     elif empty := [part for part in PARTS if part not in present]:
         remedies = {
@@ -172,7 +171,7 @@ def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, s
 
 
 def fold_numbers(part_of: dict[str, str]) -> list[int]:
-    """The folds, ascending; none where the parts are train, val and test."""
+    """The folds in ascending order; none if the parts are train, val and test."""
     present = set(part_of.values())
     return [] if present & set(PARTS) else sorted(map(int, present))
 

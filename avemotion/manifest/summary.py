@@ -1,4 +1,4 @@
-"""What the manifest tells the reader of the log."""
+"""Summaries of a manifest for the log."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,13 +12,15 @@ from avemotion.parsing.clip import Reject
 
 
 def reasons(rejects: Iterable[Reject]) -> str:
-    """The most frequent kinds of reason with their counts."""
-    counts = Counter(reject.reason.partition(": ")[0] for reject in rejects)
-    return "; ".join(f"{count} x {reason}" for reason, count in counts.most_common(6))
+    """The reasons of groups of files, then the most frequent kinds of reason of single files with their counts."""
+    rejects = list(rejects)
+    groups = [reject.reason for reject in rejects if reject.group]
+    counts = Counter(reject.reason.partition(": ")[0] for reject in rejects if not reject.group)
+    return "; ".join([*groups, *(f"{count} x {reason}" for reason, count in counts.most_common(6))])
 
 
 def by_split(rows: pd.DataFrame, classes: list[str]) -> str:
-    """Clips, speakers and classes of each split; rows: columns speaker, label (None = has none), split."""
+    """Clips, speakers and classes of each split; rows: columns speaker, label (None = no label), split."""
     order = list(splits.PARTS) if set(rows["split"]) <= set(splits.PARTS) else sorted(set(rows["split"]), key=int)
     labels = pd.Categorical(rows["label"], classes)
     table = pd.crosstab(rows["split"], labels, dropna=False).reindex(index=order, columns=classes, fill_value=0)
@@ -32,7 +34,7 @@ def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent:
 
     Args:
         rows: columns speaker, label, split, valence, arousal.
-        absent: speakers that params name and the corpus lacks.
+        absent: entries of manifest.emotion.actors without a speaker in the corpus.
     """
     hours = sum(clip.duration for clip in media) / 3600
     no_sound, no_picture = sum(not clip.audio for clip in media), sum(not clip.video for clip in media)
@@ -44,13 +46,17 @@ def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent:
     ]
     unrated = int(rows[["valence", "arousal"]].isna().all(axis=1).sum()) if facts.role == "affect" else 0
     if unrated:
-        lines.append(f"{unrated} turns have no valence and arousal: context of their dialogues, never scored")
+        lines.append(
+            f"{unrated} turns have no valence and arousal: they are context of their dialogues, without a score"
+        )
     if absent:
         lines.append(f"manifest.emotion.actors names speakers that are not there: {', '.join(absent)}")
     if facts.per_fold:
-        lines.append("pretrain.per_fold: each fold holds whom V/A tests in it; manifest.emotion.split is not used")
+        lines.append(
+            "pretrain.per_fold: the emotion role has the folds of the affect role; manifest.emotion.split is unused"
+        )
     if facts.speaker_overlap:
         lines.append(
-            f"manifest.emotion.split is {facts.split}: speakers are in several splits, scores will be too good"
+            f"manifest.emotion.split is {facts.split}: speakers are in several splits, so scores will be too good"
         )
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Video files -> pictures."""
+"""Reads pictures from video files."""
 
 import math
 from pathlib import Path
@@ -20,11 +20,11 @@ def read_frames(
         crop: the part of the picture to keep; None = all of it.
 
     Returns:
-        frames [count, H, W, 3] uint8 RGB (a short clip repeats some), times [count] float32 in seconds
-        after start.
+        frames [count, H, W, 3] uint8 RGB (a short clip repeats some of them), times [count] float32 in seconds after
+        start.
 
     Raises:
-        MediaError: the file does not decode or has no frame in [start, end); names the file.
+        MediaError: the file does not decode or has no frame in [start, end).
     """
     import cv2
 
@@ -36,21 +36,21 @@ def read_frames(
         frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if not capture.isOpened() or not 0 < rate < math.inf or frames < 1:
             raise MediaError(path, "cannot be read as video; repair or remove the file")
-        # A frame belongs to the stretch if its instant does; 1e-6 of a frame absorbs rounding of seconds.
+        # A frame is in the interval if its time is; 1e-6 of a frame absorbs rounding of seconds.
         first = math.ceil(begin * rate - 1e-6)
         stop = frames if end is None else min(frames, math.ceil(end * rate - 1e-6))
-        pictures, wanted, promised = {}, [], stop - first
+        pictures, wanted, expected = {}, [], stop - first
         while first < stop:
             wanted = [first + int((i + 0.5) * (stop - first) / count) for i in range(count)]
             pictures, reached = _decode(capture, path, wanted)
             if len(pictures) == len(set(wanted)):
                 break
-            stop = reached  # the container promised more frames than there are
+            stop = reached  # the header of the container gives too many frames
         if first >= stop:
             where = "the file" if start is None and end is None else f"{begin:g} to {end or frames / rate:g} s"
             raise MediaError(path, f"no frame in {where} (it has {frames / rate:.2f} s); correct the times or the file")
-        if 2 * (stop - first) < promised:  # a little less than promised is usual, most of it missing is damage
-            seconds = f"{(stop - first) / rate:.2f} s of {promised / rate:.2f} s"
+        if 2 * (stop - first) < expected:  # a few missing frames are usual; if most are missing, the file is damaged
+            seconds = f"{(stop - first) / rate:.2f} s of {expected / rate:.2f} s"
             raise MediaError(path, f"pictures decode for {seconds} only; repair or remove the file")
     finally:
         capture.release()
@@ -59,7 +59,7 @@ def read_frames(
 
 
 def decodes(path: Path) -> bool:
-    """Would read_frames get as far as a first picture?"""
+    """Whether the first picture of a file decodes."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -72,12 +72,12 @@ def decodes(path: Path) -> bool:
 
 
 def _decode(capture, path: Path, wanted: list[int]) -> tuple[dict[int, np.ndarray], int]:
-    """Frames by index and the index at which decoding ended; wanted is ascending."""
+    """Frames by index, and the index at which decoding ended; wanted is ascending."""
     import cv2
 
-    # OpenCV seeks to the key frame before and decodes up to the frame asked for. Near the beginning
-    # plain decoding is as cheap, and right even where a file's time stamps are not; going back to it takes
-    # a new start, because damaged files cannot be sought in.
+    # OpenCV seeks to the key frame before and decodes up to the wanted frame. Near the beginning, plain decoding is as
+    # fast, and correct even with wrong time stamps. It restarts at the first frame by opening the file again, because
+    # seeking fails in damaged files.
     if wanted[0] >= 64:
         capture.set(cv2.CAP_PROP_POS_FRAMES, wanted[0])
     elif capture.get(cv2.CAP_PROP_POS_FRAMES) > wanted[0]:

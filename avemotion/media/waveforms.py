@@ -1,4 +1,4 @@
-"""Recordings -> mono waveforms."""
+"""Reads recordings as mono waveforms."""
 
 import math
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ REMEDY = "repair or remove the file"
 
 
 def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE, seconds: float | None = None) -> np.ndarray:
-    """The sound of any media file -> float32 [samples] in about -1..1, channels averaged, resampled.
+    """The sound of any media file as float32 [samples] in about -1..1, mean over channels, resampled.
 
     Args:
-        seconds: of sound from the beginning; the rest is not read. None = all.
+        seconds: read only this many seconds from the beginning; None = all.
 
     Raises:
-        MediaError: the file does not decode, is empty, or holds NaN or infinite samples; names the file.
+        MediaError: the file does not decode, is empty, or has NaN or infinite samples.
     """
     path = Path(path)
     wanted = None if seconds is None else round(seconds * sample_rate)
-    samples = bytearray()  # grows in place: hours of sound are held once, not in parts and whole
+    samples = bytearray()  # it grows in place, so memory holds the sound once, not also in parts
     try:
-        for stretch in _at_rate(_mono(path), sample_rate):
-            samples += stretch.data
-            if wanted is not None and len(samples) >= wanted * stretch.itemsize:
+        for part in _at_rate(_mono(path), sample_rate):
+            samples += part.data
+            if wanted is not None and len(samples) >= wanted * part.itemsize:
                 break
     except (OSError, RuntimeError) as error:
         raise MediaError(path, f"cannot be read as sound ({error_text(error)}); {REMEDY}") from error
@@ -38,20 +38,20 @@ def read_waveform(path: Path, sample_rate: int = SAMPLE_RATE, seconds: float | N
 
 
 def read_start(path: Path, seconds: float) -> tuple[np.ndarray, bool]:
-    """The first seconds of `read_waveform`, and whether there is more."""
+    """The first seconds of `read_waveform`, and whether the recording is longer."""
     return start(read_waveform(path, seconds=seconds + 1 / SAMPLE_RATE), seconds)
 
 
 def start(waveform: np.ndarray, seconds: float) -> tuple[np.ndarray, bool]:
-    """The first seconds of a waveform [samples] at SAMPLE_RATE, and whether there is more."""
+    """The first seconds of a waveform [samples] at SAMPLE_RATE, and whether it is longer."""
     limit = round(seconds * SAMPLE_RATE)
     return waveform[:limit], len(waveform) > limit
 
 
 def decode(path: Path) -> Iterator[tuple[np.ndarray, int]]:
-    """Blocks of (float32 [samples, channels], Hz); none where the file has no samples.
+    """Blocks of (float32 [samples, channels], Hz); none if the file has no samples.
 
-    wav and flac go through soundfile, the sound of everything else (mp4, avi, flv, mp3 ...) through FFmpeg (PyAV).
+    soundfile decodes wav and flac, FFmpeg (PyAV) all other files (mp4, avi, flv, mp3 ...).
 
     Raises:
         OSError, RuntimeError: the file does not decode or has no sound track.
@@ -72,14 +72,14 @@ def _ffmpeg(path: Path) -> Iterator[tuple[np.ndarray, int]]:
     import av
 
     try:
-        # Without `file:`, a colon in the name is taken for a protocol; tags need not be valid UTF-8.
+        # Without `file:`, FFmpeg takes a colon in the name for a protocol; tags need not be valid UTF-8.
         with av.open(f"file:{path}", metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise RuntimeError("no sound track")
             stream = container.streams.audio[0]
             if stream.codec_context is None:
                 raise RuntimeError("unknown codec")
-            planar = av.AudioResampler(format="fltp")  # the sample format alone; rate and channels stay
+            planar = av.AudioResampler(format="fltp")  # changes the sample format only
             for decoded in container.decode(stream):
                 for frame in planar.resample(decoded):
                     yield frame.to_ndarray().T, frame.sample_rate
@@ -97,46 +97,50 @@ def _mono(path: Path) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _at_rate(blocks: Iterator[tuple[np.ndarray, int]], sample_rate: int) -> Iterator[np.ndarray]:
-    """Resampled in stretches of a minute as they come: an hour at once takes gigabytes.
+    """Resample in parts of a minute: an hour at once takes gigabytes.
 
-    A stretch is computed together with a margin on both sides, which the filter does not reach beyond, so the
-    stretches joined are what the whole would give.
+    Each part is computed with a margin on both sides that is longer than the filter, so that the joined parts equal the
+    resampled whole.
     """
-    margin = 10  # steps; the filter reaches less than 8
-    held: list[np.ndarray] = []  # samples from step max(0, first - margin) on
+    margin = 10  # steps; the filter is shorter than 8 on each side
+    waiting: list[np.ndarray] = []  # samples from step max(0, first - margin) on
     first = total = before = after = steps = 0
 
-    def stretch() -> np.ndarray:
-        """The next one; what the one after it needs stays held."""
-        nonlocal held, first
+    def next_part() -> np.ndarray:
+        """The next part; `waiting` keeps the samples that the part after it needs."""
+        nonlocal waiting, first
         start, stop = max(0, first - margin), first + steps
-        samples = np.concatenate(held)
-        made = _resample(samples[: (stop + margin - start) * before], rate, sample_rate)
+        samples = np.concatenate(waiting)
+        resampled = _resample(samples[: (stop + margin - start) * before], rate, sample_rate)
         end = min(stop * after, -(-total * after // before))
-        held, begin, first = [samples[(stop - margin - start) * before :].copy()], first, stop
-        return made[(begin - start) * after : end - start * after]
+        waiting, begin, first = [samples[(stop - margin - start) * before :].copy()], first, stop
+        return resampled[(begin - start) * after : end - start * after]
 
     for block, rate in blocks:
         if rate == sample_rate:
             yield block
             continue
         common = math.gcd(rate, sample_rate)
-        before, after, steps = rate // common, sample_rate // common, 60 * common  # before samples give after, exactly
-        held.append(block)
+        before, after, steps = (
+            rate // common,
+            sample_rate // common,
+            60 * common,
+        )  # `before` samples become exactly `after`
+        waiting.append(block)
         total += len(block)
         while total >= (first + steps + margin) * before:
-            yield stretch()
+            yield next_part()
     while first * before < total:
-        yield stretch()
+        yield next_part()
 
 
 def _resample(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
-    # Imported here: recordings at the wanted rate need no torch, whose import takes seconds.
+    # Imported here, because it takes seconds and recordings at the wanted rate do not need it.
     import torch
     import torchaudio.functional as AF
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # faster for one recording, and the last bit does not depend on the machine
+    torch.set_num_threads(1)  # faster for one recording, and the last bit is the same on every machine
     try:
         return AF.resample(torch.from_numpy(np.ascontiguousarray(waveform)), rate, sample_rate).numpy()
     finally:

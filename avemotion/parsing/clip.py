@@ -1,8 +1,8 @@
-"""What every corpus parser speaks: clips found, files left out, and how the manifest uses a corpus."""
+"""Records of the corpus parsers: clips, rejected files, and how the manifest uses a corpus."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ COARSE = ("neutral", "positive", "negative", "surprise")  # manifest.emotion.cla
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """One recording or turn and its labels; None = the corpus does not say or the file is not there."""
+    """One recording or turn and its labels; None where the corpus has no value or the file is missing."""
 
     id: str  # unique in the corpus, usable as a file name
     speaker: str
@@ -25,7 +25,7 @@ class Clip:
     intensity: str | None = None
     statement: str | None = None
     repetition: str | None = None
-    valence: float | None = None  # V, A, D in the corpus's own units
+    valence: float | None = None  # in the corpus's own units, as arousal and dominance
     arousal: float | None = None
     dominance: float | None = None
     dialogue: str | None = None
@@ -33,22 +33,24 @@ class Clip:
     start: float | None = None  # seconds within the dialogue
     end: float | None = None
     text: str | None = None
-    session: int | None = None  # recording session; its speakers are in no other
+    session: int | None = None  # recording session; its speakers occur in no other session
     part: str | None = None  # the corpus's own partition: train, val, test, or the number of a fold
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A file or line that is not used, and why."""
+    """A file or line that is not used, and the reason."""
 
     path: str  # POSIX, below the corpus root; a line as path:number, a group of files as a pattern
-    reason: str  # "kind" or "kind: what differs from file to file"
-    lost: int = 0  # clips that this costs beyond the listed ones; counts towards manifest.max_rejected
+    reason: str  # "kind" or "kind: detail of this file"
+    lost: int = 0  # clips lost in addition to the listed ones; they count towards manifest.max_rejected
+    # True: one record for all files of the pattern, with their number in the reason
+    group: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
-    """What a complete copy of a corpus holds, as published."""
+    """Contents of a complete copy of a corpus, as published."""
 
     clips: int
     groups: Mapping[str, Mapping[str, int]]  # field of Clip, such as speaker -> value -> clips
@@ -56,41 +58,41 @@ class Whole:
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """A corpus as the manifest sees it: one with emotions may play `emotion`, one with V/A `affect`."""
+    """A corpus. The role emotion needs categories of emotion, the role affect needs valence and arousal."""
 
     params: type | None  # dataclass of the section manifest.<corpus>; None = no options
-    list_clips: Callable[[Path, Any], tuple[list[Clip], list[Reject]]]  # (root, params) -> both sorted
-    emotions: tuple[str, ...] | None  # categories in class-index order; None = those that occur, sorted
+    list_clips: Callable[[Path, Any], tuple[list[Clip], list[Reject]]]  # (root, params) -> sorted clips, sorted rejects
+    emotions: tuple[str, ...] | None  # categories in class-index order; None = the categories of the clips, sorted
     coarse: Mapping[str, str]  # category -> one of COARSE
     unlabelled: frozenset[str]  # categories that name no emotion, such as "no agreement"
-    scale: tuple[float, float] | None  # lowest and highest answer for V, A and D; None = the corpus has none
-    uniform: bool  # True: a clip without the sound or picture that others have is damaged
-    whole: Callable[[Any], Whole] | None  # params -> what to expect; None = it differs from release to release
+    scale: tuple[float, float] | None  # lowest and highest rating of valence, arousal, dominance; None = no ratings
+    uniform: bool  # True: a clip is damaged if it lacks the sound or picture that other clips have
+    whole: Callable[[Any], Whole] | None  # params -> contents of a complete copy; None = releases differ
 
     def scale_of(self, params: Any) -> tuple[float, float] | None:
-        """The scale; a table of the user's own states it in its params."""
+        """The scale; for the corpus csv it is a param."""
         return tuple(params.scale) if getattr(params, "scale", None) else self.scale
 
 
 def walk(root: Path) -> Iterator[str]:
-    """POSIX paths of all files below root, shallow ones first, then by name; follows links to folders, once each.
+    """POSIX paths of all files below root, shallow ones first, then by name. It follows each link to a folder once.
 
-    Names beginning with a dot are skipped: file managers and archives leave `._name` beside `name`.
+    Names with a leading dot are skipped: file managers and archives write `._name` beside `name`.
 
     Raises:
-        ValueError: a folder may not be listed: its clips would be missed in silence.
+        ValueError: a folder cannot be listed, so its clips would be missing without notice.
     """
-    found, seen = [], set()
+    paths, visited = [], set()
     for folder, folders, files in os.walk(root, followlinks=True, onerror=_unlisted):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         real = os.path.realpath(folder)
-        if real in seen:
+        if real in visited:
             folders.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         here = Path(folder).relative_to(root)
-        found.extend((here / name).as_posix() for name in files if not name.startswith("."))
-    yield from sorted(found, key=lambda path: (path.count("/"), path))
+        paths.extend((here / name).as_posix() for name in files if not name.startswith("."))
+    yield from sorted(paths, key=lambda path: (path.count("/"), path))
 
 
 def _unlisted(error: OSError) -> None:
@@ -98,10 +100,10 @@ def _unlisted(error: OSError) -> None:
 
 
 def missing(paths: list[str], of: int, pattern: str, consequence: str) -> list[Reject]:
-    """Reject records for expected files that are not there; one for all when none of the `of` expected ones is.
+    """Rejects for the missing ones of `of` expected files: one for all of them if all are missing, else one for each.
 
-    A corpus wholly without pictures (or sound) is a release without them; one partly without is damaged.
+    A corpus without any picture (or sound) is a release without them. A corpus with only some of them is damaged.
     """
     if paths and len(paths) == of:
-        return [Reject(pattern, f"none of {of} such files is there: {consequence}")]
+        return [Reject(pattern, f"none of {of} expected files {pattern} exists: {consequence}", group=True)]
     return [Reject(path, f"missing: {consequence}") for path in paths]

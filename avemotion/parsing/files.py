@@ -1,4 +1,4 @@
-"""Label files and media of corpora, read so that whatever they hold ends as rows, rejects or one clear error."""
+"""Readers of label files and media of corpora. Any content gives rows, rejects or one clear error."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from avemotion.parsing.clip import Reject, walk
 
 
 def read_text(file: Path) -> str:
-    """UTF-8 (with or without byte-order mark), otherwise Windows-1252 or Latin-1, as older label files have it.
+    """The text of a file in UTF-8 (with or without byte-order mark), or in Windows-1252 or Latin-1 for older files.
 
     Raises:
         ValueError: the file cannot be opened.
@@ -31,25 +31,25 @@ Rows = list[tuple[int, dict[str, str]]]  # row number as a spreadsheet shows it 
 
 
 def read_rows(text: str, place: Path, required: Iterable[str]) -> tuple[Rows, list[int]]:
-    """Rows of comma-separated text by the names of its header, blank ones left out.
+    """Rows of comma-separated text by the names of its header, without blank rows.
 
     Args:
-        place: names the file in errors.
+        place: the file, for error messages.
 
     Returns:
         the rows; the numbers of rows with more or fewer cells than the header.
 
     Raises:
-        ValueError: no CSV, a column named twice, or a required one missing.
+        ValueError: the text is no CSV, a column occurs twice, or a required column is missing.
     """
     try:
         lines = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise ValueError(f"{place}: not a comma-separated table ({error}); save it as CSV in UTF-8") from error
     header = [name.strip() for name in lines[0]] if lines else []
-    if lacking := [name for name in required if name not in header]:
+    if missing := [name for name in required if name not in header]:
         hint = "; separate the columns by commas" if any(mark in "".join(header) for mark in ";\t") else ""
-        raise ValueError(f"{place}: no column {', '.join(lacking)}; the header is {', '.join(header)[:200]!r}{hint}")
+        raise ValueError(f"{place}: no column {', '.join(missing)}; the header is {', '.join(header)[:200]!r}{hint}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise ValueError(f"{place}: column {', '.join(twice)} is there twice; leave one")
     rows, uneven = [], []
@@ -83,12 +83,12 @@ def find_media(
     """Media below root by clip id and kind.
 
     Args:
-        kinds: suffix in lower case -> "audio" or "video"; other files are passed over.
-        identify: path below root -> clip id, None = not a name of this corpus.
-        scheme: what names look like, for the rejects.
+        kinds: suffix in lower case -> "audio" or "video"; files with other suffixes are ignored.
+        identify: path below root -> clip id, or None for a name that is not of this corpus.
+        scheme: the form of the names, for the rejects.
 
     Returns:
-        (id, kind) -> path, of doubles the least nested one; rejects for doubles and foreign names.
+        (id, kind) -> path, the least nested one if a name occurs twice; rejects for duplicate and foreign names.
     """
     files, rejects = {}, []
     for path in walk(root):

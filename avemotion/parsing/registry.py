@@ -1,4 +1,4 @@
-"""The corpora by the name that corpora.<role>.name takes: one file in avemotion/corpora each."""
+"""The corpora by name (values of corpora.<role>.name): each is one file in avemotion/corpora."""
 
 from avemotion.parsing.clip import Corpus
 from avemotion.system import plugins
@@ -12,10 +12,10 @@ def names() -> tuple[str, ...]:
 
 
 def corpus(name: str) -> Corpus:
-    """How a corpus is read and used."""
+    """The record CORPUS in the file of a corpus."""
     return plugins.load(PACKAGE, name).CORPUS
 
 
 def with_ratings() -> list[str]:
-    """Names of the corpora that carry valence and arousal by themselves."""
+    """Names of the corpora that have ratings of valence and arousal, without csv, whose table may have some."""
     return [name for name in names() if corpus(name).scale]

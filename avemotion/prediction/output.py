@@ -14,7 +14,7 @@ SYNTHETIC = "the models were trained on the synthetic sample: their predictions 
 
 
 def warnings(models: Models) -> list[str]:
-    """What holds for every prediction of these models."""
+    """Warnings for all predictions of these models."""
     corpora = [facts for facts in (models.emotion, models.affect) if facts is not None]
     notes = [SYNTHETIC] if any(facts.synthetic for facts in corpora) else []
     if models.affect is None:
@@ -25,7 +25,7 @@ def warnings(models: Models) -> list[str]:
 
 
 def about(models: Models) -> dict[str, Any]:
-    """The models, by the corpus that they were trained on."""
+    """The training corpora of the models, and the numbers of models."""
     emotion = affect = None
     if models.emotion is not None:
         emotion = _corpus(models.emotion) | {"classes": models.classes, "models": len(models.fusions)}
@@ -37,7 +37,7 @@ def about(models: Models) -> dict[str, Any]:
 def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str, Any]:
     """One recording: seconds; `emotion`, `valence` and `arousal` over all of it, then window by window.
 
-    A value is null where the sound or picture that it needs is missing.
+    A value is null if the sound or picture that it needs is missing.
     """
     return {
         "file": name,
@@ -52,13 +52,13 @@ def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str
 
 
 def as_text(name: str, prediction: Prediction, classes: list[str]) -> str:
-    """A headline, one line a window, and the notes."""
+    """A headline, one line per window, and the notes."""
     recording = prediction.recording
     kinds = {"sound": recording.waveform is not None, "picture": recording.picture_seconds > 0}
-    lines = [f"{name}: {recording.seconds:.1f} s, {' and '.join(kind for kind, there in kinds.items() if there)}"]
-    lines += [f"  {_span(w)}  {_answers(w.emotion, w.affect, classes)}" for w in prediction.windows]
+    lines = [f"{name}: {recording.seconds:.1f} s, {' and '.join(kind for kind, present in kinds.items() if present)}"]
+    lines += [f"  {_span(w)}  {_predictions_text(w.emotion, w.affect, classes)}" for w in prediction.windows]
     if len(prediction.windows) > 1:
-        lines.append(f"  {'all':>13}  {_answers(prediction.emotion, prediction.affect, classes)}")
+        lines.append(f"  {'all':>13}  {_predictions_text(prediction.emotion, prediction.affect, classes)}")
     return "\n".join([*lines, *(f"  note: {note}" for note in prediction.notes)])
 
 
@@ -66,7 +66,7 @@ def _span(window: Window) -> str:
     return f"{window.start:5.1f}–{window.end:5.1f} s"  # noqa: RUF001 (a range)
 
 
-def _answers(emotion: np.ndarray | None, affect: np.ndarray | None, classes: list[str]) -> str:
+def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, classes: list[str]) -> str:
     parts = ["no emotion".ljust(32)]
     if emotion is not None:
         first, second = np.argsort(-emotion)[:2]
@@ -101,13 +101,13 @@ def _emotion(shares: np.ndarray | None, classes: list[str]) -> dict[str, Any]:
     }
 
 
-def _affect(answers: np.ndarray | None) -> dict[str, Any]:
-    """Mean and standard deviation over the models of the folds, and the answer of each."""
-    if answers is None:
+def _affect(values: np.ndarray | None) -> dict[str, Any]:
+    """Mean and standard deviation over the models of the folds, and the value of each model."""
+    if values is None:
         return dict.fromkeys(TARGETS)
     return {
         target: {"mean": _rounded(of.mean()), "sd": _rounded(of.std()), "folds": _rounded(of)}
-        for target, of in zip(TARGETS, answers.T, strict=True)
+        for target, of in zip(TARGETS, values.T, strict=True)
     }
 
 

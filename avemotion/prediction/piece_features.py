@@ -1,4 +1,4 @@
-"""Features of the pieces of a recording, in memory, from the extractors of the pipeline."""
+"""Features of the pieces of a recording, in memory, from the pipeline's extractors."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ from avemotion.prediction.trained_models import Models
 from avemotion.system.media_error import MediaError
 from avemotion.training.va.turn_embeddings import ROWS
 
-VOICE = 60.0  # seconds of a recording that its speaker embedding is made from
+VOICE = 60.0  # seconds of a recording behind its speaker embedding
 
 
 def speaker(models: Models, recording: Recording) -> np.ndarray | None:
-    """[1, S]: the speaker embedding of the first minute of a recording; None where no model takes one.
+    """[1, S]: the speaker embedding of the first minute of a recording; None if no model uses one.
 
     Raises:
-        ValueError: no sound in it.
+        ValueError: the recording has no sound.
     """
     if "speaker" not in models.extractors:
         return None
@@ -34,10 +34,10 @@ def speaker(models: Models, recording: Recording) -> np.ndarray | None:
 def extract(
     pieces: Sequence[Piece], models: Models, voice: np.ndarray | None = None
 ) -> tuple[dict[str, MemoryStore], list[str]]:
-    """Features of pieces by kind, from the extractors of the pipeline, and what went wrong.
+    """Features of pieces by kind, and notes on pieces without picture.
 
     Args:
-        voice: takes the place of every piece's own speaker embedding.
+        voice: speaker embedding of all pieces; None = each piece has its own.
     """
     notes: list[str] = []
     stores = {}
@@ -68,6 +68,6 @@ def _frames(models: Models, piece: Piece, notes: list[str]) -> Views | None:
     try:
         [(views, _)] = extraction.checked(models.extractors["frames"], [piece.picture], HERE)
     except MediaError as error:
-        notes.append(f"no picture in a window: {error}")  # a film may end before its header says so
+        notes.append(f"no picture in a window: {error}")  # a film may be shorter than its header says
         return None
     return views

@@ -1,4 +1,4 @@
-"""Any recording, and the pieces of it that models judge one by one."""
+"""Any recording, and its pieces, for which models predict one by one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,13 @@ from avemotion.formats.clips import ClipMedia
 from avemotion.manifest.probe import STILL_FAULT, probe
 from avemotion.media.waveforms import SAMPLE_RATE, read_waveform
 
-SHORTEST = 0.1  # seconds of sound that a model is given
-HERE = Path("/")  # below which the absolute paths of recordings lie
+SHORTEST = 0.1  # seconds; shorter sound counts as none
+HERE = Path("/")  # root of the absolute paths of recordings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """A file that holds sound, picture or both."""
+    """A file with sound, picture or both."""
 
     path: Path  # absolute
     waveform: np.ndarray | None  # [samples] at 16 kHz; None = no sound
@@ -23,27 +23,27 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """Until both sound and picture have ended."""
+        """Length: the longer of sound and picture."""
         sound_seconds = 0.0 if self.waveform is None else len(self.waveform) / SAMPLE_RATE
         return max(sound_seconds, self.picture_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A stretch of a recording, held in memory: a window, or a turn of a dialogue."""
+    """A part of a recording in memory: a window, or a turn of a dialogue."""
 
     name: str
     start: float  # seconds
     end: float
     waveform: np.ndarray | None  # [samples] at 16 kHz; None = no sound
-    picture: ClipMedia | None  # where its frames lie; None = no picture
+    picture: ClipMedia | None  # place of its frames; None = no picture
 
 
 def read(path: Path) -> Recording:
-    """Open a media file that FFmpeg or libsndfile knows.
+    """Open a media file of a format of FFmpeg or libsndfile.
 
     Raises:
-        ValueError: it holds neither sound nor picture; names the reason.
+        ValueError: the file has neither sound nor picture.
     """
     path = path.absolute()
     sound, picture = probe((path, "audio")), probe((path, "video"))
@@ -57,16 +57,19 @@ def read(path: Path) -> Recording:
 
 
 def spans(seconds: float, window: float, hop: float) -> list[tuple[float, float]]:
-    """Start and end in seconds of windows every hop seconds. The last one reaches to the end and is at most hop / 2
-    longer or shorter than window, so that no scrap is left over; a short recording is one window."""
+    """Start and end in seconds of windows every hop seconds.
+
+    The last one ends with the recording and is at most hop / 2 longer or shorter than window. A short recording is one
+    window.
+    """
     count = max(1, round((seconds - window) / hop) + 1)
     return [(i * hop, seconds if i == count - 1 else i * hop + window) for i in range(count)]
 
 
 def cut(recording: Recording, windows: list[tuple[float, float]]) -> list[Piece]:
-    """A piece a window; without sound where it has ended or is silent, without picture where that has ended.
+    """One piece per window; without sound if it has ended or is silent, without picture if that has ended.
 
-    The only window of a short recording is all of it, to the last sample and frame.
+    The only window of a short recording is the whole recording, to the last sample and frame.
     """
     pieces = []
     for i, (start, end) in enumerate(windows):

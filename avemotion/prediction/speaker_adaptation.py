@@ -1,4 +1,4 @@
-"""A trained VA model adapted to single speakers: only FiLM is trained, on a speaker's first turns."""
+"""Adapts a trained VA model to single speakers: trains only FiLM, on a speaker's first turns."""
 
 import copy
 from dataclasses import dataclass
@@ -22,24 +22,26 @@ from avemotion.training.va.turn_batches import TurnDataset, turn_dataset
 from avemotion.training.va.turn_embeddings import FEATURES, turn_facts, turn_rows, without_sound
 
 MODELS = Path("data/models/va")
-BATCHING = objective.Batching(turns=64, dialogues=1, chunk=100)  # one at a time: predictions in the dataset's order
+BATCHING = objective.Batching(
+    turns=64, dialogues=1, chunk=100
+)  # one dialogue at a time, so that predictions are in the dataset's order
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
-    """How a model is adapted to a speaker: labelled turns, optimizer steps, learning rate."""
+    """Settings of the adaptation to one speaker."""
 
-    turns: int
-    steps: int
+    turns: int  # labelled turns to train on
+    steps: int  # of the optimizer
     lr: float
 
 
 def adapt(
     model: VAModel, dataset: TurnDataset, learn: list[int], how: Adaptation, weights: dict[str, float]
 ) -> VAModel:
-    """A copy of model whose FiLM was trained on the turns at positions `learn` of dataset; all else is unchanged.
+    """A copy of model with its FiLM trained on the turns at positions `learn` of dataset; all else is unchanged.
 
-    Without dropout: with ten turns the result varies enough without it.
+    There is no dropout, because with ten turns the result varies enough.
     """
     assert model.film is not None
     device = model.units.mean.device
@@ -59,23 +61,23 @@ def adapt(
 def personalise(
     model: VAModel, store: Store, session: pd.DataFrame, how: Adaptation, weights: dict[str, float]
 ) -> list[dict]:
-    """One row a speaker of a test session: CCC on the later turns before and after.
+    """One row per speaker of a test session: CCC on the later turns before and after the adaptation.
 
     Args:
-        session: rows of labels.csv of one fold. The state runs over all turns of a dialogue, of both speakers.
+        session: rows of labels.csv of one fold. The state of the model runs over the turns of both speakers.
 
     Raises:
-        ValueError: the model has no FiLM, or no speaker has two labelled turns more than are learned from.
+        ValueError: the model has no FiLM, or no speaker has two labelled turns more than how.turns.
     """
     if model.film is None:
         raise ValueError(f"{MODELS}: the model has no FiLM to adapt; train with va.film and the input speaker")
     device, rows = model.units.mean.device, []
     for speaker, own in session.groupby("speaker"):
-        known = own.dropna(subset=TARGETS).sort_values(["dialogue", "turn", "start", "id"])
-        if len(known) < how.turns + 2:
-            print(f"speaker {speaker}: {len(known)} labelled turns, {how.turns + 2} are needed; left out")
+        labelled = own.dropna(subset=TARGETS).sort_values(["dialogue", "turn", "start", "id"])
+        if len(labelled) < how.turns + 2:
+            print(f"speaker {speaker}: {len(labelled)} labelled turns, {how.turns + 2} are needed; left out")
             continue
-        learned, later = list(known.id[: how.turns]), list(known.id[how.turns :])
+        learned, later = list(labelled.id[: how.turns]), list(labelled.id[how.turns :])
         first = _around(store, session, learned, model.state is not None)
         personal = adapt(model, first, [first.ids.index(turn) for turn in learned], how, weights)
         row: dict = {"speaker": speaker, "learned": len(learned), "scored": len(later)}
@@ -89,13 +91,13 @@ def personalise(
         rows.append(row | {f"{of}_change": row[f"{of}_after"] - row[f"{of}_before"] for of in TARGETS})
     if not rows:
         raise ValueError(
-            f"no speaker of fold {session.split.iloc[0]} has {how.turns + 2} labelled turns; learn from fewer (--turns)"
+            f"no speaker of fold {session.split.iloc[0]} has {how.turns + 2} labelled turns; train on fewer (--turns)"
         )
     return rows
 
 
 def _around(store: Store, session: pd.DataFrame, turns: list[str], in_dialogues: bool) -> TurnDataset:
-    """These turns, with all others of their dialogues where a state runs through them."""
+    """These turns; in_dialogues: with all other turns of their dialogues."""
     chosen = session.id.isin(turns)
     if in_dialogues:
         chosen |= session.dialogue.isin(session.dialogue[chosen])
@@ -105,7 +107,7 @@ def _around(store: Store, session: pd.DataFrame, turns: list[str], in_dialogues:
 def of_fold(
     fold: int, how: Adaptation, speech: SpeechParams, weights: dict[str, float], device: torch.device
 ) -> list[dict]:
-    """Rows of `personalise` for the test session of a fold, with the inputs that its model was trained on."""
+    """Rows of `personalise` for the test session of a fold, with the inputs of its model."""
     config, model = checkpoint.rebuild(MODELS / f"fold_{fold}", build_va)
     model.to(device).eval()
     table = labels.read("affect")

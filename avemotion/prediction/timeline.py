@@ -1,4 +1,4 @@
-"""A recording and what the models say of it on one time axis in seconds."""
+"""A picture of a recording and its predictions, on one time axis in seconds."""
 
 import math
 from pathlib import Path
@@ -17,7 +17,7 @@ from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Prediction, Window
 
 COLUMNS = 1200  # of the spectrogram, at most
-STRIP = 7.0  # width of the strip of frames in its heights
+STRIP = 7.0  # width of the strip of frames as a multiple of its height
 ATTENTION = {
     "video_to_audio": ("video→audio", canvas.BLUE),
     "audio_to_video": ("audio→video", canvas.VERMILION),
@@ -26,7 +26,7 @@ ATTENTION = {
 
 
 def save(file: Path, name: str, prediction: Prediction, models: Models) -> None:
-    """Frames, waveform, spectrogram, emotions, valence and arousal, attention; an axis without data names the reason.
+    """Draw frames, waveform, spectrogram, emotions, valence and arousal, attention; an axis without data has a note.
 
     Args:
         name: of the recording, in the title.
@@ -57,7 +57,7 @@ def _frames(axis: Axes, recording: Recording) -> None:
         _note(axis, "no picture")
         return
     height, width = read_frames(recording.path, 1)[0].shape[1:3]
-    across = STRIP * recording.picture_seconds / recording.seconds  # pictures as high as the strip, side by side
+    across = STRIP * recording.picture_seconds / recording.seconds  # pictures of the strip's height, side by side
     pictures, _ = read_frames(recording.path, min(24, max(1, round(across * height / width))))
     edges = np.linspace(0, recording.picture_seconds, len(pictures) + 1)
     for picture, start, end in zip(pictures, edges[:-1], edges[1:], strict=True):
@@ -66,15 +66,15 @@ def _frames(axis: Axes, recording: Recording) -> None:
 
 
 def _waveform(axis: Axes, recording: Recording) -> None:
-    """Highest and lowest sample of every stretch."""
+    """Draw the highest and lowest sample of every interval."""
     axis.set_yticks([])
     axis.set_ylabel("sound")
     if recording.waveform is None:
         _note(axis, "no sound")
         return
-    stretches = np.array_split(recording.waveform, min(COLUMNS, len(recording.waveform)))
-    times = (np.arange(len(stretches)) + 0.5) * len(recording.waveform) / SAMPLE_RATE / len(stretches)
-    low, high = ([edge(part) for part in stretches] for edge in (np.min, np.max))
+    intervals = np.array_split(recording.waveform, min(COLUMNS, len(recording.waveform)))
+    times = (np.arange(len(intervals)) + 0.5) * len(recording.waveform) / SAMPLE_RATE / len(intervals)
+    low, high = ([edge(part) for part in intervals] for edge in (np.min, np.max))
     axis.fill_between(times, low, high, color=canvas.GREY, linewidth=0)
 
 
@@ -92,7 +92,7 @@ def _spectrogram(axis: Axes, recording: Recording) -> None:
 
 
 def _emotions(axis: Axes, windows: list[Window], classes: list[str]) -> None:
-    """Probabilities stacked, constant over a window (overlapping ones until the next begins)."""
+    """Draw stacked probabilities, constant over a window (with overlap, until the next window begins)."""
     axis.set_ylabel("emotion\nprobability")
     if all(window.emotion is None for window in windows):
         _note(axis, "no emotion: the model needs what this recording lacks")
@@ -100,7 +100,7 @@ def _emotions(axis: Axes, windows: list[Window], classes: list[str]) -> None:
     colours = [*canvas.COLOURS, canvas.YELLOW, canvas.GREY, "#333333", "#B0B0B0"]
     nothing = np.full(len(classes), np.nan)
     shares = np.array([nothing if window.emotion is None else window.emotion for window in windows])
-    starts, ends = _stretches(windows)
+    starts, ends = _intervals(windows)
     bottom = np.zeros(len(windows))
     for i, name in enumerate(classes):
         colour = colours[i % len(colours)]
@@ -111,12 +111,12 @@ def _emotions(axis: Axes, windows: list[Window], classes: list[str]) -> None:
 
 
 def _affect(axis: Axes, windows: list[Window], scale: dict[str, list[float]] | None) -> None:
-    """Mean over the folds' models as a step a window, their spread as a band."""
+    """Draw the mean over the folds' models as one step per window, and the standard deviation as a band."""
     axis.set_ylabel("V and A")
     if all(window.affect is None for window in windows):
         _note(axis, "no valence and arousal without sound" if windows else "")
         return
-    starts, ends = _stretches(windows)
+    starts, ends = _intervals(windows)
     for k, target in enumerate(TARGETS):
         colour = canvas.COLOURS[k]
         for window, start, end in zip(windows, starts, ends, strict=True):
@@ -125,7 +125,7 @@ def _affect(axis: Axes, windows: list[Window], scale: dict[str, list[float]] | N
                 axis.fill_between([start, end], mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
         means = [np.nan if window.affect is None else window.affect[:, k].mean() for window in windows]
         axis.stairs(means, np.append(starts, ends[-1]), color=colour, baseline=None, linewidth=2, label=target)
-    if scale:  # the models may go beyond it
+    if scale:  # predictions may be outside of it
         low, high = axis.get_ylim()
         ends = [scale[target] for target in TARGETS]
         axis.set_ylim(min(low, *(end[0] for end in ends)), max(high, *(end[1] for end in ends)))
@@ -133,12 +133,12 @@ def _affect(axis: Axes, windows: list[Window], scale: dict[str, list[float]] | N
 
 
 def _attention(axis: Axes, windows: list[Window]) -> None:
-    """Each window's weights relative to uniform ones, until the next window begins."""
+    """Draw each window's weights relative to uniform ones, until the next window begins."""
     axis.set_ylabel("relative weight\n(1 = uniform)")
     axis.axhline(1, color=canvas.GREY, linewidth=0.8, linestyle=":")
     for name, (label, colour) in ATTENTION.items():
         style, shown = "o-" if name == "audio_to_video" else "-", False
-        for window, end in zip(windows, _stretches(windows)[1], strict=True):
+        for window, end in zip(windows, _intervals(windows)[1], strict=True):
             if name in window.attention:
                 times, weights = window.attention[name]
                 own = times < end
@@ -158,8 +158,8 @@ def _attention(axis: Axes, windows: list[Window]) -> None:
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _stretches(windows: list[Window]) -> tuple[np.ndarray, np.ndarray]:
-    """Start and end of the time that each window answers for: until the next one begins."""
+def _intervals(windows: list[Window]) -> tuple[np.ndarray, np.ndarray]:
+    """Start and end of each window's part of the time axis: until the next window begins."""
     starts = np.array([window.start for window in windows])
     return starts, np.append(starts[1:], windows[-1].end)
 

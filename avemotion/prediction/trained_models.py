@@ -1,4 +1,4 @@
-"""The trained models of a workspace, and the extractors that made the features they were trained on."""
+"""The trained models of a workspace, and the extractors of their features."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +20,20 @@ from avemotion.training.common import checkpoint
 from avemotion.training.va.turn_embeddings import TurnInputs, trained_inputs
 
 FEATURES = "avemotion.features"
-Settings = dict[str, Any]  # of one extractor, as extraction.settings gives them
+Settings = dict[str, Any]  # of one extractor, from extraction.settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Models:
-    """All on one device and in eval mode. A half whose role has no corpus has no models."""
+    """Trained models on one device, in eval mode. A role without a corpus has none."""
 
-    emotion: CorpusFacts | None  # of the corpus that the fusion was trained on
-    fusions: list[Fusion]  # one, or one a fold
+    emotion: CorpusFacts | None  # of the fusion's training corpus; None = there is no fusion model
+    fusions: list[Fusion]  # one, or one per fold
     audio: dict[str, Any] | None  # arguments of the fusion's audio encoder; None = it has none
     affect: CorpusFacts | None  # None = there are no VA models
     va: dict[int, VAModel]  # by test fold
-    inputs: dict[int, TurnInputs]  # of each; the same object where folds share a fusion model
-    settings: dict[str, Settings]  # feature kind -> of its extractor
+    inputs: dict[int, TurnInputs]  # of each VA model; folds with the same fusion model have the same object
+    settings: dict[str, Settings]  # feature kind -> settings of its extractor
     extractors: dict[str, Extractor]
     device: torch.device
 
@@ -53,10 +53,10 @@ class _Half:
 
 
 def load(device: torch.device, root: Path = Path()) -> Models:
-    """The models in data/models/fusion and data/models/va; one of the two may be absent as a whole.
+    """The models in data/models/fusion and data/models/va; one of the two folders may be missing.
 
     Raises:
-        ValueError: models are missing, damaged or do not fit each other.
+        ValueError: models are missing, damaged, or from different runs.
     """
     emotion = _half("emotion", "fusion", build_fusion, device, root)
     affect = _half("affect", "va", build_va, device, root)
@@ -104,7 +104,7 @@ def _half(role: str, stage: str, build: Any, device: torch.device, root: Path) -
 
 
 def changed(settings: dict[str, Settings], file: Path) -> list[str]:
-    """Feature kinds that the params file would extract otherwise than the models were trained on."""
+    """Feature kinds whose settings in the params file differ from those of the models."""
     now = {kind: extraction.settings(plugins.load(FEATURES, kind).configure(file, "emotion")) for kind in settings}
     return [kind for kind, of in settings.items() if _plain(of) != _plain(now[kind])]
 
@@ -123,7 +123,7 @@ def _extractor(kind: str, of: Settings, device: str) -> Extractor:
 
 
 def _inputs(configs: dict[str, dict[str, Any]], speech: SpeechParams, root: Path) -> dict[int, TurnInputs]:
-    """The turn inputs of the VA model of each fold; one object for all folds over the same fusion model."""
+    """The turn inputs of the VA model of each fold; folds with the same fusion model get the same object."""
     by_fusion: dict[str | None, TurnInputs] = {}
     inputs = {}
     for fold, config in configs.items():
@@ -135,7 +135,7 @@ def _inputs(configs: dict[str, dict[str, Any]], speech: SpeechParams, root: Path
 
 
 def turn_inputs(config: dict[str, Any], speech: SpeechParams, fusion: Path | None) -> TurnInputs:
-    """What the turns of a VA model are made from.
+    """Models and settings behind the turns of a VA model.
 
     Args:
         config: model.json of the VA model. fusion: folder of the fusion model behind it.
@@ -146,10 +146,10 @@ def turn_inputs(config: dict[str, Any], speech: SpeechParams, fusion: Path | Non
 
 
 def _join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:
-    """Put more into settings.
+    """Add more to settings.
 
     Raises:
-        ValueError: a kind is in both and not the same.
+        ValueError: a kind has different settings in both.
     """
     for kind, of in more.items():
         if _plain(settings.setdefault(kind, of)) != _plain(of):
@@ -160,5 +160,5 @@ def _join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:
 
 
 def _plain(settings: Settings) -> Settings:
-    """Without the noise of further views, which a new recording is not given."""
+    """Settings without the noise of further views, because new recordings have the clean view only."""
     return {name: value for name, value in settings.items() if name != "noise"}

@@ -1,4 +1,4 @@
-"""Predictions of the trained models for a recording, piece by piece. Everything between is held in memory.
+"""Predictions of the trained models for a recording, piece by piece. All intermediate data is in memory.
 
 Shapes: C classes, F folds of the VA models, T audio steps, N frames.
 """
@@ -30,23 +30,23 @@ BATCH = 16  # windows at a time
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A stretch of a recording; None where the models give no answer, for want of sound or picture."""
+    """A part of a recording with its predictions; None where sound or picture is missing for a prediction."""
 
     start: float  # seconds
     end: float
     sound: bool
     picture: bool
-    emotion: np.ndarray | None = None  # [C] probabilities; the mean over folds where the fusion has folds
+    emotion: np.ndarray | None = None  # [C] probabilities; with folds, the mean over the fusion models
     gate: float | None = None  # share of audio
     affect: np.ndarray | None = None  # [F, 2] valence and arousal by the model of each fold
-    # name -> (seconds from the recording's start, weights that sum to 1), mean over what attends:
+    # name -> (seconds from the recording's start, weights with sum 1), mean over queries:
     # video_to_audio and prosody_to_speech over audio steps, audio_to_video over frames
     attention: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """All windows of a recording, and notes on what is missing from them."""
+    """All windows of a recording, and notes on missing values."""
 
     recording: Recording
     windows: list[Window]
@@ -54,17 +54,17 @@ class Prediction:
 
     @property
     def emotion(self) -> np.ndarray | None:
-        """[C], the mean over the windows' seconds."""
+        """[C], the mean over windows, weighted by their seconds."""
         return self._mean([window.emotion for window in self.windows])
 
     @property
     def affect(self) -> np.ndarray | None:
-        """[F, 2], the mean over the windows' seconds."""
+        """[F, 2], the mean over windows, weighted by their seconds."""
         return self._mean([window.affect for window in self.windows])
 
     def _mean(self, values: list[np.ndarray | None]) -> np.ndarray | None:
-        known = [(value, w.end - w.start) for value, w in zip(values, self.windows, strict=True) if value is not None]
-        return np.average([v for v, _ in known], axis=0, weights=[s for _, s in known]) if known else None
+        present = [(value, w.end - w.start) for value, w in zip(values, self.windows, strict=True) if value is not None]
+        return np.average([v for v, _ in present], axis=0, weights=[s for _, s in present]) if present else None
 
 
 @torch.inference_mode()
@@ -75,7 +75,7 @@ def predict(
 
     Args:
         window, hop: seconds; see recording.spans.
-        voice: [1, S] speaker embedding of the speaker; None = of the recording itself.
+        voice: [1, S] speaker embedding; None = that of the recording itself.
     """
     pieces = recordings.cut(recording, recordings.spans(recording.seconds, window, hop))
     if voice is None and recording.waveform is not None:
@@ -110,7 +110,7 @@ def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, Me
     audio = _audio_source(models, stores) if takes_audio else None
     video = FrameSource(stores["frames"]) if takes_video else None
     dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)
-    judged = dict(windows)
+    predicted = dict(windows)
     for batch in classifier.batches(dataset, BATCH, models.device):
         outputs = [model(*batch.inputs) for model in models.fusions]
         shares = torch.stack([output.probabilities for output in outputs]).mean(0).cpu().numpy()
@@ -123,13 +123,13 @@ def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, Me
             attention = [fusion_exports.attention_maps(batch, output, hop, stores["frames"]) for output in outputs]
         for i, name in enumerate(batch.ids):
             window = windows[name]
-            judged[name] = replace(
+            predicted[name] = replace(
                 window,
                 emotion=shares[i].astype(float),
                 gate=None if gates is None else gates[i],
                 attention=_profiles(attention, name, window.start) if window.sound and window.picture else {},
             )
-    return judged
+    return predicted
 
 
 def _audio_source(models: Models, stores: Mapping[str, MemoryStore]) -> Source:
@@ -143,7 +143,7 @@ def _audio_source(models: Models, stores: Mapping[str, MemoryStore]) -> Source:
 
 
 def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean over folds and over what attends; times from the recording's start."""
+    """Mean over folds and over queries; times from the recording's start."""
     profiles = {}
     for name, times in (("video_to_audio", "audio_times"), ("audio_to_video", "video_times")):
         if maps:
@@ -153,13 +153,13 @@ def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> d
 
 
 def _affect(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
-    """Turn by turn with the state carried on, each fold's model by itself."""
+    """Predict turn by turn, with a state for the model of each fold."""
     ids = [name for name, window in windows.items() if window.sound]
     if not ids:
         return windows
     turns = _turns(ids, models, stores)
     sessions = {fold: Session(model) for fold, model in models.va.items()}
-    hop, judged = stores["wavlm"].facts["hop_seconds"], dict(windows)
+    hop, predicted = stores["wavlm"].facts["hop_seconds"], dict(windows)
     for i, name in enumerate(ids):
         inputs = {fold: collate_turns([dataset[None, i]]).inputs for fold, dataset in turns.items()}
         outputs = [session(**inputs[fold]) for fold, session in sessions.items()]
@@ -168,9 +168,9 @@ def _affect(windows: dict[str, Window], models: Models, stores: Mapping[str, Mem
             weights = torch.cat([output.attention for output in outputs]).float().mean(0).cpu().numpy()
             times = (np.arange(len(weights)) + 0.5) * hop + windows[name].start
             attention["prosody_to_speech"] = times, weights
-        answers = torch.cat([output.prediction for output in outputs]).double().cpu().numpy()
-        judged[name] = replace(windows[name], affect=answers, attention=attention)
-    return judged
+        values = torch.cat([output.prediction for output in outputs]).double().cpu().numpy()
+        predicted[name] = replace(windows[name], affect=values, attention=attention)
+    return predicted
 
 
 def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]) -> dict[int, TurnDataset]:
@@ -195,5 +195,5 @@ def _unanswered(windows: list[Window], models: Models) -> list[str]:
         notes.append(f"no sound in {silent} of {count} windows, so no valence and arousal there")
     if models.fusions and (blank := sum(window.emotion is None for window in windows)) > 0:
         needed = "sound" if models.fusions[0].video is None else "picture"
-        notes.append(f"no {needed} in {blank} of {count} windows, so no emotion there: the model takes nothing else")
+        notes.append(f"no {needed} in {blank} of {count} windows, so no emotion there: the model has no other input")
     return notes

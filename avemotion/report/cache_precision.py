@@ -1,4 +1,4 @@
-"""What half precision costs in the feature caches, for metrics/detail/features.json."""
+"""Rounding errors of half precision in the feature caches, for metrics/detail/features.json."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,12 +7,12 @@ from avemotion.formats.feature_store import FeatureStore
 
 
 def report(folders: Iterable[Path]) -> dict[str, dict]:
-    """What metrics/detail/features.json holds: of each feature folder <kind>/<role> its precision, by "<role>_<kind>".
+    """Content of metrics/detail/features.json: the precision of each feature folder <kind>/<role>, by "<role>_<kind>".
 
     Raises:
         ValueError: a folder is missing or damaged.
     """
-    found: dict[str, dict] = {}
+    precision: dict[str, dict] = {}
     for folder in folders:
         cache = FeatureStore(folder)
         arrays = {
@@ -20,5 +20,5 @@ def report(folders: Iterable[Path]) -> dict[str, dict]:
             for name, kinds in cache.facts["rounding"].items()
         }
         arithmetic = {"precision": cache.facts["precision"]} if "precision" in cache.facts else {}
-        found[f"{folder.name}_{folder.parent.name}"] = {"clips": len(cache.ids)} | arithmetic | arrays
-    return found
+        precision[f"{folder.name}_{folder.parent.name}"] = {"clips": len(cache.ids)} | arithmetic | arrays
+    return precision

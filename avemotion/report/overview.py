@@ -1,4 +1,4 @@
-"""What report.html says: the run, its headlines with intervals beside baselines, and every picture of plots/."""
+"""The content of report.html: headlines with intervals, baselines, every picture of plots/, params of the run."""
 
 import math
 from collections import Counter
@@ -38,22 +38,17 @@ TRAINING = {"training.png": "Training curves; the marked epoch, best on validati
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What the page shows of a run.
+    """The data of the page."""
 
-    scores: by role that a corpus plays, metrics/detail/<role>.json. manifest: metrics/detail/manifest.json.
-    rejects: role -> rejected.csv (path, reason). params: section -> what this run was made with.
-    ablations: name -> Markdown that commands.ablations wrote of other runs.
-    """
-
-    scores: Mapping[str, Mapping[str, Any]]
-    manifest: Mapping[str, Any]
-    rejects: Mapping[str, pd.DataFrame]
-    params: Mapping[str, Any]
-    ablations: Mapping[str, str]
+    scores: Mapping[str, Mapping[str, Any]]  # role with a corpus -> metrics/detail/<role>.json
+    manifest: Mapping[str, Any]  # metrics/detail/manifest.json
+    rejects: Mapping[str, pd.DataFrame]  # role -> rejected.csv (path, reason)
+    params: Mapping[str, Any]  # section -> values of this run
+    ablations: Mapping[str, str]  # name -> Markdown that commands.ablations wrote of other runs
 
 
 def write(file: Path, plots: Path, report: Report) -> None:
-    """The page, with the pictures below `plots`."""
+    """Write the page with the pictures below `plots`."""
     emotion, affect = report.scores.get("emotion"), report.scores.get("affect")
     parts = []
     if any(scores["synthetic"] for scores in report.scores.values()):
@@ -132,9 +127,9 @@ def _emotion_rows(emotion: Mapping) -> list[list[str]]:
 
 
 def _condition_rows(emotion: Mapping) -> list[list[str]]:
-    found = {conditions.AS_IS: emotion["test"]}
-    found |= {conditions.label(name): of for name, of in conditions.ordered(emotion["condition"]).items()}
-    return [[name, *(_bounded(of, score) for score in conditions.SCORES)] for name, of in found.items()]
+    scores = {conditions.AS_IS: emotion["test"]}
+    scores |= {conditions.label(name): of for name, of in conditions.ordered(emotion["condition"]).items()}
+    return [[name, *(_bounded(of, score) for score in conditions.SCORES)] for name, of in scores.items()]
 
 
 def _affect_rows(affect: Mapping) -> list[list[str]]:
@@ -161,7 +156,7 @@ def _data_rows(manifest: Mapping) -> list[list[str]]:
 
 
 def _reject_texts(rejects: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """The reasons of each role with their counts, the most frequent first."""
+    """The reasons of each role with their counts; the most frequent comes first."""
     texts = {}
     for role, rows in rejects.items():
         counts = Counter(str(reason).partition(": ")[0] for reason in rows["reason"])

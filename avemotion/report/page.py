@@ -1,4 +1,4 @@
-"""report.html: one page that needs no other file and no network. Its pictures are inside it, scripts it has none."""
+"""Parts of report.html, a page with embedded pictures and without scripts, which needs no other file and no network."""
 
 import base64
 import html
@@ -34,7 +34,7 @@ pre { background: var(--tint); padding: .7rem .9rem; border-radius: .5rem; overf
 
 
 def write(file: Path, title: str, parts: Sequence[str]) -> None:
-    """The page; parts are what the functions below return."""
+    """Write the page; parts are results of the functions below."""
     file.write_text(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -54,23 +54,23 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def cards(items: Sequence[tuple[str, str, str]]) -> str:
-    """Large numbers: (what, number, note) each."""
-    made = [
+    """Large numbers; each item is (name, number, note)."""
+    boxes = [
         '<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>'.format(*map(html.escape, item))
         for item in items
     ]
-    return f'<div class="cards">{"".join(made)}</div>'
+    return f'<div class="cards">{"".join(boxes)}</div>'
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls sideways where the screen is narrow."""
+    """A table that scrolls sideways on a narrow screen."""
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def markdown(text: str) -> str:
-    """The part of Markdown that commands.ablations writes: a table, paragraphs, and lines of a list."""
+    """HTML of the Markdown that commands.ablations writes: a table, paragraphs, and lines of a list."""
     parts, rows = [], []
     for line in [*text.splitlines(), ""]:
         if line.startswith("|"):
@@ -85,25 +85,25 @@ def markdown(text: str) -> str:
 
 
 def pictures(files: Mapping[Path, str]) -> str:
-    """PNG -> caption; the pictures are put inside the page, side by side where they fit."""
+    """Embedded pictures, side by side if the screen is wide enough; files: PNG -> caption."""
     return f'<div class="pictures">{"".join(_picture(file, caption) for file, caption in files.items())}</div>'
 
 
 def _picture(file: Path, caption: str) -> str:
-    """A wide picture keeps a readable size on a phone, and scrolls."""
+    """One embedded picture; a wide one scrolls on a phone and stays readable."""
     content = file.read_bytes()
     width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # PNG's header
     wide = " wide" if width > 1.6 * height else ""
     data = base64.b64encode(content).decode("ascii")
     caption = html.escape(caption)
-    # Drawn at 120 dots an inch, shown at 84: sharp on a phone, two beside each other on a laptop.
+    # Drawn at 120 dots per inch, shown at 84: sharp on a phone, two side by side on a laptop.
     size = f'width="{width * 7 // 10}" height="{height * 7 // 10}"'
     image = f'<img alt="{caption}" {size} src="data:image/png;base64,{data}">'
     return f'<figure><div class="scroll{wide}">{image}</div><figcaption>{caption}</figcaption></figure>'
 
 
 def folded(sections: Mapping[str, str]) -> str:
-    """Texts to unfold: title -> text."""
+    """Collapsed texts; sections: title -> text."""
     return "\n".join(
         f"<details><summary>{html.escape(name)}</summary><pre>{html.escape(text)}</pre></details>"
         for name, text in sections.items()

@@ -1,6 +1,6 @@
 """Attention of all test clips together: profiles.csv/png over relative time, entropy.csv/png of its spread.
 
-A clip's pooled attention is the mean over its queries: one weight a step, summing to 1.
+A clip's pooled attention is the mean over its queries: one weight per step, with sum 1.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def pool(exports: Mapping[str, Mapping[str, NDArray]], labels: pd.Series, classe
 
     Args:
         exports: clip -> name -> weights [queries, steps] or [steps] (results.attention).
-        labels: emotion by clip; None counts as an emotion of its own, last.
+        labels: emotion by clip; None counts as a separate emotion, the last one.
 
     Returns:
         attention (of KINDS), label, clip, weights [steps].
@@ -51,14 +51,14 @@ def entropy(weights: NDArray) -> float:
     """Entropy of weights [steps] as a share of the highest, log(steps): 1 = uniform, 0 = one step; NaN for one step."""
     if len(weights) < 2:
         return float("nan")
-    known = weights[weights > 0].astype(np.float64)
-    return float(-(known * np.log(known)).sum() / np.log(len(weights)))
+    positive = weights[weights > 0].astype(np.float64)
+    return float(-(positive * np.log(positive)).sum() / np.log(len(weights)))
 
 
 def profile(weights: NDArray) -> NDArray:
     """Weights [steps], relative to uniform ones, of BINS equal parts of the clip [BINS]; their mean is 1.
 
-    A step that lies in two parts counts for both by its share.
+    A step in two parts counts in both, by its share.
     """
     total = np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])
     ends = np.linspace(0, 1, BINS + 1)
@@ -66,7 +66,7 @@ def profile(weights: NDArray) -> NDArray:
 
 
 def save(folder: Path, pooled: pd.DataFrame) -> None:
-    """pooled: what `pool` returns, for all models together; without rows both pictures say so."""
+    """Write tables and pictures; pooled: rows of `pool` for all models. Without rows, both pictures show a note."""
     profiles = [
         pd.DataFrame(
             {
@@ -83,7 +83,7 @@ def save(folder: Path, pooled: pd.DataFrame) -> None:
     canvas.table(folder / "profiles.csv", curves, NO_ATTENTION)
     spread = pooled.assign(entropy=[entropy(weights) for weights in pooled["weights"]])[ENTROPY]
     grouped = spread.groupby(["attention", "label"], sort=False)["entropy"]
-    # Of each group rather than of each clip: a whole corpus has ten thousand.
+    # One row per group instead of one per clip: a corpus may have ten thousand clips.
     summary = pd.DataFrame({"entropy": grouped.mean(), "low": grouped.quantile(0.1), "high": grouped.quantile(0.9)})
     summary = summary.reset_index().rename(columns={"attention": "target"})
     canvas.table(folder / "entropy.csv", summary, NO_ATTENTION)
@@ -98,7 +98,7 @@ def _draw_profiles(file: Path, curves: pd.DataFrame, kinds: list[str]) -> None:
         for axis, kind in zip(axes, kinds, strict=True):
             part = curves[curves["attention"] == kind]
             for i, (label, curve) in enumerate(part.groupby("label", sort=False)):
-                # Twelve can be told apart: each colour once solid and once dashed.
+                # Twelve distinguishable lines: each colour once solid and once dashed.
                 style = {"color": canvas.COLOURS[i % len(canvas.COLOURS)]}
                 dash = "-" if i < len(canvas.COLOURS) else "--"
                 name = f"{label} ({curve['clips'].iloc[0]})"

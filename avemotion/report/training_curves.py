@@ -34,7 +34,7 @@ def _draw(loss, score, stage: str, history: pd.DataFrame) -> None:
         if best is not None:
             score.plot(best.epoch, best.val_score, "o", color=colour, markersize=5, label=None if fold else "best")
         if first:
-            # Phases of the first run only: folds may stop early at different epochs.
+            # Phases of the first run only, because folds may stop early at different epochs.
             for epoch in run.epoch[run.phase != run.phase.shift()].iloc[1:]:
                 for axis, label in ((loss, "next phase"), (score, None)):
                     axis.axvline(epoch - 0.5, color=canvas.GREY, linewidth=0.8, linestyle=":", label=label)

@@ -15,7 +15,7 @@ _NAMES = {
 def evaluation_text(turns: list[Turn]) -> str:
     """EmoEvaluation file: a header, then each turn with its rater lines.
 
-    As in the original the turns stand by speaker (the dialogue's letter first), not by time.
+    As in the original, turns are sorted by speaker (the dialogue's letter first), then by time.
     """
     first = turns[0].id[5]
     blocks = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n"]
@@ -37,6 +37,6 @@ def _attributes(rating: Rating) -> str:
 
 
 def transcription_text(turns: list[Turn]) -> str:
-    """transcriptions file: one line a turn in time order."""
+    """transcriptions file: one line per turn, in time order."""
     ordered = sorted(turns, key=lambda turn: turn.start)
     return "".join(f"{turn.id} [{turn.start:08.4f}-{turn.end:08.4f}]: {turn.text}\n" for turn in ordered)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from avemotion.synthesis import drawing, head
-from avemotion.synthesis.face import draw_face
+from avemotion.synthesis.face import Moment, draw_face
 from avemotion.synthesis.head import HeadLayer, Looks
 
-HEAD_SHARE = 0.30  # of the picture's height a head unit: the face takes two thirds of it
+HEAD_SHARE = 0.30  # a head unit as a share of the picture's height; the face has two thirds of the height
 SENSOR_NOISE = 2.0  # standard deviation in 0..255
 
 
@@ -30,7 +30,7 @@ class Motion:
 def draw_motion(
     frames: int, fps: float, rng: np.random.Generator, *, arousal: np.ndarray | float, head_down: float = 0.0
 ) -> Motion:
-    """Slow swaying, wider and faster with arousal (-1..1, a number or [N]); head_down in head units."""
+    """Slow swaying, wider and faster with higher arousal (-1..1, a number or [N]); head_down in head units."""
     seconds = np.arange(frames) / fps
     liveliness = 0.35 + 0.65 * np.clip(0.5 + 0.5 * np.broadcast_to(arousal, frames), 0, 1.2)
 
@@ -71,11 +71,11 @@ def mouth_opening(waveform: np.ndarray, sample_rate: int, fps: float, frames: in
     energy = np.diff(energy[np.minimum(edges, len(waveform))]) / np.diff(edges)
     loudness = np.sqrt(np.maximum(energy, 0))
     opening = np.clip(loudness / (np.percentile(loudness, 95) + 1e-9) - 0.12, 0, 1.1)
-    return np.convolve(np.pad(opening, 1), [0.2, 0.6, 0.2], "valid")  # lips have mass
+    return np.convolve(np.pad(opening, 1), [0.2, 0.6, 0.2], "valid")  # smoothed over neighbours, because lips have mass
 
 
 class Portrait:
-    """One person in a picture of rows x columns: still layers painted once, then a picture per frame."""
+    """One person in pictures of rows x columns: the still layers are painted once, the rest for every frame."""
 
     def __init__(self, looks: Looks, rows: int, columns: int, rng: np.random.Generator) -> None:
         self.looks, self.rows, self.columns = looks, rows, columns
@@ -96,16 +96,13 @@ class Portrait:
         picture = self.background.copy()
         self._draw_shoulders(picture, x)
         self._lay_head(picture, pose)
-        draw_face(
-            picture,
-            pose,
-            self.looks,
-            units,
+        moment = Moment(
             mouth_opening=0.8 * mouth,
             blink=motion.blink[index],
             turn=motion.turn[index],
             gaze=(motion.gaze_x[index], motion.gaze_y[index]),
         )
+        draw_face(picture, pose, self.looks, units, moment)
         return picture
 
     def _draw_shoulders(self, picture: np.ndarray, x: float) -> None:
@@ -140,7 +137,7 @@ def develop(picture: np.ndarray, exposure: float, rng: np.random.Generator) -> n
     """[rows, columns, 3] -> I420 [3/2 rows, columns] with exposure and luminance noise; black stays black."""
     rows, columns = picture.shape[:2]
     i420 = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
-    top, left = rng.integers(0, 64, 2)  # a fresh window of one noise field: drawing noise anew costs more than the face
+    top, left = rng.integers(0, 64, 2)  # a random window of one noise field: new noise would take longer than the face
     luma = i420[:rows].astype(np.float32)
     noise = _noise_field(rows, columns)[top : top + rows, left : left + columns]
     i420[:rows] = np.where(luma > 16, np.clip(luma * exposure + noise, 16, 240), luma).astype(np.uint8)

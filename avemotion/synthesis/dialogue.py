@@ -1,4 +1,4 @@
-"""The course of a synthetic dialogue: who speaks when, in which mood, and how raters judge it."""
+"""The course of a synthetic dialogue: speakers, turns, moods and ratings."""
 
 from dataclasses import dataclass, field
 
@@ -27,33 +27,33 @@ SENTENCES = (
     "I'm so happy for you.",
 )
 
-MOOD_MEMORY = 0.85  # correlation of a mood's random part with that of the turn before
+MOOD_MEMORY = 0.85  # correlation of a mood's random part with that of the previous turn
 MOOD_SPREAD = 0.25  # standard deviation of that part, in points of the 1-5 scale
 TURN_SPREAD = 0.16  # of a turn around the mood
 RATER_SPREAD = 0.4  # of a rater around the turn, before rounding to whole points
-DOUBLE_TURNS = 0.15  # share of turns where the same speaker goes on
+DOUBLE_TURNS = 0.15  # share of turns that follow a turn of the same speaker
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rating:
-    """One rater's judgement; a self-rating where the speaker is the rater."""
+    """One rating of a turn; a self-rating if the speaker is the rater."""
 
-    rater: str  # E2, E3, E4 from outside; F1 or M1 the speaker
-    category: str | None  # three letters, None = gave none
-    valence: int | None  # 1-5, None together with arousal = gave no attributes
+    rater: str  # E2, E3, E4: outside raters; F1 or M1: the speaker
+    category: str | None  # three letters; None = no category
+    valence: int | None  # 1-5; None together with arousal = no attributes
     arousal: int | None
-    dominance: int | None  # may be blank alone
+    dominance: int | None  # may be missing alone
 
 
 @dataclass(kw_only=True)
 class Turn:
-    """One utterance. Times in seconds are set once the sentence has been spoken."""
+    """One utterance. Its times in seconds are set when the sentence has been synthesised."""
 
     id: str
     speaker: str  # F or M
     text: str
-    valence: float  # 1-5, as meant
-    arousal: float  # 1-5, as meant
+    valence: float  # 1-5, as intended
+    arousal: float  # 1-5, as intended
     ratings: list[Rating] = field(default_factory=list)
     start: float = 0.0
     end: float = 0.0
@@ -62,11 +62,11 @@ class Turn:
 def draw_turns(name: str, count: int, rng: np.random.Generator, *, phase: np.ndarray) -> list[Turn]:
     """The turns of a dialogue in time order, without times.
 
-    Valence and arousal follow a slow arc, shared by both speakers, plus a first-order autoregressive
-    mood, an offset for each speaker and noise of the single turn.
+    Valence and arousal are the sum of a slow arc of both speakers, a first-order autoregressive mood, an offset of the
+    speaker and noise of the turn.
 
     Args:
-        name: of the dialogue, such as Ses01F_impro01; its letter speaks first.
+        name: of the dialogue, such as Ses01F_impro01; its letter is the first speaker.
         phase: [2] of the valence and arousal arcs at the first turn, radians.
     """
     arcs, height = rng.uniform(0.35, 0.70, 2), rng.uniform((1.0, 0.95), (1.6, 1.5))
@@ -94,7 +94,7 @@ def draw_turns(name: str, count: int, rng: np.random.Generator, *, phase: np.nda
 
 
 def _rate(turn: Turn, rng: np.random.Generator) -> list[Rating]:
-    """Three outside raters give categories, two of them attributes; the speaker gives both."""
+    """Three outside raters give categories, two of them also attributes; the speaker gives both."""
     dominance = 3 + 0.6 * (turn.arousal - 3) + 0.25 * (turn.valence - 3) + rng.normal(0, 0.3)
 
     def points(value: float) -> int:
@@ -103,17 +103,17 @@ def _rate(turn: Turn, rng: np.random.Generator) -> list[Rating]:
     ratings = []
     for rater in ("E2", "E3", "E4", f"{turn.speaker}1"):
         category = _category(turn.valence + rng.normal(0, 0.3), turn.arousal + rng.normal(0, 0.3))
-        valence, arousal, judged = points(turn.valence), points(turn.arousal), points(dominance)
-        blank = rater == "E4" and rng.random() < 0.05  # E4 now and then leaves dominance out
+        valence, arousal, rated = points(turn.valence), points(turn.arousal), points(dominance)
+        blank = rater == "E4" and rng.random() < 0.05  # E4 sometimes leaves dominance out
         if rater == "E2":
-            valence, arousal, judged = None, None, None
+            valence, arousal, rated = None, None, None
         ratings.append(
             Rating(
                 rater=rater,
                 category=category,
                 valence=valence,
                 arousal=arousal,
-                dominance=None if blank else judged,
+                dominance=None if blank else rated,
             )
         )
     return ratings
@@ -130,23 +130,23 @@ def _category(valence: float, arousal: float) -> str:
 
 
 def outside(ratings: list[Rating]) -> list[Rating]:
-    """Ratings that count: not the speaker's own."""
+    """The ratings that count: all except the speaker's own."""
     return [rating for rating in ratings if rating.rater.startswith("E")]
 
 
 def majority(ratings: list[Rating]) -> str:
-    """The category that two of the three outside raters share, xxx where none does."""
+    """The category of at least two of the three outside raters; xxx if there is none."""
     votes = [rating.category for rating in outside(ratings) if rating.category]
     winner = max(sorted(set(votes)), key=votes.count)
     return winner if 2 * votes.count(winner) > len(votes) else "xxx"
 
 
 def consensus(ratings: list[Rating]) -> tuple[float, float, float]:
-    """Mean valence, arousal and dominance of the outside raters who gave them."""
-    judged = [rating for rating in outside(ratings) if rating.valence is not None]
-    dominance = [rating.dominance for rating in judged if rating.dominance is not None]
+    """Mean valence, arousal and dominance over the outside raters with attributes."""
+    rated = [rating for rating in outside(ratings) if rating.valence is not None]
+    dominance = [rating.dominance for rating in rated if rating.dominance is not None]
     return (
-        float(np.mean([rating.valence for rating in judged])),
-        float(np.mean([rating.arousal for rating in judged])),
+        float(np.mean([rating.valence for rating in rated])),
+        float(np.mean([rating.arousal for rating in rated])),
         float(np.mean(dominance)),
     )

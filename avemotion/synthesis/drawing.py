@@ -1,4 +1,4 @@
-"""Anti-aliased shapes given in head units, drawn straight at picture resolution.
+"""Anti-aliased shapes in head units, drawn directly at picture resolution.
 
 Head units: origin between the eyes and the mouth, x to the viewer's right, y down, 1 = half the face's
 height. A pose [2, 3] maps them to pixels: pixels = pose[:, :2] @ point + pose[:, 2].

@@ -1,7 +1,7 @@
-"""How emotion shows in voice and face: by category (RAVDESS half) and by valence and arousal (IEMOCAP half).
+"""Emotion in voice and face: by category (RAVDESS half) and by valence and arousal (IEMOCAP half).
 
-The two modalities draw their strength and their noise independently, and each leaves something out:
-voices follow arousal closely and valence loosely, faces the other way round.
+The two modalities have independent strength and noise, and neither is complete: voices have little noise in arousal and
+much in valence, faces the reverse.
 """
 
 from dataclasses import astuple, dataclass
@@ -89,11 +89,11 @@ EMOTIONS = {
     ),
 }
 
-# Strength of an expression as a share of the category's, drawn once a clip and modality.
+# Strength of an expression as a share of the category's, random for every clip and modality.
 VOICE_STRENGTH = (0.70, 1.20)
 FACE_STRENGTH = (0.30, 1.00)
-BLEND_SHARE = 0.12  # of clips show a face half way to another category
-# Standard deviations of what a clip's voice does for no reason; [7] in the order of Prosody's fields.
+BLEND_SHARE = 0.12  # share of clips whose face is half way to another category
+# Standard deviations of the random part of a clip's prosody; [7] in the order of Prosody's fields.
 VOICE_NOISE = np.array([1.25, 0.28, 0.06, 2.0, 1.25, 0.0, 0.0])
 FACE_NOISE = 0.10  # of an action unit, in half of the action units
 
@@ -106,7 +106,7 @@ def category_prosody(emotion: Emotion, strength: float, rng: np.random.Generator
 
 
 def category_expression(emotion: Emotion, strength: float, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Action units [11] of a clip and the strength it was shown with."""
+    """Action units [11] of a clip, and the strength of the expression."""
     strength *= rng.uniform(*FACE_STRENGTH)
     units = strength * emotion.expression.vector() + _stray_units(rng)
     other = list(EMOTIONS.values())[rng.integers(len(EMOTIONS))]
@@ -121,19 +121,19 @@ def _stray_units(rng: np.random.Generator) -> np.ndarray:
 
 
 def _prosody(departure: np.ndarray) -> Prosody:
-    """[7] in the order of Prosody's fields; tremor and breath only add."""
+    """[7] in the order of Prosody's fields; tremor and breath are never negative."""
     values = dict(zip(Prosody.__dataclass_fields__, departure.tolist(), strict=True))
     return Prosody(**{**values, "tremor": max(0.0, values["tremor"]), "breath": max(0.0, values["breath"])})
 
 
-# Standard deviations of the (valence, arousal) that a modality shows around the turn's own, on the -1..1 scale.
-HEARD_NOISE = (0.45, 0.25)
-SEEN_NOISE = (0.42, 0.50)
+# Standard deviations of (valence, arousal) of a modality around those of the turn, on the -1..1 scale.
+VOICE_AFFECT_NOISE = (0.45, 0.25)
+FACE_AFFECT_NOISE = (0.42, 0.50)
 
 
 def affect_prosody(valence: float, arousal: float, strength: float, rng: np.random.Generator) -> Prosody:
     """valence, arousal: on -1..1, before the noise of the voice."""
-    valence, arousal = np.array([valence, arousal]) + rng.normal(0, HEARD_NOISE)
+    valence, arousal = np.array([valence, arousal]) + rng.normal(0, VOICE_AFFECT_NOISE)
     departure = strength * np.array(
         [
             3.6 * arousal + 0.9 * valence,
@@ -149,8 +149,8 @@ def affect_prosody(valence: float, arousal: float, strength: float, rng: np.rand
 
 
 def affect_expression(valence: float, arousal: float, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Action units [11] of a turn and the arousal that its face shows; arguments as for affect_prosody."""
-    valence, arousal = np.array([valence, arousal]) + rng.normal(0, SEEN_NOISE)
+    """Action units [11] of a turn and the arousal of its face; arguments as for affect_prosody."""
+    valence, arousal = np.array([valence, arousal]) + rng.normal(0, FACE_AFFECT_NOISE)
     positive, negative = max(0.0, valence), max(0.0, -valence)
     active, passive = max(0.0, arousal), max(0.0, -arousal)
     expression = Expression(

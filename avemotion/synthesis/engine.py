@@ -1,4 +1,4 @@
-"""espeak-ng through its C interface, as bundled with its voices in the espeakng-loader wheel."""
+"""espeak-ng through its C interface; the espeakng-loader wheel has the library and its voices."""
 
 import ctypes
 import shutil
@@ -19,11 +19,11 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 def synthesise(text: str, *, voice: str, rate: float, pitch: float, pitch_range: float, seed: int) -> np.ndarray:
-    """One spoken sentence.
+    """One synthetic sentence.
 
-    espeak-ng keeps oscillator phases and random state in C globals that no call resets, so what it
-    says depends on what it said before. Every sentence is therefore spoken by a fresh private copy
-    of the library (about a millisecond): equal arguments give equal samples in any process and order.
+    espeak-ng has oscillator phases and random state in C globals that no call resets, so its output depends on earlier
+    sentences. Every sentence therefore loads its own copy of the library (about a millisecond): equal arguments give
+    equal samples in every process and order.
 
     Args:
         voice: language and variant, such as "en-us+f2".
@@ -62,13 +62,13 @@ def _speak(library: ctypes.CDLL, text: bytes, voice: bytes, settings: tuple[floa
     def receive(samples, count, _events) -> int:
         if samples and count > 0:
             chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0  # go on
+        return 0  # continue
 
     library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
     data = espeakng_loader.get_data_path().encode()
     if library.espeak_Initialize(_SYNCHRONOUS, 0, data, _DONT_EXIT) != SAMPLE_RATE:
         raise RuntimeError(f"espeak-ng did not start with its voices in {data.decode()}; reinstall espeakng-loader")
-    callback = _CALLBACK(receive)  # referenced until the end: C holds only its address
+    callback = _CALLBACK(receive)  # referenced until the end, because C has only its address
     library.espeak_SetSynthCallback(callback)
     library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
     library.espeak_ng_SetRandSeed(seed % 2**31)

@@ -1,5 +1,7 @@
 """The moving parts of a face, drawn from facial action units: eyes, brows, nose, mouth and their folds."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from avemotion.synthesis import drawing
@@ -15,38 +17,34 @@ _MOUTH_ARCH = 1 - _MOUTH_X**2
 _CUPID_BOW = 0.020 * np.exp(-((_MOUTH_X / 0.16) ** 2)) - 0.010 * np.exp(-(((np.abs(_MOUTH_X) - 0.3) / 0.18) ** 2))
 
 
-def draw_face(
-    picture: np.ndarray,
-    pose: np.ndarray,
-    looks: Looks,
-    units: np.ndarray,
-    *,
-    mouth_opening: float,
-    blink: float,
-    turn: float,
-    gaze: tuple[float, float],
-) -> None:
-    """Draw onto a head that is already there, in place.
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The face in one frame, besides its action units."""
+
+    mouth_opening: float  # 0..1, from the loudness of the sound
+    blink: float  # 0 open .. 1 closed
+    turn: float  # of the head to the side, about -0.3..0.3; moves the features over the head
+    gaze: tuple[float, float]  # of the eyes to the side and down, -1..1
+
+
+def draw_face(picture: np.ndarray, pose: np.ndarray, looks: Looks, units: np.ndarray, moment: Moment) -> None:
+    """Draw onto the head in picture, in place.
 
     Args:
         picture: [rows, columns, 3] uint8.
         pose: [2, 3] head units -> pixels.
         units: action units [11], 0..1, in the order of Expression's fields.
-        mouth_opening: 0..1, by the sound.
-        blink: 0 open .. 1 closed.
-        turn: of the head to the side, about -0.3..0.3; shifts the features over the head.
-        gaze: of the eyes to the side and down, -1..1.
     """
     face = _expression(units + looks.rest)
     # nearer features move further when the head turns
     shifted = pose.copy()
-    shifted[:, 2] += pose[:, :2] @ (0.16 * turn, 0.0)
+    shifted[:, 2] += pose[:, :2] @ (0.16 * moment.turn, 0.0)
     _draw_folds(picture, shifted, looks, face)
     _draw_nose(picture, shifted, looks, face)
     for side in (-1, 1):
-        _draw_eye(picture, shifted, looks, face, side, blink, gaze)
+        _draw_eye(picture, shifted, looks, face, side, moment)
         _draw_brow(picture, shifted, looks, face, side)
-    _draw_mouth(picture, shifted, looks, face, mouth_opening)
+    _draw_mouth(picture, shifted, looks, face, moment.mouth_opening)
 
 
 def _expression(units: np.ndarray) -> Expression:
@@ -59,19 +57,18 @@ def _draw_eye(
     looks: Looks,
     face: Expression,
     side: int,
-    blink: float,
-    gaze: tuple[float, float],
+    moment: Moment,
 ) -> None:
     opening = 1 + 0.65 * face.upper_lid_raiser - 0.42 * face.lid_tightener
     opening -= 0.30 * face.cheek_raiser + 0.18 * face.nose_wrinkler
-    opening = float(np.clip(opening, 0.25, 1.7)) * (1 - 0.97 * blink)
+    opening = float(np.clip(opening, 0.25, 1.7)) * (1 - 0.97 * moment.blink)
     x, y, width = side * looks.eye_gap, looks.eye_y, looks.eye_width
     upper_height = 0.090 * opening
     lower_height = 0.058 * opening * (1 - 0.35 * face.cheek_raiser - 0.2 * face.lid_tightener)
     lid_x = x + width * _EYE_X
     upper, lower = y - upper_height * _EYE_ARCH, y + lower_height * _EYE_ARCH
     fill(picture, pose, between(lid_x, upper, lower), (232, 236, 238))
-    iris_x, iris_y = x + 0.05 * gaze[0], y - 0.01 + 0.035 * gaze[1]
+    iris_x, iris_y = x + 0.05 * moment.gaze[0], y - 0.01 + 0.035 * moment.gaze[1]
     for radius, colour in ((0.082, looks.iris), (0.042, (16, 14, 12))):
         disc = ellipse((iris_x, iris_y), (radius, radius))
         arch = 1 - np.minimum(np.abs((disc[:, 0] - x) / width), 1) ** 2.2
@@ -112,7 +109,7 @@ def _draw_nose(picture: np.ndarray, pose: np.ndarray, looks: Looks, face: Expres
 
 
 def _draw_folds(picture: np.ndarray, pose: np.ndarray, looks: Looks, face: Expression) -> None:
-    """Wrinkles deepen with the action unit that makes them."""
+    """Draw wrinkles, deeper with stronger action units."""
 
     def fold(points: drawing.Points, depth: float, width: float = 0.022) -> None:
         if depth > 0.2:
@@ -145,8 +142,8 @@ def _draw_mouth(picture: np.ndarray, pose: np.ndarray, looks: Looks, face: Expre
     )
     middle = looks.mouth_y - 0.03 * face.nose_wrinkler
     corner = middle - 0.130 * face.lip_corner_puller + 0.110 * face.lip_corner_depressor + 0.02 * face.lip_stretcher
-    corner += 0.35 * gap * (1 - face.lip_corner_puller)  # the falling jaw takes the corners along
-    lift = 0.05 * face.nose_wrinkler  # of the upper lip, bares the teeth
+    corner += 0.35 * gap * (1 - face.lip_corner_puller)  # a lower jaw moves the corners down
+    lift = 0.05 * face.nose_wrinkler  # of the upper lip; the teeth become visible
     # lips pressed together in anger, stretched thin in fear
     lip = looks.lip_thickness * (1 - 0.40 * face.lid_tightener - 0.25 * face.lip_stretcher)
     x = width * _MOUTH_X

@@ -1,4 +1,4 @@
-"""A person's looks and the parts of the head that never move: hair, ears, neck, shaded skin."""
+"""A person's looks, and the still parts of the head: hair, ears, neck, shaded skin."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy as np
 from avemotion.synthesis import drawing
 from avemotion.synthesis.drawing import Colour, mirror, smooth
 
-# Spread of the canvas in head units: room for long hair above, below and at the sides.
+# Edges of the canvas in head units: enough for long hair above, below and at the sides.
 LEFT, TOP, RIGHT, BOTTOM = -1.35, -1.5, 1.35, 1.75
 
 _SKINS = [(176, 200, 236), (158, 186, 226), (140, 168, 212), (120, 150, 198), (98, 128, 180), (82, 108, 156)]
@@ -20,7 +20,7 @@ _WALLS = [(205, 205, 205), (215, 205, 190), (190, 205, 212), (200, 212, 200), (1
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
-    """Everything that tells one person from another. Lengths in head units."""
+    """All features in which persons differ. Lengths in head units."""
 
     female: bool
     skin: Colour
@@ -38,7 +38,7 @@ class Looks:
     eye_width: float
     eye_y: float
     brow_y: float
-    brow_slant: float  # inner ends lower where positive
+    brow_slant: float  # positive: the inner ends are lower
     brow_thickness: float
     nose_width: float
     mouth_width: float
@@ -56,7 +56,7 @@ def draw_looks(rng: np.random.Generator, *, female: bool) -> Looks:
         female=female,
         skin=skin,
         hair=hair,
-        # darker than skin whatever the hair, as eyebrows mostly are
+        # darker than the skin for every hair colour, as eyebrows mostly are
         brow=drawing.mix(drawing.shade(skin, 0.42), drawing.shade(hair, 0.75), 0.6),
         lip=drawing.mix(drawing.shade(skin, 0.80), (95, 80, 185) if female else (105, 105, 170), 0.5),
         iris=_IRISES[rng.integers(len(_IRISES))],
@@ -83,15 +83,15 @@ def draw_looks(rng: np.random.Generator, *, female: bool) -> Looks:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadLayer:
-    """The still parts of a head, to be laid over a picture."""
+    """The still parts of a head, with a mask for copying them into a picture."""
 
     colour: np.ndarray  # [rows, columns, 3] uint8
     alpha: np.ndarray  # [rows, columns] uint8
-    scale: float  # pixels a head unit
+    scale: float  # pixels per head unit
 
 
 def paint_head(looks: Looks, scale: float) -> HeadLayer:
-    """scale: pixels a head unit of the layer."""
+    """Paint the still parts of a head; scale: pixels per head unit."""
     pose = np.array([[scale, 0, -LEFT * scale], [0, scale, -TOP * scale]])
     size = (round((BOTTOM - TOP) * scale), round((RIGHT - LEFT) * scale))
     colour, alpha = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)

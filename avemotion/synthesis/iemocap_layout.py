@@ -1,7 +1,7 @@
 """A synthetic corpus in the layout of IEMOCAP: five sessions of dialogues, filmed side by side.
 
-The sound of whole dialogues (`dialog/wav`) is left out: it would repeat `sentences/wav`, which every
-consumer of the corpus reads, and take as much room again.
+It has no sound of whole dialogues (`dialog/wav`): this would repeat `sentences/wav`, which all readers of the corpus
+use, and double the size.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from avemotion.system.compute import seed_for
 SAMPLE_RATE = 16_000  # Hz
 SESSIONS = (1, 2, 3, 4, 5)
 MARGIN = 0.05  # seconds of silence inside an utterance's file, before and after the sentence
-BAND = (0.254, 0.75)  # rows that carry picture, as fractions of the height: the rest is black
-FADE = 0.2  # seconds a face takes to change
+BAND = (0.254, 0.75)  # rows with picture, as fractions of the height; the rest is black
+FADE = 0.2  # seconds in which a face changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Person:
 
 
 def dialogue_names(session: int, dialogues: int) -> list[str]:
-    """Improvised dialogues, from four on two scripted ones at the end; the letters F and M take turns."""
+    """Improvised dialogues; of four or more, the last two are scripted. The letters F and M alternate."""
     improvised = dialogues if dialogues < 4 else dialogues - 2
     names = [f"impro{index // 2 + 1:02d}" for index in range(improvised)] + ["script01_1", "script01_1"]
     return [f"Ses{session:02d}{'FM'[index % 2]}_{name}" for index, name in enumerate(names[:dialogues])]
@@ -77,7 +77,7 @@ def _draw_person(session: int, letter: str, seed: int) -> Person:
 
 
 def _phase(session: int, index: int, dialogues: int, seed: int, rng: np.random.Generator) -> np.ndarray:
-    """Arcs of a session's dialogues start evenly spread, so that every session covers the scale."""
+    """The arcs of a session's dialogues have evenly spaced phases, so that every session covers the scale."""
     shared = np.random.default_rng(seed_for(seed, "iemocap", session, "arcs"))
     starts = np.stack([(shared.permutation(dialogues) + shared.uniform()) / dialogues for _ in range(2)], axis=1)
     return 2 * np.pi * starts[index] + rng.normal(0, 0.25, 2)
@@ -114,7 +114,7 @@ def _film(
     params: IemocapParams,
     rng: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """Both speakers all the time; the dialogue's letter, who wears the markers, on the left."""
+    """Pictures of both speakers; the one of the dialogue's letter, who wears the markers, is on the left."""
     frames = int((turns[-1].end + 0.3) * params.fps)
     top, bottom = (round(share * params.height) for share in BAND)
     half = params.width // 2
@@ -137,7 +137,7 @@ def _act(
 ) -> tuple[np.ndarray, camera.Motion, np.ndarray]:
     """One speaker's face over the dialogue: action units [frames, 11], motion, mouth opening [frames].
 
-    A listener keeps the face of the last own turn; before the first one the face is at rest.
+    A listener has the face of his or her last turn; before the first turn, the face is at rest.
     """
     units, arousal, mouth = np.zeros((frames, 11)), np.zeros(frames), np.zeros(frames)
     for turn in turns:

@@ -1,16 +1,37 @@
-"""Writers of the media files: same samples, same bytes."""
+"""Writers of the media files; the same samples give the same bytes."""
 
 import wave
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-# One thread and bitexact: neither the machine's cores nor library versions and dates enter the file.
-# mbtree off: x264's AVX-512 code for it reads uninitialised memory, so that bytes differ from run to run.
-_H264 = {"crf": "27", "preset": "veryfast", "mbtree": "0", "threads": "1", "g": "60", "flags": "+bitexact"}
-_MPEG4 = {"qmin": "7", "qmax": "12", "b": "250k", "threads": "1", "g": "60", "flags": "+bitexact"}
+
+@dataclass(frozen=True, kw_only=True)
+class _Format:
+    """A video format of PyAV."""
+
+    container: str
+    codec: str
+    options: dict[str, str]  # of the codec
+    tag: str | None = None  # FourCC of the codec; None = the container's default
+
+
+# One thread and bitexact, so that the file depends neither on the number of cores nor on library versions and dates.
+# mbtree off: its AVX-512 code in x264 reads uninitialised memory, so that bytes differ from run to run.
+_H264 = _Format(
+    container="mp4",
+    codec="libx264",
+    options={"crf": "27", "preset": "veryfast", "mbtree": "0", "threads": "1", "g": "60", "flags": "+bitexact"},
+)
+_MPEG4 = _Format(
+    container="avi",
+    codec="mpeg4",
+    options={"qmin": "7", "qmax": "12", "b": "250k", "threads": "1", "g": "60", "flags": "+bitexact"},
+    tag="DX50",
+)
 
 
 def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
@@ -25,32 +46,23 @@ def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
 
 def write_mp4(path: Path, pictures: Iterable[np.ndarray], fps: Fraction) -> None:
     """pictures: I420 [3/2 H, W] uint8 each, H and W even -> H.264 without sound."""
-    _encode(path, pictures, fps, container="mp4", codec="libx264", options=_H264)
+    _encode(path, pictures, fps, _H264)
 
 
 def write_avi(path: Path, pictures: Iterable[np.ndarray], fps: Fraction) -> None:
-    """As write_mp4, -> MPEG-4 part 2 (DivX) without sound."""
-    _encode(path, pictures, fps, container="avi", codec="mpeg4", options=_MPEG4, tag="DX50")
+    """Same pictures as in write_mp4 -> MPEG-4 part 2 (DivX) without sound."""
+    _encode(path, pictures, fps, _MPEG4)
 
 
-def _encode(
-    path: Path,
-    pictures: Iterable[np.ndarray],
-    fps: Fraction,
-    *,
-    container: str,
-    codec: str,
-    options: dict[str, str],
-    tag: str | None = None,
-) -> None:
+def _encode(path: Path, pictures: Iterable[np.ndarray], fps: Fraction, form: _Format) -> None:
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as file:
-        stream = file.add_stream(codec, rate=fps, options=options)
+    with av.open(str(path), "w", format=form.container, options={"fflags": "+bitexact"}) as file:
+        stream = file.add_stream(form.codec, rate=fps, options=form.options)
         stream.codec_context.thread_count = 1
-        if tag:
-            stream.codec_context.codec_tag = tag
+        if form.tag:
+            stream.codec_context.codec_tag = form.tag
         for index, picture in enumerate(pictures):
             if index == 0:
                 stream.height, stream.width = picture.shape[0] * 2 // 3, picture.shape[1]

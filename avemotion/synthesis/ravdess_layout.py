@@ -1,4 +1,4 @@
-"""A synthetic corpus in the layout of RAVDESS (speech): actors who say two statements in eight emotions."""
+"""A synthetic corpus in the layout of RAVDESS (speech): actors speak two statements in eight emotions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from avemotion.system.compute import seed_for
 
 SAMPLE_RATE = 48_000  # Hz
 STATEMENTS = ("Kids are talking by the door", "Dogs are sitting by the door")
-MARGIN = 0.06  # seconds of silence around the sentence; the real recordings have about one
+MARGIN = 0.06  # seconds of silence before and after the sentence; the real recordings have about one
 INTENSITY_STRENGTH = {1: 0.8, 2: 1.15}  # normal, strong
 
 
@@ -112,5 +112,5 @@ def _film_trial(
     portrait = camera.Portrait(looks, params.height, params.width, rng)
     exposure = rng.uniform(0.88, 1.10)
     for index in range(frames):
-        onset = min(1.0, 0.45 + 0.55 * index / (0.3 * frames))  # the expression builds up over the first third
+        onset = min(1.0, 0.45 + 0.55 * index / (0.3 * frames))  # the expression grows over the first third
         yield camera.develop(portrait.picture(onset * units, motion, index, mouth[index]), exposure, rng)

@@ -7,17 +7,17 @@ import numpy as np
 
 from avemotion.synthesis import engine
 
-# Variants of espeak-ng that stay intelligible and near each other in pitch; speakers take them in turn.
+# Intelligible variants of espeak-ng of similar pitch; the speakers use them in turn.
 FEMALE_VARIANTS = ("f1", "f2", "f4", "f3")
 MALE_VARIANTS = ("m2", "m5", "m6", "m3")
-PITCH_POINTS = 4.6  # points of espeak-ng's pitch scale a semitone (measured)
-ROOM = (26, 34)  # dB that the room noise of a recording lies below neutral speech
-SPEECH_LEVEL = -27.0  # dB re full scale (rms) of a neutral sentence: leaves room for +12 dB without clipping
+PITCH_POINTS = 4.6  # points of espeak-ng's pitch scale per semitone (measured)
+ROOM = (26, 34)  # dB from neutral speech down to the room noise of a recording
+SPEECH_LEVEL = -27.0  # dB re full scale (rms) of a neutral sentence; +12 dB still do not clip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prosody:
-    """How a sentence departs from its speaker's neutral way of speaking. All zero = neutral."""
+    """The difference of a sentence from its speaker's neutral way of speaking. All zero = neutral."""
 
     pitch: float = 0.0  # semitones
     pitch_range: float = 0.0  # octaves (log2 of the range factor)
@@ -30,16 +30,16 @@ class Prosody:
 
 @dataclass(frozen=True, kw_only=True)
 class Voice:
-    """What stays the same in everything a speaker says."""
+    """The constant properties of a speaker's voice."""
 
     name: str  # espeak-ng voice
     tract: float  # factor on all frequencies, formants included: vocal tract length
     pitch: float  # espeak-ng scale
     pitch_range: float  # espeak-ng scale
-    rate: float  # words a minute
+    rate: float  # words per minute
     level: float  # dB
     tilt: float  # dB
-    expressiveness: float  # factor on every departure from neutral
+    expressiveness: float  # factor of every difference from neutral
 
 
 def draw_voice(rng: np.random.Generator, *, female: bool, index: int) -> Voice:
@@ -58,7 +58,7 @@ def draw_voice(rng: np.random.Generator, *, female: bool, index: int) -> Voice:
 
 
 def speak(voice: Voice, text: str, prosody: Prosody, *, sample_rate: int, margin: float, seed: int) -> np.ndarray:
-    """The sentence as a recording.
+    """A sentence as a recording.
 
     Args:
         sample_rate: Hz of the result.
@@ -84,7 +84,7 @@ def speak(voice: Voice, text: str, prosody: Prosody, *, sample_rate: int, margin
 
 
 def _trim(waveform: np.ndarray) -> np.ndarray:
-    """Without the synthesiser's own leading and trailing silence."""
+    """The waveform without the synthesiser's leading and trailing silence."""
     loud = np.flatnonzero(np.abs(waveform) > 0.004)
     return waveform[max(0, loud[0] - 200) : loud[-1] + 600].astype(np.float64)
 
@@ -99,7 +99,7 @@ def _resample(waveform: np.ndarray, factor: float) -> np.ndarray:
 def _shape(
     speech: np.ndarray, prosody: Prosody, voice_tilt: float, sample_rate: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Spectral tilt, breathiness, tremor and a slow swell, none of which espeak-ng offers."""
+    """Add spectral tilt, breathiness, tremor and a slow swell, which espeak-ng does not have."""
     from scipy.signal import butter, lfilter
 
     low = lfilter(*butter(1, 1000 / (sample_rate / 2)), speech)
@@ -116,7 +116,7 @@ def _shape(
 
 
 def _record(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Room noise and a soft limiter."""
+    """Add room noise and a soft limiter."""
     from scipy.signal import lfilter
 
     noise = lfilter([1], [1, -0.85], rng.standard_normal(len(speech)))

@@ -13,7 +13,8 @@ import yaml
 from toy_project import PARAMS, make, run
 
 from avemotion.comparison import paired
-from avemotion.scoring import intervals, metrics, summaries
+from avemotion.scoring import headlines, intervals, metrics
+from avemotion.system.compute import seed_for
 from commands import ablations
 
 
@@ -102,10 +103,10 @@ def test_one_seed_gives_the_interval_of_evaluate_and_the_p_of_compare(here, monk
     sides = [paired.read(Path(name), name, "fusion", affect=True) for name in ("concat1", "gated1")]
     found = paired.differences(sides[:1], sides[1:], 2000, 0)
     gated = rows.iloc[-1]
-    for name in summaries.HEADLINES:
+    for name in headlines.HEADLINES:
         assert (gated[name], gated[f"{name}_p"]) == pytest.approx((found[name].second, found[name].p), abs=1e-6)
         assert gated[f"{name}_sd"] is None
-    draws = {"draws": 2000, "seed": summaries.seed_for(0, "bootstrap", "emotion")}
+    draws = {"draws": 2000, "seed": seed_for(0, "bootstrap", "emotion")}
     bounds = intervals.bootstrap(sides[1].sums["emotion"], **draws)["uar"]
     assert (gated["uar_low"], gated["uar_high"]) == pytest.approx(bounds, abs=1e-6)
 

@@ -2,100 +2,25 @@
 
 import json
 import shutil
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 import torch
-from recordings import film, join, voice, write_manifest
+from fusion_toys import ENCODERS, wake
+from project_params import params_with
+from recordings import film, join, voice
 from safetensors.numpy import load_file
-from toys import ENCODERS, params_with, wake
+from trained_project import CHANGES, CLASSES, main, rewrite, rows
 
 from avemotion.extraction import extraction
 from avemotion.features import frames, mel, wavlm
-from avemotion.formats import clips, labels
-from avemotion.formats.labels import CorpusFacts
 from avemotion.models.fusion.build import build_fusion
-from avemotion.prediction import recording
-from avemotion.prediction import trained_models as trained
-from avemotion.prediction.windows import extract, predict_clips
 from avemotion.training.common import checkpoint
 from commands import predict
-from stages import features, fusion, va
 
-CLASSES = ["angry", "happy"]
-SPLITS = {"a1": "train", "a2": "train", "b1": "train", "b2": "val", "c1": "test", "c2": "test"}
-DIALOGUES = {"a1": 1, "a2": 1, "b1": 2, "b2": 2, "c1": 3, "c2": 3}  # one a fold, and of one speaker
-CHANGES = {
-    **{f"corpora.{role}": {"name": "csv", "root": "corpus"} for role in ("emotion", "affect")},
-    "compute": {"device": "cpu", "threads": 1, "workers": 1, "loader_workers": 0, "engine": "local", "address": None},
-    "views.emotion": [10, 0],
-    "augment.audio.views": {"clean": 1},
-    "features.prosody.set": "free",
-    "features.frames": {"count": 3, "size": 32, "face": False, "margin": 0.1},
-    "fusion.warm_start": [],
-    "fusion.head_epochs": 0,
-    "fusion.epochs": 2,
-    "va.epochs": 2,
-}
-
-
-def main(stage, *arguments: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", [stage.__name__, *arguments])
-        stage.main()
-
-
-def facts(role: str, folds: list[int]) -> CorpusFacts:
-    scale = {name: [1, 5] for name in ("valence", "arousal", "dominance")}
-    return CorpusFacts(
-        corpus="made-up", role=role, synthetic=True, classes=CLASSES, scale=scale, split="given", speaker_overlap=False,
-        clips=6, speakers=3, rejected=0, folds=folds,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
-    """Features, a fusion model and V/A models of three folds, trained for two epochs by the stages themselves."""
-    root = tmp_path_factory.mktemp("project")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        params_with(root, CHANGES)
-        Path("corpus").mkdir()
-        films = {clip: film(Path(f"corpus/{clip}.mp4"), seed) for seed, clip in enumerate(SPLITS)}
-        sounds = {clip: voice(0.9 + 0.1 * i, 100 + 30 * i, i) for i, clip in enumerate(SPLITS)}
-        write_manifest(sounds, films)
-        rows = [
-            {"id": clip, "label": CLASSES[i % 2], "emotion": CLASSES[i % 2], "speaker": f"S{DIALOGUES[clip]}"}
-            | {"dialogue": f"d{DIALOGUES[clip]}", "turn": i, "valence": 1 + i % 4, "arousal": 5 - i % 3}
-            for i, clip in enumerate(SPLITS)
-        ]
-        emotion = [row | {"split": SPLITS[row["id"]]} for row in rows]
-        labels.write("emotion", emotion, facts("emotion", []))
-        labels.write("affect", [row | {"split": str(DIALOGUES[row["id"]])} for row in rows], facts("affect", [1, 2, 3]))
-        main(features, "wavlm", "frames", "prosody", "speaker")
-        main(fusion)
-        main(va)
-        for clip in SPLITS:
-            join(films[clip], Path(f"corpus/{clip}.wav"), Path(f"{clip}.mov"))
-    return root
-
-
-@pytest.fixture(autouse=True)
-def inside(project, monkeypatch):
-    monkeypatch.chdir(project)
-
-
-@pytest.fixture
-def copy(project, tmp_path, monkeypatch) -> Path:
-    """A workspace of one's own, to break."""
-    shutil.copytree(project, tmp_path / "own")
-    monkeypatch.chdir(tmp_path / "own")
-    return tmp_path / "own"
+pytestmark = pytest.mark.xdist_group("trained")  # one workspace for all these files
 
 
 @pytest.fixture
@@ -108,10 +33,6 @@ def told(capsys):
         return json.loads(written.out), written.err
 
     return run
-
-
-def rows(file: str) -> pd.DataFrame:
-    return pd.read_csv(f"data/models/{file}").set_index("id")
 
 
 def test_emotion_of_a_clip_is_the_pipelines_own(told):
@@ -140,26 +61,6 @@ def test_first_turn_of_a_dialogue_is_the_pipelines_own(told):
             assert of[target]["sd"] == pytest.approx(np.std(of[target]["folds"]), abs=1e-5)
 
 
-def test_the_state_runs_on_as_over_a_dialogue(tmp_path):
-    """The turns of a dialogue, given as the windows of a recording."""
-    models = trained.load(torch.device("cpu"))
-    turns = [turn for turn in clips.read("affect") if DIALOGUES[turn.id] == 3]
-    for turn in turns:
-        for name in (turn.audio, turn.video):
-            shutil.copy(Path("corpus") / name, tmp_path / name)
-    with torch.inference_mode():
-        assert extract(turns, models, tmp_path) == []
-        found = predict_clips(turns, models, tmp_path)
-    expected = rows("va/fold_3/predictions.csv")
-    for turn in ("c1", "c2"):
-        np.testing.assert_allclose(
-            found[turn].affect[2],
-            expected.loc[turn, ["valence_predicted", "arousal_predicted"]].astype(float),
-            atol=1e-4,
-        )
-    assert models.va[3].state is not None
-
-
 def test_a_lost_modality_is_that_of_the_conditions(told):
     table = rows("fusion/conditions.csv").set_index("condition", append=True)
     for file, condition in (("corpus/c1.wav", "audio_only"), ("corpus/c1.mp4", "video_only")):
@@ -171,42 +72,6 @@ def test_a_lost_modality_is_that_of_the_conditions(told):
         assert (of["valence"] is None) == (not heard)
         assert set(of["windows"][0]["attention"]) == ({"prosody_to_speech"} if heard else set())
     assert "no sound in 1 of 1 windows" in of["notes"][0]
-
-
-def test_conditions_of_the_test_clips():
-    table = pd.read_csv("data/models/fusion/conditions.csv")
-    assert list(table["id"].unique()) == ["c1", "c2"]
-    assert list(table["condition"][:4]) == ["audio_only", "video_only", "snr_10", "snr_0"]
-    shares = table[[f"p_{name}" for name in CLASSES]]
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
-    assert list(table["predicted"]) == [CLASSES[i] for i in shares.to_numpy().argmax(1)]
-    one = table[table["id"] == "c1"]
-    assert one["p_angry"].nunique() == 4  # no two conditions are the same to the model
-
-
-@pytest.mark.parametrize(
-    ("seconds", "window", "hop", "expected"),
-    [
-        (3.7, 4, 4, [(0, 3.7)]),
-        (5.9, 4, 4, [(0, 5.9)]),
-        (6.1, 4, 4, [(0, 4), (4, 6.1)]),
-        (12, 4, 4, [(0, 4), (4, 8), (8, 12)]),
-        (6.4, 4, 1, [(0, 4), (1, 5), (2, 6.4)]),
-        (0.2, 4, 1, [(0, 0.2)]),
-    ],
-)
-def test_windows_by_hand(seconds, window, hop, expected):
-    assert recording.spans(seconds, window, hop) == expected
-
-
-def test_windows_cover_a_recording():
-    for seconds in np.linspace(0.3, 40, 57):
-        for hop in (0.5, 1.5, 3.0):
-            spans = recording.spans(seconds, 3.0, hop)
-            assert spans[0][0] == 0 and spans[-1][1] == seconds
-            assert all(0 < end - start <= 3.0 + hop / 2 for start, end in spans)
-            assert all(later[0] <= earlier[1] for earlier, later in pairwise(spans))
-            assert seconds < 3.0 or all(end - start >= 3.0 - hop / 2 - 1e-9 for start, end in spans)
 
 
 def test_a_long_recording_in_windows(told, tmp_path):
@@ -292,36 +157,6 @@ def test_a_mistake_is_one_line(arguments, message):
         main(predict, *arguments)
 
 
-def rewrite(file: str, change) -> None:
-    config = json.loads(Path(file).read_text())
-    change(config)
-    Path(file).write_text(json.dumps(config))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda: shutil.rmtree("data/models/fusion"), r"fusion.model.json: .*dvc repro"),
-        (lambda: shutil.rmtree("data/models/va/fold_2"), r"fold_2.model.json: .*dvc repro"),
-        (lambda: rewrite("data/models/fusion/model.json", lambda c: c.pop("features")), "another version of the code"),
-        (
-            lambda: rewrite("data/models/fusion/model.json", lambda c: c["architecture"].update(classes=3)),
-            "models/fusion: trained by another version of the code; run `dvc repro`",
-        ),
-        (
-            lambda: rewrite(
-                "data/models/fusion/model.json", lambda c: c["features"]["frames"]["params"].update(size=48)
-            ),
-            "fusion and va were trained on different frames features: params changed between them; run `dvc repro`",
-        ),
-    ],
-)
-def test_models_that_are_missing_or_do_not_fit(copy, change, message):
-    change()
-    with pytest.raises(ValueError, match=message):
-        main(predict, "c1.mov")
-
-
 def save_fusion(folder: Path, mode: str, encoder: str | None, seed: int) -> None:
     """An untrained model in which every weight matters, in place of a trained one."""
     torch.manual_seed(seed)
@@ -341,7 +176,7 @@ def save_fusion(folder: Path, mode: str, encoder: str | None, seed: int) -> None
     ("mode", "encoder"),
     [("audio", "cnn"), ("video", None), ("late", "resnet18"), ("gated", "wavlm"), ("concat", "cnn")],
 )
-def test_every_mode_takes_what_there_is(copy, told, mode, encoder):
+def test_every_mode_takes_what_there_is(own, told, mode, encoder):
     for folder in ("fusion", "va"):
         shutil.rmtree(f"data/models/{folder}")
     save_fusion(Path("data/models/fusion"), mode, encoder, 0)
@@ -359,7 +194,7 @@ def test_every_mode_takes_what_there_is(copy, told, mode, encoder):
     assert (both["windows"][0]["audio_share"] is not None) == (mode == "gated")
 
 
-def test_models_of_folds_are_averaged(copy, told):
+def test_models_of_folds_are_averaged(own, told):
     for folder in ("fusion", "va"):
         shutil.rmtree(f"data/models/{folder}")
     single = []
@@ -376,30 +211,16 @@ def test_models_of_folds_are_averaged(copy, told):
     assert answer["recordings"][0]["emotion"]["angry"] == pytest.approx(np.mean(single), abs=1e-5)
 
 
-def test_a_turn_without_sound_is_left_out_of_training_and_said(copy, capsys):
-    media = clips.read("affect")
-    clips.write("affect", [replace(clip, audio=None) if clip.id == "c2" else clip for clip in media])
-    main(features, "wavlm", "prosody", "speaker", "--role", "affect")
-    main(va)
-    assert "1 of 6 turns have no sound, so no valence and arousal: c2" in capsys.readouterr().out
-    told = rows("va/fold_3/predictions.csv")
-    assert told.valence_predicted.isna().to_dict() == {"a1": False, "a2": False, "c1": False, "c2": True}
-    clips.write("affect", [replace(clip, audio=None) for clip in media])
-    main(features, "wavlm", "prosody", "speaker", "--role", "affect")
-    with pytest.raises(ValueError, match="no turn has sound for speech, prosody, speaker, fused; give recordings"):
-        main(va)
-
-
-def test_without_va_models_there_is_emotion(copy, told):
+def test_without_va_models_there_is_emotion(own, told):
     shutil.rmtree("data/models/va")
     answer, errors = told("c1.mov")
     assert answer["models"]["affect"] is None and answer["recordings"][0]["valence"] is None
     assert "no models in data/models/va" in errors
 
 
-def test_params_changed_since_training_change_nothing_and_are_told(copy, told):
+def test_params_changed_since_training_change_nothing_and_are_told(own, told):
     before, _ = told("c1.mov")
-    params_with(copy, CHANGES | {"features.frames.count": 2, "features.frames.size": 48})
+    params_with(own, CHANGES | {"features.frames.count": 2, "features.frames.size": 48})
     after, errors = told("c1.mov")
     assert after["recordings"] == before["recordings"]
     assert "params.yaml asks for other frames features than the models were trained on" in errors

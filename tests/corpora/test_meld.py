@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from corpus_trees import by_id, film, reasons, touch
+from manifest_toys import emotion_params
 
 from avemotion.corpora import meld
 from avemotion.manifest import splits
@@ -52,9 +53,7 @@ def test_utterances_are_turns_in_order(tmp_path):
     assert (found["train_dia3_utt0"].emotion, found["train_dia3_utt0"].start) == ("surprise", 3600.5)
     assert (found["train_dia3_utt4"].turn, found["train_dia3_utt4"].start) == (2, None)
     assert [found[name].part for name in list(found)[:3]] == ["val", "test", "train"]
-    params = splits.EmotionParams(
-        classes=8, split="given", actors=splits.Actors(val=[], test=[]), folds=3, ratios=[0.6, 0.2, 0.2]
-    )
+    params = emotion_params(split="given")
     assert splits.assign("emotion", clips, params, 0)["dev_dia0_utt0"] == "val"
 
 

@@ -8,6 +8,7 @@ from corpus_trees import by_id, reasons, touch
 
 from avemotion.corpora import msp_improv, msp_podcast
 from avemotion.manifest import splits
+from avemotion.params.manifest import AffectParams
 
 TEST1 = msp_podcast.Params(tests=["Test1"])
 HEADER = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
@@ -126,7 +127,7 @@ def test_podcast_reads_rows(tmp_path, name):
     }
     assert msp_podcast.CORPUS.scale == (1, 7)
     with pytest.raises(ValueError, match=r"affect\.split is given and gives train, val and test, .* use speakers"):
-        splits.assign("affect", clips, splits.AffectParams(split="given", folds=5), 0)
+        splits.assign("affect", clips, AffectParams(split="given", folds=5), 0)
 
 
 def test_podcast_reads_json(tmp_path):

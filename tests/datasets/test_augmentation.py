@@ -5,8 +5,9 @@ import math
 import torch
 from scipy import stats
 
-from avemotion.datasets.audio_features import SpecAugmentParams, draw_view, spec_augment
-from avemotion.datasets.frame_sequences import FrameAugmentParams, augment_frames
+from avemotion.datasets.audio_features import draw_view, spec_augment
+from avemotion.datasets.frame_sequences import augment_frames
+from avemotion.params.training.augment import FrameAugmentParams, SpecAugmentParams
 
 MASKS = SpecAugmentParams(p=1.0, masks=1, freq=6, time=9)
 OFF = {"draw": None, "flip": 0.0, "blur": 0.0, "darken": 0.0, "noise": 0.0}

@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from avemotion.datasets.audio_features import (
-    AudioAugmentParams,
-    AudioSource,
-    SpecAugmentParams,
-    draw_view,
-    spec_augment,
-)
+from avemotion.datasets.audio_features import AudioSource, draw_view, spec_augment
 from avemotion.datasets.clip_batches import (
     ClipDataset,
     EpochSampler,
@@ -21,8 +15,9 @@ from avemotion.datasets.clip_batches import (
     pad,
     training_batches,
 )
-from avemotion.datasets.frame_sequences import FrameAugmentParams, FrameSource
+from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.formats import feature_store
+from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams, SpecAugmentParams
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 
 LENGTHS = {"a": 5, "b": 3, "c": None, "d": 4, "e": 1, "f": 2, "g": 6}  # c has neither sound nor picture
@@ -93,9 +88,9 @@ def test_pad_and_collate():
     assert mask.all() and whole.shape == (1, 2, 1)
 
 
-@pytest.mark.parametrize(("encoder", "boundary", "array"), [("wavlm", True, "boundary"), ("wavlm", False, "last")])
-def test_audio_source_of_hidden_states(wavlm, encoder, boundary, array):
-    source = AudioSource(wavlm, encoder, boundary, HEARD, seed=3)
+@pytest.mark.parametrize("array", ["boundary", "last"])
+def test_audio_source_of_hidden_states(wavlm, array):
+    source = AudioSource(wavlm, array, HEARD, seed=3)
     heard = set()
     for clip, length in LENGTHS.items():
         features, real = source(clip, None)
@@ -112,7 +107,7 @@ def test_audio_source_of_hidden_states(wavlm, encoder, boundary, array):
 
 
 def test_audio_source_of_mel(mel):
-    source = AudioSource(mel, "cnn", True, HEARD, seed=3)
+    source = AudioSource(mel, "mel", HEARD, seed=3)
     for clip, length in LENGTHS.items():
         features, real = source(clip, None)
         assert real == 4 * (length or 0)
@@ -122,7 +117,7 @@ def test_audio_source_of_mel(mel):
             original = torch.from_numpy(mel.get(clip, "mel", view).astype(np.float32))
             assert torch.equal(source(clip, 5)[0], spec_augment(original, MASKS, clip, 5, 3))
     with pytest.raises(ValueError, match=r"augment\.views names 5dB, but the cache holds clean, 10dB; add the SNR"):
-        AudioSource(mel, "cnn", False, AudioAugmentParams(views={"5dB": 1.0}, spec_augment=MASKS))
+        AudioSource(mel, "mel", AudioAugmentParams(views={"5dB": 1.0}, spec_augment=MASKS))
 
 
 def test_frame_source(frames):
@@ -141,7 +136,7 @@ def test_frame_source(frames):
 
 def test_missing_modalities_have_no_real_steps(wavlm, frames):
     ids = list(LENGTHS)
-    both = ClipDataset(ids, torch.arange(len(ids)), AudioSource(wavlm, "wavlm", True), FrameSource(frames))
+    both = ClipDataset(ids, torch.arange(len(ids)), AudioSource(wavlm, "boundary"), FrameSource(frames))
     batch = collate([both[None, i] for i in range(len(ids))])
     assert batch.audio_mask.sum(1).tolist() == [length or 0 for length in LENGTHS.values()]
     assert batch.video_mask.sum(1).tolist() == [min(length or 0, 3) for length in LENGTHS.values()]
@@ -154,8 +149,8 @@ def test_missing_modalities_have_no_real_steps(wavlm, frames):
 
 def test_evaluation_goes_through_all_clips_in_order_without_augmentation(wavlm, frames):
     ids = list(LENGTHS)
-    augmented = ClipDataset(ids, torch.arange(7), AudioSource(wavlm, "wavlm", True, HEARD), FrameSource(frames, SEEN))
-    plain = ClipDataset(ids, torch.arange(7), AudioSource(wavlm, "wavlm", True), FrameSource(frames))
+    augmented = ClipDataset(ids, torch.arange(7), AudioSource(wavlm, "boundary", HEARD), FrameSource(frames, SEEN))
+    plain = ClipDataset(ids, torch.arange(7), AudioSource(wavlm, "boundary"), FrameSource(frames))
     batches = list(evaluation_batches(augmented, 3))
     assert [batch.ids for batch in batches] == [["a", "b", "c"], ["d", "e", "f"], ["g"]]
     assert all(map(equal, batches, evaluation_batches(plain, 3)))
@@ -180,7 +175,7 @@ def test_order_depends_on_seed_and_epoch_alone():
 def test_batches_are_the_same_whatever_the_number_of_workers(wavlm, frames):
     """Augmentation included, and with epochs out of order, as after a restart."""
     ids = list(LENGTHS)
-    data = ClipDataset(ids, torch.arange(7), AudioSource(wavlm, "wavlm", True, HEARD), FrameSource(frames, SEEN))
+    data = ClipDataset(ids, torch.arange(7), AudioSource(wavlm, "boundary", HEARD), FrameSource(frames, SEEN))
     here, there = training_batches(data, 3, seed=5), training_batches(data, 3, seed=5, workers=2)
     epochs = {epoch: list(there(epoch)) for epoch in (2, 1)}
     for epoch, batches in epochs.items():

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 import torch
 import wavlm_toys
-from recordings import voice, write_manifest, write_params
 
-from avemotion.extraction import precision
-from avemotion.features.parts.hidden_states import HiddenStates, pieces, receptive_field
-from avemotion.formats import feature_store
-from stages import features
+from avemotion.features.parts.hidden_states import HiddenStates, Window, pieces, receptive_field
 
 LAYERS = range(wavlm_toys.SMALL["num_hidden_layers"] + 1)
 
@@ -87,11 +83,13 @@ def test_windows_join_to_what_enters_the_transformer_of_the_whole(model, normali
     """Convolutions and normalisation over time know all of a long recording: layer 0 shows no seam."""
     long = torch.randn(2, 65_000, generator=torch.Generator().manual_seed(1))
     long[:, : long.shape[1] // 2] *= 5  # statistics of a window are far from those of the whole
-    (whole,) = HiddenStates(model, [0], normalize=normalize, window=10**6)([long])
-    (joined,) = HiddenStates(model, [0], normalize=normalize, window=50, overlap=8)([long])  # positions reach 8 frames
+    (whole,) = HiddenStates(model, [0], normalize=normalize, window=Window(frames=10**6, overlap=100))([long])
+    (joined,) = HiddenStates(model, [0], normalize=normalize, window=Window(frames=50, overlap=8))(
+        [long]
+    )  # positions reach 8 frames
     assert whole[0].shape[1] == 202
     assert difference(joined[0], whole[0]) < 2e-5
-    (cut,) = HiddenStates(model, [0], normalize=normalize, window=50, overlap=0)([long])
+    (cut,) = HiddenStates(model, [0], normalize=normalize, window=Window(frames=50, overlap=0))([long])
     assert difference(cut[0], whole[0]) > 1e-3
 
 
@@ -105,10 +103,14 @@ def test_windows_join_to_the_whole_where_the_overlap_holds_the_context(model, ba
         table = local.encoder.layers[0].attention.rel_attn_embed.weight  # 8 buckets of one distance, then wider ones
         table[8:16], table[24:32] = -1e4, -1e4
     long = torch.randn(1, 400 + 320 * 300, generator=torch.Generator().manual_seed(0))
-    (whole,) = HiddenStates(local, [5], normalize=False, window=10**6)([long])
-    (joined,) = HiddenStates(local, [5], normalize=False, window=150, overlap=44, batch_frames=batch_frames)([long])
+    (whole,) = HiddenStates(local, [5], normalize=False, window=Window(frames=10**6, overlap=100))([long])
+    (joined,) = HiddenStates(
+        local, [5], normalize=False, window=Window(frames=150, overlap=44), batch_frames=batch_frames
+    )([long])
     assert difference(joined[5], whole[5]) < 1e-4
-    (short,) = HiddenStates(local, [5], normalize=False, window=150, overlap=4, batch_frames=batch_frames)([long])
+    (short,) = HiddenStates(
+        local, [5], normalize=False, window=Window(frames=150, overlap=4), batch_frames=batch_frames
+    )([long])
     assert difference(short[5], whole[5]) > 1e-2
 
 
@@ -130,7 +132,7 @@ def test_long_recordings_go_through_in_bounded_stretches(model, monkeypatch):
         conv.register_forward_pre_hook(lambda _, args: heard.append(args[0].shape[-1])),
         model.encoder.layers[0].register_forward_pre_hook(lambda _, args: attended.append(args[0].shape[1])),
     ]
-    HiddenStates(model, [5], normalize=True, window=60, overlap=5)([torch.randn(1, 300_000)])
+    HiddenStates(model, [5], normalize=True, window=Window(frames=60, overlap=5))([torch.randn(1, 300_000)])
     for hook in hooks:
         hook.remove()
     assert len(attended) == 19 and max(attended) == 60  # 937 frames, 50 kept of each window
@@ -142,45 +144,3 @@ def test_bfloat16_is_near_and_not_the_same(model):
     exact, near = (HiddenStates(model, [5], normalize=True, bf16=half)(recording)[0][5] for half in (False, True))
     relative = float((near - exact).norm() / exact.norm())
     assert 1e-4 < relative < 0.05
-
-
-def test_rounding_to_bfloat16_is_torchs():
-    rows = torch.randn(1000, generator=torch.Generator().manual_seed(0)) * torch.logspace(-30, 30, 1000)
-    rows[:3] = torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, 0.0])  # ties go to even
-    np.testing.assert_array_equal(precision.to_bfloat16(rows.numpy()), rows.bfloat16().float().numpy())
-
-
-def test_errors_of_precision_follow_the_formula():
-    rows = np.array([[1.0, 1 + 2**-9], [3.0, -2.0]], np.float32)  # all exact in float16; one not in bfloat16
-    total = dict.fromkeys(("a/squares", "a/float16", "a/bfloat16"), 0.0)
-    for clip in (rows, rows[1:]):
-        for name, value in precision.sums("a", clip).items():
-            total[name] += value
-    squares = 1 + (1 + 2**-9) ** 2 + 2 * 13
-    assert precision.errors(total) == {"a": {"float16": 0.0, "bfloat16": float(f"{2**-9 / squares**0.5:.3g}")}}
-    compared = precision.sums("a", rows, rows * np.float32(1.25))
-    assert precision.errors(compared)["a"]["computed"] == pytest.approx(0.2)
-    assert precision.errors({}) == {}
-
-
-@pytest.mark.parametrize("arithmetic", ["fp32", "bf16"])
-def test_index_tells_what_precision_costs_and_it_is_little(tmp_path, monkeypatch, arithmetic):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("avemotion.features.wavlm.COMPARED", 1)
-    write_params({"features.wavlm.precision": arithmetic, "features.wavlm.dtype": "float16"})
-    write_manifest({name: voice(1, f0, f0) for name, f0 in (("a", 120), ("b", 200))})
-    monkeypatch.setattr("sys.argv", ["features", "wavlm", "--role", "affect"])
-    features.main()
-    folder = tmp_path / "data/features/wavlm/affect"
-    found = feature_store.FeatureStore(folder).facts["rounding"]
-    reported = precision.report([folder])["affect_wavlm"]
-    assert (reported["clips"], reported["precision"], reported["last"]["stored"]) == (2, arithmetic, "float16")
-    assert reported["boundary"]["bfloat16_error"] == found["boundary"]["bfloat16"]
-    assert found.keys() == {"boundary", "last"}
-    for kinds in found.values():
-        # Half of the last bit, 2^-11 and 2^-8, bounds the relative error of each value.
-        assert kinds["float16"] < 2**-11 and kinds["bfloat16"] < 2**-8
-        if arithmetic == "fp32":
-            assert kinds["float16"] > 0.2 * 2**-11 and kinds["bfloat16"] > 0.2 * 2**-8
-        assert ("computed" in kinds) == (arithmetic == "bf16")
-        assert 1e-4 < kinds.get("computed", 0.001) < 0.05

@@ -5,8 +5,10 @@ from collections import Counter, defaultdict
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifest_toys import emotion_params
 
 from avemotion.manifest import deal, splits
+from avemotion.params.manifest import AffectParams
 from avemotion.parsing.clip import Clip
 
 
@@ -31,13 +33,7 @@ def members(part_of: dict[str, str], clips: list[Clip]) -> dict[str, list[str]]:
 
 def test_ravdess_gives_six_folds_of_two_men_and_two_women():
     clips = ravdess()
-    params = splits.EmotionParams(
-        classes=8,
-        split="actor_kfold",
-        actors=splits.Actors(val=[], test=[]),
-        folds=6,
-        ratios=[0.7, 0.15, 0.15],
-    )
+    params = emotion_params(split="actor_kfold", folds=6)
     part_of = splits.assign("emotion", clips, params, seed=0)
     assert part_of == splits.assign("emotion", clips[::-1], params, seed=7)  # neither order nor seed matters
     dealt = members(part_of, clips)
@@ -77,7 +73,7 @@ def test_too_few_speakers_are_refused():
     with pytest.raises(ValueError, match=r"manifest\.emotion\.folds is 6, but there are 5 speakers; lower it"):
         deal.deal(ravdess(range(1, 6)), 6, "manifest.emotion", whole_dialogues=False)
     with pytest.raises(ValueError, match="folds is 2; testing, validating and training take three or more"):
-        splits.AffectParams(split="speakers", folds=2)
+        AffectParams(split="speakers", folds=2)
 
 
 @settings(deadline=None, derandomize=True, database=None)
@@ -105,8 +101,7 @@ def test_any_corpus_is_dealt_evenly(count, speakers):
 
 
 def test_given_splits_must_be_stated_and_of_one_kind():
-    nobody, ratios = splits.Actors(val=[], test=[]), [0.7, 0.15, 0.15]
-    emotion = splits.EmotionParams(classes=8, split="given", actors=nobody, folds=3, ratios=ratios)
+    emotion = emotion_params(split="given")
     parts = ["train", "val", "test", "train"]
     clips = [clip(str(i), f"S{i}", part=part) for i, part in enumerate(parts)]
     assert list(splits.assign("emotion", clips, emotion, 0).values()) == parts
@@ -119,7 +114,7 @@ def test_given_splits_must_be_stated_and_of_one_kind():
 
 
 def test_given_splits_of_the_affect_role_are_folds():
-    affect = splits.AffectParams(split="given", folds=5)
+    affect = AffectParams(split="given", folds=5)
     parts = [clip(str(i), f"S{i}", part=part) for i, part in enumerate(("train", "val", "test"))]
     with pytest.raises(
         ValueError, match=r"manifest\.affect\.split is given and gives train, val and test, .* use speakers"

@@ -5,13 +5,10 @@ import time
 
 import pytest
 from corpus_trees import wav
+from project_params import SERIAL
 
 from avemotion.manifest import known_media, probe
 from avemotion.manifest.known_media import KnownMedia
-from avemotion.params.shared.compute import ComputeParams
-
-
-ONE = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def reads(monkeypatch) -> list[str]:
 
 
 def look(folder, *files):
-    return probe.probe_all([(file, "audio") for file in files], ONE, KnownMedia(folder / "work"))
+    return probe.probe_all([(file, "audio") for file in files], SERIAL, KnownMedia(folder / "work"))
 
 
 def test_unchanged_files_are_not_read_again(tmp_path, reads):

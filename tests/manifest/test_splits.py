@@ -2,15 +2,11 @@
 
 import pandas as pd
 import pytest
+from manifest_toys import emotion_params
 
 from avemotion.manifest import disjoint, splits
+from avemotion.params.manifest import Actors, AffectParams
 from avemotion.parsing.clip import Clip
-
-
-def emotion_params(**changes) -> splits.EmotionParams:
-    made = {"classes": 8, "split": "actor", "actors": splits.Actors(val=[2], test=[3]), "folds": 6}
-    made |= {"ratios": [0.7, 0.15, 0.15]}
-    return splits.EmotionParams(**made | changes)
 
 
 def clip_list(counts: dict[str, int], speakers: int = 4) -> list[Clip]:
@@ -43,7 +39,7 @@ def test_a_number_that_fits_two_speakers_is_refused():
         Clip(id=str(i), speaker=speaker, gender=None, emotion="e") for i, speaker in enumerate(("A_02", "B_2", "A_03"))
     ]
     with pytest.raises(ValueError, match="2 fits A_02, B_2; write the full name"):
-        splits.assign("emotion", listed, emotion_params(), seed=0)
+        splits.assign("emotion", listed, emotion_params(actors=Actors(val=[2], test=[3])), seed=0)
 
 
 def test_folds_do_not_share_speakers():
@@ -52,7 +48,7 @@ def test_folds_do_not_share_speakers():
             Clip(id=str(i), speaker=speaker, gender=None, emotion="e", session=session)
             for i, (speaker, session) in enumerate(speakers)
         ]
-        return splits.assign("affect", listed, splits.AffectParams(split="sessions", folds=5), seed=0)
+        return splits.assign("affect", listed, AffectParams(split="sessions", folds=5), seed=0)
 
     assert fold([("a", 1), ("b", 2), ("c", 3), ("a", 1)]) == {"0": "1", "1": "2", "2": "3", "3": "1"}
     with pytest.raises(ValueError, match="puts speaker a into 1 and 3"):

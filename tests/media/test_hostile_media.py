@@ -10,9 +10,9 @@ from corpus_trees import film, video, wav
 
 from avemotion.features import frames
 from avemotion.manifest.probe import probe
-from avemotion.system.media_error import MediaError
 from avemotion.media.pictures import read_frames
 from avemotion.media.waveforms import read_waveform
+from avemotion.system.media_error import MediaError
 from benchmarks import hostile
 
 SOUND = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)

@@ -3,19 +3,11 @@
 import math
 
 import numpy as np
-import pytest
 import torch
+from fusion_toys import wake
 from sklearn.preprocessing import StandardScaler
-from toys import wake
 
 from avemotion.models.encoders.blocks import CrossAttention, ModalityDropout, Standardize, masked_mean
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
 
 
 def test_masked_mean_leaves_padding_out():

@@ -1,89 +1,14 @@
-"""The fusion models and their encoders: sizes, invariances, and hand-written or foreign references."""
+"""The fusion models: invariances, and hand-written references."""
 
-import json
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torchvision.models import resnet18
-from torchvision.transforms.functional import normalize
-from toys import CLASSES, ENCODERS, MODES, REPO, clip, fusion, garbage, params_with
+from fusion_toys import CLASSES, ENCODERS, MODES, clip, fusion, garbage
 
 from avemotion.datasets.clip_batches import collate
-from avemotion.models.encoders.audio_encoders import _average_pool
 from avemotion.models.fusion.build import build_fusion
-from avemotion.models.encoders.video_encoder import BLOCKS, IMAGENET_MEAN, IMAGENET_STD, VideoResNet18
-from avemotion.training.fusion import phases as recipe
-from stages import fusion as fusion_stage
-from stages import pretrain_audio, pretrain_video
-
-TOTALS = {  # 8 classes; total parameters by audio encoder and mode
-    "plain18": {"audio": 12_785_224, "late": 23_965_840, "concat": 24_263_576, "gated": 24_263_833},
-    "cnn": {"audio": 155_752, "late": 11_336_368, "concat": 11_634_104, "gated": 11_634_361},
-    "wavlm": {"audio": 94_978_680, "late": 106_159_296, "concat": 106_620_872, "gated": 106_621_129},
-}
-VIDEO = 11_180_616
-BASE = {"speech.model": "microsoft/wavlm-base"}
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
-
-
-@pytest.mark.parametrize("encoder", TOTALS)
-def test_parameter_counts(tmp_path, encoder):
-    for mode, expected in (TOTALS[encoder] | {"video": VIDEO}).items():
-        file = params_with(tmp_path, BASE | {"audio.encoder": encoder, "fusion.mode": mode})
-        counts = fusion_stage.summary(fusion_stage.configure(file))
-        assert counts["total"] == expected, mode
-        for key in ("total", "trainable"):
-            assert sum(part[key] for part in counts["parts"].values()) == counts[key]
-    counts = pretrain_audio.summary(pretrain_audio.configure(file))
-    assert counts["total"] == TOTALS[encoder]["audio"]
-    if encoder != "wavlm":
-        assert counts["trainable"] == counts["total"]
-    counts = pretrain_video.summary(pretrain_video.configure(file))
-    assert counts["total"] == counts["trainable"] == VIDEO
-
-
-@pytest.mark.parametrize(("layers", "expected"), [(0, 596_744), (2, 14_773_552), (4, 28_950_360)])
-def test_trainable_parameters_of_wavlm_alone(tmp_path, layers, expected):
-    file = params_with(tmp_path, BASE | {"audio.encoder": "wavlm", "speech.unfreeze_layers": layers})
-    counts = pretrain_audio.summary(pretrain_audio.configure(file))
-    assert (counts["trainable"], counts["total"]) == (expected, TOTALS["wavlm"]["audio"])
-
-
-@pytest.mark.parametrize(("mode", "expected"), [("late", 11_777_360), ("concat", 12_238_936), ("gated", 12_239_193)])
-def test_trainable_parameters_with_frozen_wavlm(tmp_path, mode, expected):
-    changes = {"audio.encoder": "wavlm", "speech.unfreeze_layers": 0, "fusion.video_blocks": 5, "fusion.mode": mode}
-    counts = fusion_stage.summary(fusion_stage.configure(params_with(tmp_path, BASE | changes)))
-    assert counts["trainable"] == expected
-
-
-def test_summary_on_the_command_line_is_one_json_object(tmp_path):
-    file = params_with(tmp_path, {"audio.encoder": "cnn", "fusion.mode": "gated"})
-    command = [sys.executable, "-m", "stages.fusion", "--summary", "--params", str(file)]
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == fusion_stage.summary(fusion_stage.configure(file))
-
-
-@pytest.mark.parametrize("head", ["concat", "gated"])
-def test_mode_names_that_fix_the_head(tmp_path, head):
-    def architecture(mode, head):
-        file = params_with(tmp_path, {"fusion.mode": mode, "xattn.head": head})
-        config = fusion_stage.configure(file)
-        return recipe.architecture(config.fusion, config.xattn, config.audio, config.speech, CLASSES)
-
-    other = "gated" if head == "concat" else "concat"
-    assert architecture(f"xattn_{head}", other) == architecture(f"xattn_{head}", head) == architecture("xattn", head)
-    assert architecture("xattn", head)["options"]["head"] == head
-
 
 CASES = [(mode, "wavlm") for mode in MODES] + [
     (mode, encoder) for encoder in ("cnn", "plain18", "resnet18") for mode in ("late", "gated", "xattn_gated")
@@ -219,50 +144,3 @@ def test_encoders_of_the_fusion_are_the_unimodal_models():
     late, batch = fusion("late"), collate([clip(seed, 5, 2) for seed in range(2)])
     late.audio.load_state_dict(audio.audio.state_dict())
     torch.testing.assert_close(late.audio(batch.audio, batch.audio_mask), audio(*batch.inputs).logits)
-
-
-@pytest.mark.parametrize("size", [(5, 7), (16, 75), (4, 4), (3, 2), (1, 9)])
-def test_average_pool_equals_torchs(size):
-    feature_map = torch.randn(2, 3, *size)
-    expected = torch.nn.AdaptiveAvgPool2d(4)(feature_map)
-    torch.testing.assert_close(_average_pool(feature_map, 4), expected)
-
-
-def test_mel_mask_follows_the_feature_map():
-    model, mask = fusion("audio", "plain18").audio, torch.arange(301)[None] < torch.tensor([[301], [64], [65], [0]])
-    sequence, real = model.encode_sequence(torch.randn(4, 301, 64), mask)
-    steps = sequence.shape[1]
-    assert real.sum(1).tolist() == [steps, math.ceil(64 * steps / 301), math.ceil(65 * steps / 301), 0]
-    assert bool((real[:, 1:] <= real[:, :-1]).all())  # real steps come first
-
-
-def test_video_model_is_torchvisions_resnet():
-    reference, ours = resnet18().eval(), VideoResNet18(CLASSES).eval()
-    for module in reference.modules():  # other statistics than 0 and 1
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.8, 1.2)
-    layers = (reference.layer1, reference.layer2, reference.layer3, reference.layer4)
-    ours.blocks[0][0].load_state_dict(reference.conv1.state_dict())
-    ours.blocks[0][1].load_state_dict(reference.bn1.state_dict())
-    for own, given in zip(ours.blocks[1:], layers, strict=True):
-        own.load_state_dict(given.state_dict())
-    reference.fc = torch.nn.Identity()
-    frames = torch.rand(2, 3, 3, 48, 40)
-    mask = torch.tensor([[True, True, True], [True, False, False]])
-    each = reference(normalize(frames.flatten(0, 1), IMAGENET_MEAN, IMAGENET_STD)).unflatten(0, (2, 3))
-    expected = torch.stack([each[0].mean(0), each[1, 0]])
-    torch.testing.assert_close(ours.encode(frames, mask), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_video_model_continues_from_every_block():
-    model, frames = VideoResNet18(CLASSES).eval(), torch.rand(2, 3, 3, 48, 40)
-    mask = torch.tensor([[True, True, True], [True, True, False]])
-    whole = model(frames, mask)
-    for blocks in range(BLOCKS + 1):
-        model.start_from(BLOCKS)
-        lower = model.lower(frames, blocks)
-        assert len(model.last_parameters(blocks)) == len(list(model.blocks[BLOCKS - blocks :].parameters()))
-        model.start_from(blocks)
-        torch.testing.assert_close(model(lower, mask), whole, rtol=1e-5, atol=1e-6)
-    assert lower is frames

@@ -4,7 +4,9 @@ import pytest
 import torch
 import wavlm_toys
 
-from avemotion.models.speech.pretrained import SpeechParams, TopLayers, boundary_layer, config_for, load
+from avemotion.models.speech.pretrained import boundary_layer, config_for, load
+from avemotion.models.speech.top_layers import TopLayers
+from avemotion.params.training.speech import SpeechParams
 
 LENGTHS = (24000, 17000, 9000)
 

@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from project_params import REPO, params_with
+from results_toys import params_of
 
 from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va
 
@@ -101,3 +103,18 @@ def test_the_command_line_shows_one_line(tmp_path):
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith(f"error: {file}: manifest.max_rejected is 'most'; expected float")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("draws: 1", "evaluate.draws is 1; give 100 or more"),
+        ("clips: 0", "evaluate.clips is 0"),
+        ("turns: 0", "evaluate.turns is 0"),
+    ],
+)
+def test_params_are_checked(tmp_path, change, message):
+    section = {"draws": 100, "clips": 3, "turns": 5} | yaml.safe_load(f"{{{change}}}")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params_of(section)))
+    with pytest.raises(ValueError, match=re.escape(message)):
+        evaluate.configure(tmp_path / "params.yaml")

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import shutil
-import sys
 import typing
 from pathlib import Path
 
@@ -13,75 +12,17 @@ import pandas as pd
 import pytest
 import soundfile
 import yaml
-from recordings import SECTIONS
+from manifest_toys import run, settings
 
 from avemotion.formats import clips, labels
 from avemotion.manifest import probe, splits
-from avemotion.parsing.registry import CORPORA
-from avemotion.system import params_file
+from avemotion.params.manifest import _section
 from avemotion.params.shared.compute import ComputeParams
-
+from avemotion.parsing import registry
+from avemotion.system import params_file
 from stages import manifest
 
-ACTORS = (1, 2, 17, 21)
 FILES = ("clips.csv", "labels.csv", "rejected.csv", "corpus.json")
-
-
-@pytest.fixture(scope="session")
-def corpora(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("corpora")
-    trees.ravdess(root / "ravdess", trees.ravdess_ids(ACTORS))
-    trees.iemocap(root / "iemocap")
-    return root
-
-
-@pytest.fixture
-def project(tmp_path, corpora, monkeypatch) -> Path:
-    """A folder with both corpora and params.yaml, as working folder."""
-    shutil.copytree(corpora, tmp_path / "data")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def settings(**changes) -> dict:
-    """params.yaml as a dict; changes by dotted key with __ for the dot."""
-    made = {
-        "compute": dict(SECTIONS["compute"]),
-        "corpora": {
-            "emotion": {"name": "ravdess", "root": "data/ravdess"},
-            "affect": {"name": "iemocap", "root": "data/iemocap"},
-        },
-        "manifest": {
-            "seed": 0,
-            "max_rejected": 0.1,
-            "emotion": {
-                "classes": 8,
-                "split": "actor",
-                "actors": {"val": [17, 18], "test": [21, 22]},
-                "folds": 4,
-                "ratios": [0.7, 0.15, 0.15],
-            },
-            "affect": {"split": "sessions", "folds": 3},
-            "ravdess": {"channels": ["speech"]},
-            "iemocap": {"parts": ["impro", "script"], "wearer_side": "left"},
-            "msp_podcast": {"tests": ["Test1"]},
-            "csv": {"table": "clips.csv", "scale": None, "cut_video": False},
-        },
-        "pretrain": {"per_fold": False},
-    }
-    for key, value in changes.items():
-        *path, last = key.split("__")
-        section = made
-        for name in path:
-            section = section[name]
-        section[last] = value
-    return made
-
-
-def run(monkeypatch, **changes) -> None:
-    Path("params.yaml").write_text(yaml.safe_dump(settings(**changes)))
-    monkeypatch.setattr(sys, "argv", ["manifest"])
-    manifest.main()
 
 
 def written() -> dict[str, bytes]:
@@ -91,7 +32,7 @@ def written() -> dict[str, bytes]:
 def test_files_say_what_is_there(project, monkeypatch, capsys):
     run(monkeypatch)
     media = clips.read("emotion")
-    assert [clip.id for clip in media] == sorted(trees.ravdess_ids(ACTORS))
+    assert [clip.id for clip in media] == sorted(trees.ravdess_ids(trees.ACTORS))
     for clip in media[:3]:
         file = project / "data/ravdess" / clip.audio
         assert clip.audio_hash == hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
@@ -199,7 +140,7 @@ def test_four_classes(project, monkeypatch):
 def test_any_corpus_plays_the_emotion_role(tmp_path):
     emotions = ("neu", "xxx", "exc", "oth", "fru")
     trees.iemocap(tmp_path, (1,), emotions)
-    corpus = CORPORA["iemocap"]
+    corpus = registry.corpus("iemocap")
     listed, _ = corpus.list_clips(tmp_path, corpus.params(parts=["impro"], wearer_side="left"))
     label_of, classes = splits.classify(listed, corpus, "emotion", 8)
     assert classes == ["exc", "fru", "neu"]
@@ -360,11 +301,12 @@ def test_lost_lines_count(project, monkeypatch):
 
 
 def test_each_corpus_has_its_options_in_params():
-    fields = manifest.ManifestParams.__dataclass_fields__
-    assert {name: fields[name].type for name in fields if name in CORPORA} == {
-        name: corpus.params for name, corpus in CORPORA.items() if corpus.params
+    """manifest.<corpus> is the section of the corpus's own Params; parsers without options have none."""
+    fields = typing.get_type_hints(_section())
+    parsers = {name: registry.corpus(name).params for name in registry.names()}
+    assert {name: fields[name] for name in fields if name in parsers} == {
+        name: params for name, params in parsers.items() if params
     }
-    assert typing.get_args(manifest.CorpusParams.__dataclass_fields__["name"].type) == tuple(CORPORA)
 
 
 def test_strict_params(tmp_path):

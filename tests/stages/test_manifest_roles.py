@@ -2,13 +2,11 @@
 
 import shutil
 import sys
-from pathlib import Path
 
 import corpus_trees as trees
 import pandas as pd
 import pytest
-import yaml
-from test_manifest import corpora, project, settings  # noqa: F401 (fixtures)
+from manifest_toys import HEADER, OWN, own, run
 
 from avemotion.corpora import csv
 from avemotion.formats import clips, labels
@@ -16,29 +14,8 @@ from avemotion.manifest import known_media, probe
 from avemotion.system import cli
 from stages import manifest
 
-OWN = {"name": "csv", "root": "data/own"}
 
-
-def run(monkeypatch, *arguments: str, **changes) -> None:
-    Path("params.yaml").write_text(yaml.safe_dump(settings(**changes)))
-    monkeypatch.setattr(sys, "argv", ["manifest", *arguments])
-    manifest.main()
-
-
-HEADER = "id,audio,video,emotion,valence,arousal,speaker,dialogue,start,end"
-
-
-def own(root: Path, rows: list[str], header: str = HEADER) -> None:
-    """A table with a wav of its own for every row that names one."""
-    root.mkdir(parents=True)
-    (root / "clips.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-    for i, row in enumerate(rows):
-        name = row.split(",")[1]
-        if name.endswith(".wav"):
-            trees.wav(root / name, 1000 + i)
-
-
-def test_every_speaker_is_tested_once(project, monkeypatch, capsys):  # noqa: F811
+def test_every_speaker_is_tested_once(project, monkeypatch, capsys):
     run(monkeypatch, manifest__emotion__split="actor_kfold")
     table, facts = labels.read("emotion"), labels.read_facts("emotion")
     assert (facts.folds, facts.split, facts.speaker_overlap) == ([1, 2, 3, 4], "actor_kfold", False)
@@ -55,7 +32,7 @@ def test_every_speaker_is_tested_once(project, monkeypatch, capsys):  # noqa: F8
         run(monkeypatch, manifest__emotion__split="actor_kfold", manifest__emotion__folds=6)
 
 
-def test_turns_without_ratings_are_context(project, monkeypatch, capsys):  # noqa: F811
+def test_turns_without_ratings_are_context(project, monkeypatch, capsys):
     rows = []
     for d in range(4):
         rows += [f"{d}a,{d}a.wav,,,{d + 1},2,S{d},d{d},0,1", f"{d}b,{d}b.wav,,,,,T{d},d{d},1,2"]
@@ -76,7 +53,7 @@ def test_turns_without_ratings_are_context(project, monkeypatch, capsys):  # noq
     assert "4 turns have no valence and arousal: context of their dialogues, never scored" in capsys.readouterr().out
 
 
-def test_sound_and_picture_from_the_same_film(project, monkeypatch):  # noqa: F811
+def test_sound_and_picture_from_the_same_film(project, monkeypatch):
     header, rows = "id,audio,video,emotion,speaker,split", []
     for i, part in enumerate(("train", "val", "test")):
         trees.film(project / f"films/{i}.mp4", i)
@@ -91,7 +68,7 @@ def test_sound_and_picture_from_the_same_film(project, monkeypatch):  # noqa: F8
     assert labels.read_facts("emotion").folds == []
 
 
-def test_given_parts_may_share_speakers_and_say_so(project, monkeypatch, capsys):  # noqa: F811
+def test_given_parts_may_share_speakers_and_say_so(project, monkeypatch, capsys):
     rows = [f"{i},{i}.wav,,happy,,,Friend,,,,{part}" for i, part in enumerate(("train", "val", "test"))]
     own(project / "data/own", rows, f"{HEADER},split")
     run(monkeypatch, corpora__emotion=OWN, manifest__emotion__split="given")
@@ -99,7 +76,7 @@ def test_given_parts_may_share_speakers_and_say_so(project, monkeypatch, capsys)
     assert "manifest.emotion.split is given: speakers are in several splits" in capsys.readouterr().out
 
 
-def test_a_table_may_mix_kinds_of_media(project, monkeypatch):  # noqa: F811
+def test_a_table_may_mix_kinds_of_media(project, monkeypatch):
     rows = [f"{i},{i}.wav,,happy,,,S{i},,,,{part}" for i, part in enumerate(("train", "val", "test", "train"))]
     rows[0] = rows[0].replace(",,happy", ",film.mp4,happy")
     own(project / "data/own", rows, f"{HEADER},split")
@@ -134,14 +111,14 @@ def test_a_table_may_mix_kinds_of_media(project, monkeypatch):  # noqa: F811
         ),
     ],
 )
-def test_refusals(project, monkeypatch, changes, message):  # noqa: F811
+def test_refusals(project, monkeypatch, changes, message):
     own(project / "data/own", ["a,a.wav,,happy,1,1,,,,"])
     monkeypatch.setattr(probe, "probe_all", lambda *_: pytest.fail("media were opened"))
     with pytest.raises(ValueError, match=message):
         run(monkeypatch, **changes)
 
 
-def test_check_shows_what_is_there(project, monkeypatch, capsys):  # noqa: F811
+def test_check_shows_what_is_there(project, monkeypatch, capsys):
     monkeypatch.setattr(probe, "probe", lambda *_: pytest.fail("media were opened"))
     ids = trees.ravdess_ids([1])
     (project / f"data/ravdess/Actor_01/03-{ids[0]}.wav").write_text(trees.LFS_POINTER)
@@ -158,7 +135,7 @@ def test_check_shows_what_is_there(project, monkeypatch, capsys):  # noqa: F811
     assert not clips.FOLDER.exists()
 
 
-def test_check_ends_with_an_error_only_where_the_stage_would(project, monkeypatch, capsys):  # noqa: F811
+def test_check_ends_with_an_error_only_where_the_stage_would(project, monkeypatch, capsys):
     for changes, code in ({}, None), ({"corpora__emotion__root": "nowhere"}, "error: corpora.emotion.root is nowhere"):
         try:
             cli.run(lambda changes=changes: run(monkeypatch, "--check", **changes))
@@ -174,7 +151,7 @@ def test_the_template_is_printed(monkeypatch, capsys, tmp_path):
     assert capsys.readouterr().out == csv.TEMPLATE
 
 
-def test_another_split_opens_no_media(project, monkeypatch):  # noqa: F811
+def test_another_split_opens_no_media(project, monkeypatch):
     monkeypatch.setattr(known_media, "TICK", 0)
     run(monkeypatch)
     before = (clips.FOLDER / "emotion/clips.csv").read_bytes()

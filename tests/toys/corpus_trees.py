@@ -10,6 +10,7 @@ import soundfile
 
 from avemotion.parsing.clip import Clip, Reject
 
+ACTORS = (1, 2, 17, 21)
 LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 RATERS = (

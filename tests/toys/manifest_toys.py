@@ -8,6 +8,7 @@ import pytest
 import yaml
 from recordings import SECTIONS
 
+from avemotion.params.manifest import Actors, EmotionParams
 from stages import manifest
 
 OWN = {"name": "csv", "root": "data/own"}
@@ -47,6 +48,12 @@ def settings(**changes: object) -> dict:
             section = section[name]
         section[last] = value
     return made
+
+
+def emotion_params(**changes: object) -> EmotionParams:
+    """Section manifest.emotion; changes by name."""
+    usual = {"classes": 8, "split": "actor", "actors": Actors(val=[], test=[]), "folds": 3}
+    return EmotionParams(**usual | {"ratios": [0.7, 0.15, 0.15]} | changes)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, **changes: object) -> None:

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import yaml
 
+from avemotion.params.shared.compute import ComputeParams
+
 REPO = Path(__file__).resolve().parents[2]
+SERIAL: ComputeParams = ComputeParams(
+    device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None
+)
 
 
 def params_with(folder: Path, changes: dict[str, object]) -> Path:

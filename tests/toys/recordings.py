@@ -117,3 +117,12 @@ def join(picture: Path, sound: Path, file: Path) -> Path:
                     packet.stream = stream
                     made.mux(packet)
     return file
+
+
+def extract(kind, waveforms, changes=None, films=None, role="emotion"):
+    """(extractor, clip id -> (views, counts)) of a manifest with these recordings in the current folder."""
+    from avemotion.params import features
+
+    write_manifest(waveforms, films)
+    extractor = features.configure(write_params(changes), kind, role).extractor
+    return extractor, {clip.id: extractor.extract(clip, Path("corpus")) for clip in clips.read(role)}

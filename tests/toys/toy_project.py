@@ -36,17 +36,37 @@ def run(folder: Path, *command: str, check: bool = True) -> str:
     return done.stdout + done.stderr
 
 
-def make(folder: Path) -> Path:
-    """The project, reproduced and committed."""
+SESSION = """
+import shlex, subprocess, sys
+from dvc.cli import main
+for line in sys.argv[1:]:
+    program, *arguments = shlex.split(line)
+    code = main(arguments) if program == "dvc" else subprocess.run([program, *arguments], check=False).returncode
+    if code:
+        sys.exit(f"{line}: {code}")
+"""
+
+
+def session(folder: Path, *commands: str) -> str:
+    """The output of commands one after another; those of DVC in one process, because its start takes a second."""
+    return run(folder, sys.executable, "-c", SESSION, *commands)
+
+
+def init(folder: Path) -> None:
+    """What `git init` and `dvc init` leave in an empty folder."""
+    run(folder, "git", "init", "-q", "-b", "main")
+    (folder / ".dvc").mkdir(exist_ok=True)
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n", encoding="utf-8")
+    (folder / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")
+
+
+def make(folder: Path, *commands: str) -> Path:
+    """The project, reproduced and committed; then commands as of `session`."""
     folder.mkdir()
     shutil.copy(Path(__file__).with_name("toy_stage.py"), folder / "stage.py")
     files = {"dvc.yaml": CHAIN, "params.yaml": PARAMS, ".gitignore": "/data/*\n__pycache__/\n"}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    run(folder, "git", "init", "-q", "-b", "main")
-    run(folder, "dvc", "init", "-q")
-    run(folder, "dvc", "config", "core.analytics", "false")
-    run(folder, "dvc", "repro", "-q")
-    run(folder, "git", "add", ".")
-    run(folder, "git", "commit", "-q", "-m", "toy")
+    init(folder)
+    session(folder, "dvc repro -q", "git add .", "git commit -q -m toy", *commands)
     return folder

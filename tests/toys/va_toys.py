@@ -29,6 +29,11 @@ CHOICES = {
 }
 
 
+def state(**changes: object) -> dict[str, object]:
+    """Arguments of DialogueState."""
+    return STATE | changes
+
+
 def va_model(**choices: object) -> VAModel:
     """A model in eval mode in which every weight matters, with units of its own."""
     model = wake(build_va(**SIZES | CHOICES | choices)).eval()

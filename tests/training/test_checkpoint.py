@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fusion_toys import fusion
 from torch import nn
-from toys import fusion
 
 from avemotion.training.common import checkpoint
 

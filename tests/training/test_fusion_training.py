@@ -1,72 +1,23 @@
 """What the training code does to real models: they learn, frozen parts stand still, open parts move."""
 
 import copy
-from typing import ClassVar
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
-from toys import CLASSES, MODES, params_with, separable
+from fusion_toys import MODES, separable
+from project_params import SERIAL
+from quick_fusion import configured
 
 from avemotion.datasets.clip_batches import Batch
-from avemotion.datasets.frame_sequences import FrameAugmentParams, FrameSource
-from avemotion.formats import feature_store
-from avemotion.models.fusion.build import build_fusion
-from avemotion.models.encoders.video_encoder import BLOCKS, VideoResNet18
+from avemotion.models.encoders.video_encoder import BLOCKS
 from avemotion.system import runtime
-from avemotion.params.shared.compute import ComputeParams
+from avemotion.training.common import freeze, loop
 
-from avemotion.training.common import checkpoint, freeze, loop
-from avemotion.training.emotion.audio_input import audio_arguments, build_audio
-from avemotion.training.common.folds import Fold
-from avemotion.training.fusion import phases as recipe
-from avemotion.training.fusion.frozen_video import frozen_video
-from stages import fusion as fusion_stage
-from stages import pretrain_audio
+pytestmark = pytest.mark.usefixtures("set_up")
+
 
 CPU = torch.device("cpu")
-QUICK = {
-    "audio.encoder": "wavlm",
-    "speech.model": "tiny",
-    "speech.unfreeze_layers": 2,
-    "xattn.d_model": 32,
-    "xattn.heads": 2,
-    "fusion.head_epochs": 6,
-    "fusion.epochs": 12,
-    "fusion.lr": 3e-3,
-    "fusion.audio_lr": 1e-3,
-    "fusion.video_lr": 2e-3,
-    "fusion.video_blocks": 1,
-    "fusion.label_smoothing": 0.0,
-    "fusion.weight_decay": 0.0,
-    "fusion.patience": 99,
-    "fusion.batch_size": 8,
-    "fusion.accumulate": 1,
-    "fusion.precision": "fp32",
-}
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    """The project's own setup, and torch as it was before afterwards."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng():
-        runtime.setup(
-            0, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
-        )
-        yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(strict)
-
-
-def configured(tmp_path, **changes):
-    """(params, fusion model, its phases) of the stage."""
-    config = fusion_stage.configure(params_with(tmp_path, QUICK | changes))
-    built = recipe.architecture(config.fusion, config.xattn, config.audio, config.speech, CLASSES)
-    model = build_fusion(**built)
-    return config.fusion, model, recipe.phases(model, config.fusion)
 
 
 def objective(model):
@@ -93,7 +44,8 @@ def learn(tmp_path, mode, batch, **changes):
         accuracy = (scores.argmax(-1) == batch.target).float().mean()
         return {"loss": F.cross_entropy(scores, batch.target).item(), "score": accuracy.item()}
 
-    history = loop.fit(model, phases, lambda epoch: [batch], objective(model), validate, p, CPU, mode)
+    task = loop.Task(batches=lambda epoch: [batch], loss=objective(model), validate=validate, label=mode)
+    history = loop.fit(model, task, phases, p, CPU)
     return model, history, validate
 
 
@@ -168,73 +120,6 @@ def test_frozen_encoders_do_not_drop_out(tmp_path):
         assert torch.equal(first, second) == steady
 
 
-class Clips:
-    """Split of four clips, as EmotionData tells it."""
-
-    parts: ClassVar = {"train": ["a", "c"], "val": ["b"], "test": ["d"]}
-
-    def ids(self, split):
-        return self.parts[split]
-
-
-def frame_source(tmp_path):
-    rng = np.random.default_rng(0)
-    rows = {clip: {"clean": {"frames": rng.integers(0, 256, (3, 32, 32, 3), np.uint8)}} for clip in "abcd"}
-    feature_store.write(tmp_path / "frames", ["clean"], rows.items(), facts={})
-    augment = FrameAugmentParams(draw=None, flip=0.5, blur=0.5, darken=0.5, noise=0.5)
-    return FrameSource(feature_store.FeatureStore(tmp_path / "frames"), augment, seed=3)
-
-
-@pytest.mark.parametrize("blocks", [0, 1, BLOCKS])
-def test_frozen_blocks_of_augmented_views_are_those_of_augmented_frames(tmp_path, blocks):
-    model, frames = VideoResNet18(CLASSES).eval(), frame_source(tmp_path)
-    source = frozen_video(model, frames, Clips(), blocks, 3, CPU)
-    with torch.inference_mode():
-        for clip in "abcd":
-            expected = model.lower(frames(clip, None)[0].unsqueeze(0), blocks).squeeze(0)
-            torch.testing.assert_close(source(clip, None)[0], expected, rtol=0, atol=0)
-        seen = [source("a", epoch)[0] for epoch in range(1, 13)]
-        if blocks == BLOCKS:  # nothing is frozen: every epoch has frames of its own
-            assert all(torch.equal(seen[epoch - 1], frames("a", epoch)[0]) for epoch in range(1, 13))
-            return
-        views = [model.lower(frames("a", view)[0].unsqueeze(0), blocks).squeeze(0) for view in (1, 2, 3)]
-    drawn = [[torch.equal(features, view) for view in views].index(True) for features in seen]
-    assert set(drawn) == {0, 1, 2}
-    assert drawn == [[torch.equal(source("a", epoch)[0], view) for view in views].index(True) for epoch in range(1, 13)]
-
-
-def test_without_views_training_sees_clips_as_they_are(tmp_path):
-    for blocks in (1, BLOCKS):
-        source = frozen_video(VideoResNet18(CLASSES), frame_source(tmp_path), Clips(), blocks, 0, CPU)
-        assert all(torch.equal(source(clip, 5)[0], source(clip, None)[0]) for clip in "abcd")
-
-
-@pytest.mark.parametrize("form", ["bare.pt", "wrapped.pt", "own.safetensors", "folder", "folds"])
-def test_warm_start_takes_every_form_of_checkpoint(tmp_path, form):
-    torch.manual_seed(1)
-    given, part = VideoResNet18(CLASSES), VideoResNet18(CLASSES)
-    state, classes, fold = given.state_dict(), [str(i) for i in range(CLASSES)], None
-    source = tmp_path / form
-    if form.endswith("pt"):
-        torch.save({"model": state} if form == "wrapped.pt" else state, source)
-    elif form == "own.safetensors":
-        save_file(state, source)
-    else:
-        fold = Fold(test=2, val=3) if form == "folds" else None
-        folder = source / "fold_2" if fold else source
-        folder.mkdir(parents=True)
-        checkpoint.save(folder, given, {"classes": classes})
-    report = recipe.warm_start(part, source, classes, fold)
-    assert report == {"taken": sorted(state), "missing": [], "unused": []}
-    assert all(torch.equal(value, state[name]) for name, value in part.state_dict().items())
-    if form.startswith("fold"):
-        with pytest.raises(ValueError, match=r"trained for the classes .* not \['x'\]; run `dvc repro`"):
-            recipe.warm_start(part, source, ["x"], fold)
-    else:
-        with pytest.raises(ValueError, match=r"'classifier.bias' has shape \[4\], the model needs \[5\]"):
-            recipe.warm_start(VideoResNet18(CLASSES + 1), source, classes, fold)
-
-
 def test_learning_rates_of_the_phases(tmp_path):
     p, model, (head, finetune) = configured(tmp_path, **{"fusion.mode": "gated"})
     assert [group["lr"] for group in head.prepare()] == [p.lr]
@@ -248,32 +133,9 @@ def test_learning_rates_of_the_phases(tmp_path):
         assert of[id(parameter)] == (p.audio_lr if top else p.video_lr if blocks else p.lr), name
 
 
-@pytest.mark.parametrize(("encoder", "layers"), [("wavlm", 2), ("wavlm", 0), ("cnn", 2)])
-def test_phases_of_audio_pretraining(tmp_path, encoder, layers):
-    changes = {"audio.encoder": encoder, "speech.model": "tiny", "speech.unfreeze_layers": layers}
-    config = pretrain_audio.configure(params_with(tmp_path, changes))
-    model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
-    p, phases = config.pretrain, pretrain_audio.phases(model, config.pretrain)
-    rates = {phase.name: [group["lr"] for group in phase.prepare()] for phase in phases}
-    if encoder == "wavlm" and layers:
-        assert rates == {"head": [p.lr], "finetune": [p.lr, p.encoder_lr]}
-    else:
-        assert set(rates) == {"train"} and set(rates["train"]) == {p.lr}
-
-
-def test_a_phase_without_epochs_is_left_out(tmp_path):
-    config = pretrain_audio.configure(params_with(tmp_path, QUICK | {"pretrain_audio.head_epochs": 0}))
-    model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
-    assert [phase.name for phase in pretrain_audio.phases(model, config.pretrain)] == ["finetune"]
-    assert [phase.name for phase in configured(tmp_path, **{"fusion.head_epochs": 0})[2]] == ["finetune"]
-    assert [phase.name for phase in configured(tmp_path, **{"fusion.epochs": 0})[2]] == ["head"]
-
-
 def test_same_seed_gives_equal_weights_bit_for_bit(tmp_path):
     def weights(seed):
-        runtime.setup(
-            seed, ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
-        )
+        runtime.setup(seed, SERIAL)
         changes = {"fusion.head_epochs": 1, "fusion.epochs": 2}
         return learn(tmp_path, "xattn_gated", separable(8), **changes)[0].state_dict()
 

@@ -1,4 +1,4 @@
-"""The training loop by itself, on models of a few weights, and the V/A objective."""
+"""The training loop by itself, on models of a few weights."""
 
 import math
 
@@ -6,20 +6,13 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torchmetrics import ConcordanceCorrCoef
 
+from avemotion.params.training.optimizer import OptimParams
 from avemotion.system import tables
-from avemotion.training.common.loop import MIN_LR, OptimParams, Phase, fit, train_epoch
-from avemotion.training.va import losses
+from avemotion.training.common.loop import MIN_LR, Phase, Task, fit, train_epoch
 
+pytestmark = pytest.mark.usefixtures("seeded")
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
 
 
 def optim(**changes):
@@ -92,7 +85,8 @@ def scripted(scores, patience, phases=1):
         return {"score": score, "loss": value}
 
     plan = [Phase(name=f"p{i}", epochs=len(scores), prepare=everything(model)) for i in range(phases)]
-    history = fit(model, plan, batches, loss, validate, optim(weight_decay=0.0, patience=patience), CPU, "test")
+    task = Task(batches=batches, loss=loss, validate=validate, label="test")
+    history = fit(model, task, plan, optim(weight_decay=0.0, patience=patience), CPU)
     return model.weight.item(), history, seen, starts
 
 
@@ -116,7 +110,8 @@ def test_the_history_so_far_can_be_watched(tmp_path):
 
         plan = [Phase(name="p", epochs=3, prepare=everything(model))]
         batches, loss = (lambda _: [torch.ones(1, 1)]), (lambda x: model(x).square().sum())
-        return fit(model, plan, batches, loss, validate, optim(), CPU, "test", curves)
+        task = Task(batches=batches, loss=loss, validate=validate, label="test")
+        return fit(model, task, plan, optim(), CPU, curves)
 
     history = train(file)
     assert seen == [0, 1, 2]
@@ -172,16 +167,14 @@ def test_cosine_annealing_by_hand(rates):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim, "AdamW", adamw)
-        history = fit(
-            model,
-            [Phase(name="train", epochs=epochs, prepare=prepare)],
-            batches,
-            lambda x: model[1](model[0](x)).sum(),
-            lambda: {"score": 0.0, "loss": 0.0},
-            optim(cosine=True),
-            CPU,
-            "test",
+        task = Task(
+            batches=batches,
+            loss=lambda x: model[1](model[0](x)).sum(),
+            validate=lambda: {"score": 0.0, "loss": 0.0},
+            label="test",
         )
+        plan = [Phase(name="train", epochs=epochs, prepare=prepare)]
+        history = fit(model, task, plan, optim(cosine=True), CPU)
     for epoch, now in enumerate(used):
         for start, lr in zip(rates, now, strict=True):
             floor = MIN_LR if start > MIN_LR else 0.0
@@ -192,72 +185,15 @@ def test_cosine_annealing_by_hand(rates):
 def test_constant_learning_rate_and_history_file(tmp_path):
     model = nn.Linear(1, 1)
     plan = [Phase(name="train", epochs=3, prepare=everything(model, lr=0.02))]
-    history = fit(model, plan, lambda _: [torch.ones(1, 1)], lambda x: model(x).square().sum(),
-                  lambda: {"score": math.nan, "loss": 1 / 3}, optim(), CPU, "test")  # fmt: skip
+    task = Task(
+        batches=lambda _: [torch.ones(1, 1)],
+        loss=lambda x: model(x).square().sum(),
+        validate=lambda: {"score": math.nan, "loss": 1 / 3},
+        label="test",
+    )
+    history = fit(model, task, plan, optim(), CPU)
     assert history.learning_rate.tolist() == [0.02] * 3
     tables.write_results(tmp_path / "history.csv", history)
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines[0] == "phase,epoch,train_loss,val_loss,val_score,learning_rate"
     assert len(lines) == 4 and lines[3].startswith("train,3,") and lines[3].endswith(",0.333333,,0.020000")
-
-
-def ccc_by_hand(p, t):
-    n = len(p)
-    mean_p, mean_t = sum(p) / n, sum(t) / n
-    covariance = sum((a - mean_p) * (b - mean_t) for a, b in zip(p, t, strict=True)) / n
-    variances = sum((a - mean_p) ** 2 for a in p) / n, sum((b - mean_t) ** 2 for b in t) / n
-    return 2 * covariance / (sum(variances) + (mean_p - mean_t) ** 2)
-
-
-def test_ccc_by_hand_and_against_torchmetrics():
-    prediction = torch.randn(30, 2, dtype=torch.float64)
-    target = 0.6 * prediction + 0.5 * torch.randn(30, 2, dtype=torch.float64) + torch.tensor([0.3, -2.0])
-    ours = losses.ccc(prediction, target)
-    for k in range(2):
-        assert ours[k].item() == pytest.approx(ccc_by_hand(prediction[:, k].tolist(), target[:, k].tolist()))
-    # torchmetrics divides by n - 1. With both columns shifted to mean 0 the factor cancels and the two are equal;
-    # otherwise 1/ccc - (difference of means)^2 / (2 cov) is what they share, cov differing by n/(n-1).
-    theirs = ConcordanceCorrCoef(num_outputs=2)
-    centred = prediction - prediction.mean(0), target - target.mean(0)
-    torch.testing.assert_close(losses.ccc(*centred), theirs(*centred).double(), rtol=1e-5, atol=1e-6)
-    shift = (prediction.mean(0) - target.mean(0)).square()
-    covariance = (centred[0] * centred[1]).mean(0)
-    expected = 1 / (1 / ours - shift / (2 * covariance) * (1 - 29 / 30))
-    theirs.reset()
-    torch.testing.assert_close(theirs(prediction, target).double(), expected, rtol=1e-5, atol=1e-6)
-    assert (expected - ours).abs().max() > 1e-4
-
-
-def test_va_loss_by_hand_and_without_unknown_targets():
-    prediction, nan = torch.tensor([[1.0, 2.0], [2.0, 2.5], [4.0, 1.0], [3.0, 3.0]]), math.nan
-    target = torch.tensor([[1.5, nan], [2.5, 3.0], [3.0, 1.5], [nan, 2.0]])
-    v = ([1.0, 2, 4], [1.5, 2.5, 3])
-    a = ([2.5, 1, 3], [3.0, 1.5, 2])
-    mse_v, mse_a = (0.25 + 0.25 + 1) / 3, (0.25 + 0.25 + 1) / 3
-    expected = 1 - (0.7 * ccc_by_hand(*v) + 0.2 * ccc_by_hand(*a)) + 0.1 * (mse_v + mse_a)
-    prediction.requires_grad_(True)
-    loss = losses.va_loss(prediction, target, valence=0.7, arousal=0.2, mse=0.1)
-    assert loss.item() == pytest.approx(expected)
-    loss.backward()
-    assert prediction.grad.isfinite().all()
-    unknown = target.isnan()
-    assert not prediction.grad[unknown].any() and prediction.grad[~unknown].all()
-    only = losses.va_loss(prediction, torch.full((4, 2), nan), valence=0.5, arousal=0.5, mse=0.1)
-    assert only.item() == 1.0
-
-
-def test_gradient_of_the_va_loss_against_finite_differences():
-    prediction = torch.randn(6, 2, dtype=torch.float64, requires_grad=True)
-    target = torch.randn(6, 2, dtype=torch.float64)
-    target[2, 0] = math.nan
-    assert torch.autograd.gradcheck(lambda p: losses.va_loss(p, target, valence=0.6, arousal=0.4, mse=0.1), prediction)
-
-
-@pytest.mark.parametrize("same", [True, False])
-@pytest.mark.parametrize("rows", [1, 5])
-def test_constant_targets_and_predictions_give_no_nan(same, rows):
-    prediction = torch.full((rows, 2), 3.0, requires_grad=True)
-    loss = losses.va_loss(prediction, torch.full((rows, 2), 3.0 if same else 2.0), valence=0.5, arousal=0.5, mse=0.1)
-    loss.backward()
-    assert loss.isfinite() and prediction.grad.isfinite().all()
-    assert loss.item() == pytest.approx(1.0 if same else 1.2)  # CCC 0; MSE 0 or 1 each

@@ -1,7 +1,7 @@
-"""A free alternative to eGeMAPS: pitch, level, voice quality, spectral balance and timing from plain numpy.
+"""A free alternative to eGeMAPS: pitch, level, voice quality, spectral balance and timing, with numpy and scipy.
 
-Frames of 40 ms every 10 ms. Statistics that need voiced (unvoiced) frames are 0 where there are none, as
-in eGeMAPS. Definitions follow Eyben et al. 2016 (doi 10.1109/TAFFC.2015.2457417) where they name them.
+Frames of 40 ms every 10 ms. Statistics of voiced (unvoiced) frames are 0 if there are none, as in eGeMAPS. Definitions
+follow Eyben et al. 2016 (doi 10.1109/TAFFC.2015.2457417), for those statistics that the paper defines.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ from scipy.signal import find_peaks, medfilt
 
 from avemotion.media.waveforms import SAMPLE_RATE
 
-WINDOW, HOP = 640, 160  # samples at 16 kHz: 40 ms holds more than two periods of 60 Hz
+WINDOW, HOP = 640, 160  # samples at 16 kHz: 40 ms is longer than two periods of 60 Hz
 FRAME_RATE = SAMPLE_RATE / HOP
 FFT = 2048
 F0_RANGE = (60.0, 500.0)  # Hz
-VOICED_STRENGTH = 0.5  # least normalised autocorrelation at the period
+VOICED_STRENGTH = 0.5  # lowest normalised autocorrelation at the period
 VOICED_LEVEL = 35.0  # dB below the loudest frame
-OCTAVE_COST = 0.02  # per octave of lag: of two equal peaks the shorter period wins
+OCTAVE_COST = 0.02  # per octave of lag: of two equal peaks, the shorter period is used
 
 CONTOURS = (
     "level_db",
@@ -89,7 +89,7 @@ def free_functionals(waveform: np.ndarray) -> np.ndarray:
 def pitch(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """frames [T, WINDOW] -> F0 [T] in Hz and its strength [T], about 0 (noise) to 1 (periodic).
 
-    The autocorrelation of the windowed frame over that of the window (Boersma 1993).
+    The autocorrelation of the windowed frame divided by that of the window (Boersma 1993).
     """
     window = np.hanning(WINDOW)
     centred = (frames - frames.mean(1, keepdims=True)) * window
@@ -149,7 +149,7 @@ def _band_energies(power: np.ndarray, hertz: np.ndarray) -> np.ndarray:
 
 
 def _spread(contour: np.ndarray, use: np.ndarray) -> list[float]:
-    """The statistics of SPREAD over the frames in use; slopes over neighbours that both are."""
+    """The statistics of SPREAD over the frames in use; slopes use pairs of neighbours that are both in use."""
     values = contour[use]
     if not len(values):
         return [0.0] * len(SPREAD)

@@ -1,14 +1,14 @@
-"""WavLM's hidden states of whole recordings, each as if it were alone, whatever it is computed with.
+"""WavLM's hidden states of whole recordings; those of one recording do not depend on the others in its batch.
 
 Shape letters: V views of a recording (equally long), S samples, T frames (one per 20 ms), H hidden size, B rows.
 
-Padding a waveform would change wavlm-base's numbers: its group norm takes mean and variance over time. So the
-convolutions run a recording at a time and the transformer, which knows masks, on padded rows. Rows that share a batch
-always have the same padded shape, a function of their own length: the same kernels, hence the same last bit, whatever
-else is in the batch.
+Padding a waveform would change the output of wavlm-base: its group norm computes mean and variance over time. The
+convolutions therefore run on one recording at a time. The transformer, which has masks, runs on padded rows. The padded
+shape of a row depends only on its own length. Rows of one length thus always use the same kernels and get the same last
+bit, whatever else is in the batch.
 
-A recording longer than `window` goes through in windows that overlap. The convolutions give what they would give for
-the whole (statistics over time are taken from all of it); attention sees a window alone.
+A recording longer than `window` is computed in overlapping windows. The convolutions give the same output as for the
+whole recording, because their statistics over time are those of the whole. Attention is limited to a window.
 """
 
 import math
@@ -26,17 +26,31 @@ if TYPE_CHECKING:
     from transformers import WavLMConfig, WavLMModel
 
 STEP = 32  # frames; rows of a batch are padded to a multiple
-BLOCK = 1 << 20  # samples; of a long recording, for the statistics over time
+BLOCK = 1 << 20  # samples; the statistics over time of a long recording are computed in such blocks
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Frames first..last of a recording as they go through the transformer, of which start..stop are kept."""
+    """Frames first..last of a recording, the input of the transformer; the output of start..stop is kept."""
 
     first: int
     start: int
     stop: int
     last: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The window of attention in recordings that are longer."""
+
+    frames: int  # in the attention of one window, overlap included
+    overlap: int  # on both sides of a window: context without output
+
+    def __post_init__(self) -> None:
+        assert self.frames > 2 * self.overlap >= 0, self
+
+
+WINDOW = Window(frames=1000, overlap=100)
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class Row:
 
 
 class HiddenStates:
-    """What enters the layers of a frozen model, for many recordings."""
+    """Computes the hidden states of a frozen model for many recordings."""
 
     def __init__(
         self,
@@ -59,24 +73,21 @@ class HiddenStates:
         *,
         normalize: bool,
         bf16: bool = False,
-        window: int = 1000,
-        overlap: int = 100,
+        window: Window = WINDOW,
         batch_frames: int | None = None,
     ):
         """
         Args:
-            model: in eval mode; its attention is replaced by a faster one of the same numbers.
-            layers: 0 = what enters the first layer, k = what leaves the k-th; the model's number of layers = the
-                last hidden state.
-            normalize: bring each recording to zero mean and unit variance first.
+            model: in eval mode; its attention is replaced by a faster one with the same output.
+            layers: 0 = the input of the first layer, k = the output of layer k; the number of layers = the last hidden
+                state.
+            normalize: scale each recording to zero mean and unit variance.
             bf16: matrix products in bfloat16.
-            window: frames that attention sees at once, of which `overlap` on both sides are heard but not kept.
-            batch_frames: rows of several recordings go together, this many padded frames at a time; None = the views
-                of one piece, unpadded (as fast on a CPU, which one row keeps busy).
+            batch_frames: padded frames in a batch of rows of several recordings; None = batches of the views of one
+                piece, without padding (as fast on a CPU, where one row uses all of it).
         """
-        assert window > 2 * overlap >= 0, (window, overlap)
         self.model, self.layers, self.normalize, self.bf16 = model, sorted(set(layers)), normalize, bf16
-        self.window, self.overlap, self.batch_frames = window, overlap, batch_frames
+        self.window, self.batch_frames = window, batch_frames
         self.hop = math.prod(model.config.conv_stride)
         for layer in model.encoder.layers:
             layer.attention.torch_multi_head_self_attention = partial(_attention, layer.attention)
@@ -84,14 +95,14 @@ class HiddenStates:
     @torch.inference_mode()
     def __call__(self, recordings: Sequence[Tensor]) -> list[dict[int, Tensor]]:
         """Waveforms [V, S] at 16 kHz -> per recording, layer -> float32 [V, T, H] on the CPU."""
-        found = []
+        states: list[dict[int, Tensor]] = []
         waiting: dict[int, list[Row]] = defaultdict(list)  # padded length -> rows
         device = self.model.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
             for waveform in recordings:
                 sound = self._prepared(waveform.to(device))
                 target, pieces = self._plan(sound)
-                found.append(target)
+                states.append(target)
                 statistics = self._statistics(sound) if len(pieces) > 1 else None
                 for piece in pieces:
                     frames = self._convolve(sound, piece, statistics)
@@ -102,10 +113,10 @@ class HiddenStates:
                         self._queue(rows, waiting)
             for length, rows in waiting.items():
                 self._transform(rows, length, self._rows_at_once(length))
-        return found
+        return states
 
     def _prepared(self, waveform: Tensor) -> Tensor:
-        # One frame needs the whole receptive field; a shorter sound is continued by silence.
+        # One frame needs the whole receptive field, so a shorter sound is padded with silence.
         sound = F.pad(waveform, (0, max(0, receptive_field(self.model.config) - waveform.shape[1])))
         if self.normalize:
             mean, variance = sound.mean(1, keepdim=True), sound.var(1, keepdim=True, correction=0)
@@ -117,13 +128,13 @@ class HiddenStates:
         frames = 1 + (samples - receptive_field(self.model.config)) // self.hop
         shape = (views, frames, self.model.config.hidden_size)
         target = {layer: torch.empty(shape) for layer in self.layers}
-        return target, list(pieces(frames, self.window, self.overlap))
+        return target, list(pieces(frames, self.window.frames, self.window.overlap))
 
     def _convolve(self, sound: Tensor, piece: Piece, statistics: tuple[Tensor, Tensor] | None) -> Tensor:
-        """sound [V, S] -> frames first..last of what enters the transformer [V, T, H]."""
+        """sound [V, S] -> frames first..last of the transformer's input [V, T, H]."""
         end = (piece.last - 1) * self.hop + receptive_field(self.model.config)
         if end + self.hop > sound.shape[1]:
-            end = sound.shape[1]  # samples too few for a further frame still count in the statistics over time
+            end = sound.shape[1]  # too few samples for another frame, but part of the statistics over time
         hidden = sound[:, None, piece.first * self.hop : end]
         for i, layer in enumerate(self.model.feature_extractor.conv_layers):
             if i == 0 and statistics is not None:
@@ -133,7 +144,7 @@ class HiddenStates:
         return self.model.feature_projection(hidden.transpose(1, 2))[0]
 
     def _statistics(self, sound: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Mean and variance [V, C, 1] over all of a long recording of what the group norm sees; None without one."""
+        """Mean and variance [V, C, 1] of the group norm's input over a whole recording; None without a group norm."""
         if self.model.config.feat_extract_norm != "group":
             return None
         conv = self.model.feature_extractor.conv_layers[0].conv
@@ -158,11 +169,11 @@ class HiddenStates:
                 self._transform(waiting.pop(length), length, self._rows_at_once(length))
 
     def _transform(self, rows: list[Row], length: int, size: int) -> None:
-        """The transformer over rows padded to [size, length, H]; leaves what is wanted in their targets."""
+        """Run the transformer on rows padded to [size, length, H], and copy the output to their targets."""
         device, width = self.model.device, self.model.config.hidden_size
         hidden = torch.zeros(size, length, width, device=device, dtype=rows[0].frames.dtype)
         mask = torch.zeros(size, length, dtype=torch.bool, device=device)
-        mask[:, 0] = True  # rows that fill the batch hold one frame of zeros: attention over none is not a number
+        mask[:, 0] = True  # rows that fill the batch have one frame of zeros, because attention over no frame is NaN
         for i, row in enumerate(rows):
             hidden[i, : len(row.frames)] = row.frames
             mask[i, : len(row.frames)] = True
@@ -196,7 +207,7 @@ class HiddenStates:
 
 
 def pieces(frames: int, window: int, overlap: int) -> Iterator[Piece]:
-    """A recording's frames in windows of at most `window`; what is kept of them joins without gap or repetition."""
+    """A recording's frames in windows of at most `window` frames; their start..stop cover each frame exactly once."""
     if frames <= window:
         yield Piece(0, 0, frames, frames)
         return
@@ -207,7 +218,7 @@ def pieces(frames: int, window: int, overlap: int) -> Iterator[Piece]:
 
 
 def receptive_field(config: "WavLMConfig") -> int:
-    """Samples that one frame is made of (400 in the published models)."""
+    """Number of samples that one frame depends on (400 in the published models)."""
     field, step = 1, 1
     for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
         field += (kernel - 1) * step
@@ -216,13 +227,13 @@ def receptive_field(config: "WavLMConfig") -> int:
 
 
 def _group_norm(norm: nn.GroupNorm, hidden: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """A group norm of one channel a group [V, C, T], with statistics [V, C, 1] of more than these T frames."""
+    """A group norm of hidden [V, C, T], one channel per group, with the statistics [V, C, 1] of a whole recording."""
     scale = norm.weight[:, None] / (variance + norm.eps).sqrt()
     return (hidden - mean) * scale + norm.bias[:, None]
 
 
 def _attention(attention: Any, hidden: Tensor, mask: Tensor | None, position_bias: Tensor) -> tuple[Tensor, None]:
-    """WavLM's self-attention [B, T, H] without the T x T weights that transformers' own returns.
+    """WavLM's self-attention [B, T, H]; unlike the version of transformers, it does not return the T x T weights.
 
     mask [B, T] or None; position_bias [B * heads, T, T].
     """

@@ -1,4 +1,4 @@
-"""Noise-augmented views: a recording heard at chosen signal-to-noise ratios."""
+"""Noise-augmented views: recordings with added noise at given signal-to-noise ratios."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,19 +13,21 @@ from avemotion.system import params_file
 from avemotion.system.compute import seed_for
 from avemotion.system.media_error import MediaError
 
-RECORDING = Path("data/Noise/noise.wav")  # optional; Gaussian noise where it is not there
-LONGEST = 600.0  # seconds of it that are in use
-SHORTEST = 0.1  # seconds; less is a tone or a click when it is repeated, no noise
-MEASURED = 60.0  # seconds of a clip over which the ratio holds: every extractor reads so much, so all hear the same
+RECORDING = Path("data/Noise/noise.wav")  # optional; without this file the noise is Gaussian
+LONGEST = 600.0  # seconds of the file in use
+SHORTEST = 0.1  # seconds; a shorter recording, repeated, would be a tone or a click
+MEASURED = (
+    60.0  # seconds of a clip that define the ratio; every extractor reads at least these, so all get the same noise
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseViews:
-    """The clean view and one per SNR. The same noise serves every extractor of a clip."""
+    """The clean view and one view per SNR. All extractors of a clip use the same noise."""
 
     snrs: tuple[float, ...]  # dB
     seed: int
-    recording: str  # hash of RECORDING, empty where there is none
+    recording: str  # hash of RECORDING, empty without such a file
 
     @property
     def names(self) -> list[str]:
@@ -34,11 +36,11 @@ class NoiseViews:
 
     @property
     def source(self) -> str:
-        """Where the noise comes from, for the index."""
+        """The origin of the noise, for the index."""
         return RECORDING.as_posix() if self.recording else "gaussian"
 
     def make(self, waveform: np.ndarray, clip: str) -> np.ndarray:
-        """waveform [samples] of a clip's first MEASURED seconds or more -> float32 [views, samples], as in names."""
+        """waveform [samples], the first MEASURED seconds of a clip or more -> float32 [views, samples], as in names."""
         noisy = [self._mix(waveform, snr, clip) for snr in self.snrs]
         return np.stack([waveform, *noisy])
 
@@ -70,7 +72,7 @@ def configure(file: Path, role: str) -> NoiseViews:
 
 
 def _hash() -> str:
-    """Of RECORDING; empty where there is none."""
+    """The hash of RECORDING; empty without such a file."""
     try:
         with RECORDING.open("rb") as stream:
             return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -86,9 +88,9 @@ def view_name(snr: float) -> str:
 
 
 def _segment(samples: int, measured: int, rng: np.random.Generator) -> np.ndarray:
-    """A random stretch of the recording; one that is too short is repeated from a random point.
+    """A random part of the recording; a recording that is too short is repeated from a random point.
 
-    Silence at the beginning of a stretch is passed over where all that is measured would be silent.
+    If the measured samples would all be silent, the part starts after the silence.
     """
     noise = _recording()
     start = int(rng.integers(max(1, len(noise) - measured + 1) if len(noise) >= measured else len(noise)))
@@ -101,7 +103,7 @@ def _segment(samples: int, measured: int, rng: np.random.Generator) -> np.ndarra
 def _recording() -> np.ndarray:
     try:
         noise = read_waveform(RECORDING, seconds=LONGEST)
-    except MediaError as error:  # the fault of this file, not of the clip that is to be heard in it
+    except MediaError as error:  # a fault of this file, not of the clip that gets the noise
         raise ValueError(f"{error}, or remove it: the noise is then Gaussian") from error
     if len(noise) < SHORTEST * SAMPLE_RATE or not noise.any():
         fault = "silent" if len(noise) >= SHORTEST * SAMPLE_RATE else f"{len(noise) / SAMPLE_RATE:.4f} s long"

@@ -1,4 +1,4 @@
-"""What the extractors of sound share: one recording from a file, or a waveform in memory."""
+"""The base class of sound extractors: they extract from a file, or from a waveform in memory."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,29 +12,29 @@ from avemotion.formats.clips import ClipMedia
 from avemotion.formats.feature_store import Views
 from avemotion.media.waveforms import read_start, start
 
-Sound = tuple[str, np.ndarray, bool]  # clip id, waveform [samples] at 16 kHz, whether the recording goes on
+Sound = tuple[str, np.ndarray, bool]  # clip id, waveform [samples] at 16 kHz, whether the recording is longer
 
 
 class SoundExtractor(ABC):
-    """An extractor of sound: a frozen dataclass whose fields are what its numbers depend on."""
+    """An extractor of sound: a frozen dataclass with all params that its features depend on."""
 
     modality = "audio"
 
     @property
     @abstractmethod
     def seconds(self) -> float:
-        """How much of a recording it reads, from the beginning."""
+        """Length of the part that it reads, from the beginning of a recording."""
 
     @abstractmethod
     def extract_sounds(self, sounds: Sequence[Sound]) -> list[tuple[Views, Counts]]:
-        """Rows of every view of each sound, and counts of what was special about it."""
+        """Rows of every view of each sound, and counts of special cases."""
 
     def extract(self, clip: ClipMedia, root: Path) -> tuple[Views, Counts]:
-        """The rows of a clip, and counts of what was special about it (summed into the index)."""
+        """The rows of a clip, and counts of special cases, which the index has as sums over clips."""
         return self.extract_sounds([self.read(clip, root)])[0]
 
     def extract_waveform(self, clip: str, waveform: np.ndarray) -> tuple[Views, Counts]:
-        """The rows of a waveform [samples] at 16 kHz, the same as those of a file that holds it."""
+        """The rows of a waveform [samples] at 16 kHz; a file with these samples has the same rows."""
         [(views, counts)] = self.extract_sounds([(clip, *start(waveform, self.seconds))])
         refuse_not_finite(clip, views)
         return views, counts

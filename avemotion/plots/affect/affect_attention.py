@@ -1,4 +1,4 @@
-"""Attention over speech in chosen test turns: attention_affect.png and attention_prosody_to_speech.csv."""
+"""Attention over speech in selected test turns: attention_affect.png and attention_prosody_to_speech.csv."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ NO_SPEECH_ATTENTION = "no attention over speech in this model"
 
 
 def save(folder: Path, turns: list[clip_attention.Shown]) -> None:
-    """attention_prosody_to_speech.csv and attention_affect.png."""
+    """Write attention_prosody_to_speech.csv and attention_affect.png."""
     name = "prosody_to_speech"
     attended = [turn for turn in turns if clip_attention.has(turn, name)]
     rows = [clip_attention.rows(turn, turn.attention[name], turn.attention["times"]) for turn in attended]

@@ -1,4 +1,4 @@
-"""Every table and picture of plots/affect: what the va models do on the test turns."""
+"""All tables and pictures of plots/affect: results of the VA models on the test turns."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from avemotion.system.compute import seed_for
 
 
 def save(folder: Path, affect: Affect, scores: dict[str, Any], config: Config) -> None:
-    """CCC per fold, the valence-arousal plane, branch weights, and attention over speech in some turns."""
+    """Write CCC per fold, the valence-arousal plane, branch weights, and attention over speech in some turns."""
     note = summaries.synthetic_note(affect.facts)
     rows = ccc_by_fold(affect, config.evaluate.draws, config.seed)
     fold_scores.save(folder, rows, f"95 % intervals over dialogues{note}")
@@ -31,7 +31,7 @@ def save(folder: Path, affect: Affect, scores: dict[str, Any], config: Config) -
 
 
 def chosen_turns(affect: Affect, turns: pd.DataFrame, config: Config) -> list[clip_attention.Shown]:
-    """Some test turns, from the best to the worst predicted."""
+    """Some test turns, from the best to the worst prediction."""
     exports = results.attention_of_stage("va", affect.facts.folds)
     error = np.hypot(*(turns[f"{target}_predicted"] - turns[target] for target in TARGETS))
     shown = []
@@ -50,7 +50,7 @@ def ccc_by_fold(affect: Affect, draws: int, seed: int) -> pd.DataFrame:
     for name, turns in [*groups, (fold_scores.POOLED, affect.turns)]:
         for target in TARGETS:
             pair = summaries.labelled(turns, target)
-            # Pooled, the seed of metrics/affect.json: both state the same interval.
+            # The pooled interval has the same seed and bounds as the one in metrics/detail/affect.json.
             own = seed_for(seed, "bootstrap", target, *([] if name == fold_scores.POOLED else [name]))
             low, high = summaries.ccc_interval(pair, draws, own)
             ccc = metrics.ccc(pair["truth"], pair["prediction"])

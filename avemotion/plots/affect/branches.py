@@ -1,4 +1,4 @@
-"""How much each target leaned on its own branch: branches.csv and branches.png."""
+"""Weight of each target's own branch: branches.csv and branches.png."""
 
 from pathlib import Path
 
@@ -11,14 +11,16 @@ from avemotion.plots.common.strips import strips
 OWN = {
     "valence": "prosody",
     "arousal": "speech",
-}  # the branch that a target weighs against the rest
+}  # the branch that the model weighs against the rest, by target
 NO_BRANCHES = "no branches in this model"
 
 
 def save(folder: Path, branches: pd.DataFrame, shown: list[str], folds: list[int]) -> None:
-    """Args:
-    branches: fold, id, <target>_own of every test turn; no rows where the model has none.
-    shown: ids of the turns that go into the CSV.
+    """Write branches.csv and branches.png.
+
+    Args:
+        branches: fold, id, <target>_own of every test turn; no rows if the model has no branches.
+        shown: ids of the turns in the CSV.
     """
     parts = [
         branches.assign(target=target, branch=own, weight=branches[f"{target}_own"]) for target, own in OWN.items()

@@ -10,9 +10,11 @@ COLUMNS = ("id", "fold", "valence", "arousal", "valence_predicted", "arousal_pre
 
 
 def save(folder: Path, turns: pd.DataFrame, shown: pd.DataFrame, scale: dict[str, list[int]], subtitle: str) -> None:
-    """Args:
-    turns: all test turns with both labels; shown: those of them drawn with an arrow.
-    scale: lowest and highest answer of valence and arousal.
+    """Write plane.csv and plane.png.
+
+    Args:
+        turns: all test turns with both labels. shown: those with an arrow.
+        scale: lowest and highest rating of valence and arousal.
     """
     canvas.table(folder / "plane.csv", shown[list(COLUMNS)], "no turn has both labels")
     with canvas.picture(folder / "plane.png", 7.8, 6.2) as figure:
@@ -24,7 +26,7 @@ def save(folder: Path, turns: pd.DataFrame, shown: pd.DataFrame, scale: dict[str
         axis.scatter(shown.valence, shown.arousal, s=22, color=canvas.BLUE, label="true", zorder=3)
         at = (shown.valence_predicted, shown.arousal_predicted)
         axis.scatter(*at, s=24, color=canvas.VERMILION, marker="^", label="predicted", zorder=3)
-        # At least the whole scale; matplotlib widens it where a prediction leaves it.
+        # At least the whole scale; matplotlib widens it for predictions outside of it.
         axis.update_datalim(list(zip(scale["valence"], scale["arousal"], strict=True)))
         axis.autoscale_view()
         middle = {name: sum(scale[name]) / 2 for name in ("valence", "arousal")}

@@ -1,4 +1,4 @@
-"""What all pictures and plot tables share: style, colours, and files that are the same bytes every time."""
+"""Style, colours and files of all pictures and plot tables; the same data gives the same bytes."""
 
 import io
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from PIL import Image
 
 from avemotion.system import tables
 
-# Okabe and Ito 2008: told apart with any colour vision.
+# Okabe and Ito 2008: distinguishable with any colour vision.
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"),
 )
@@ -37,7 +37,7 @@ STYLE = {
 
 @contextmanager
 def picture(file: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of width x height inches that is written to file (PNG) when the block ends."""
+    """Yields a figure of width x height inches and writes it to file (PNG) when the block ends."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a user's matplotlibrc must not change committed pictures
         matplotlib.rcParams.update(STYLE)
@@ -45,8 +45,8 @@ def picture(file: Path, width: float, height: float) -> Iterator[Figure]:
         yield figure
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", metadata={"Software": None})
-    # 256 colours of its own: a third of the bytes, of files that lie in git, and no difference to the eye. By
-    # coverage, not by count (median cut): a colour bar's rare colours must not turn into others.
+    # A palette of 256 colours: git gets a third of the bytes, without a visible difference. The palette is selected by
+    # coverage, not by count (median cut), so that the rare colours of a colour bar stay as they are.
     with Image.open(drawn) as whole:
         palette = whole.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     palette.save(file, optimize=True)
@@ -55,8 +55,8 @@ def picture(file: Path, width: float, height: float) -> Iterator[Figure]:
 def table(file: Path, rows: pd.DataFrame, note: str) -> None:
     """Write the CSV of a plot, floats with 6 significant digits.
 
-    `dvc plots` draws nothing sensible from a header alone: without rows there is one with note in its
-    first column and the other cells empty, which shows as an empty plot that says why.
+    `dvc plots` needs at least one row. A table without rows therefore gets one with note in its first column and empty
+    cells in the others; its plot is empty and shows the note.
     """
     if rows.empty:
         rows = pd.DataFrame([[note, *[None] * (len(rows.columns) - 1)]], columns=rows.columns)

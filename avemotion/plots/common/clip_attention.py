@@ -1,7 +1,7 @@
-"""Where a model looked and listened in chosen test clips, on one time axis in seconds.
+"""Attention over the steps of selected test clips, on one time axis in seconds.
 
-attention_<direction>.csv, and pictures over the clip's frames and mel spectrogram. Weights are drawn
-relative to uniform ones, that is weight x number of steps: 1 means no preference, whatever the length.
+Rows of attention_<direction>.csv, and pictures below the clip's frames and mel spectrogram. Weights are relative to
+uniform ones (weight x number of steps), so that 1 means no preference for any length.
 """
 
 from dataclasses import dataclass
@@ -21,27 +21,22 @@ RELATIVE = "relative weight\n(1 = uniform)"
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A chosen test clip.
-
-    attention: what results.attention returns; {} where the model has none. frames [N, H, W, 3] uint8 at
-    frame_times [N] s (N may be 0). mel [T, M] dB, one row every hop seconds from 0 s (T may be 0). peaks [P, 2], the
-    lowest and highest sample of each hop.
-    """
+    """A selected test clip."""
 
     id: str
     rank: str  # best, median, worst or a percentage
     label: str
     predicted: str
-    attention: dict[str, Array]
-    frames: NDArray[np.uint8]
-    frame_times: Array
-    mel: Array
-    peaks: Array
-    hop: float
+    attention: dict[str, Array]  # of results.attention; {} if the model has none
+    frames: NDArray[np.uint8]  # [N, H, W, 3]; N may be 0
+    frame_times: Array  # [N] seconds
+    mel: Array  # [T, M] dB, one row every hop seconds from 0 s; T may be 0
+    peaks: Array  # [P, 2], the lowest and highest sample of each hop
+    hop: float  # seconds
 
     @property
     def end(self) -> float:
-        """Seconds that the picture spans."""
+        """End of the time axis in seconds."""
         ends = [max(len(self.mel), len(self.peaks)) * self.hop, *(times[-1] for times in self._times() if len(times))]
         return float(max(ends)) or 1.0
 
@@ -54,7 +49,7 @@ def choose(error: pd.Series, count: int, seed: int) -> dict[str, str]:
 
     Args:
         error: by clip id.
-        seed: decides between equal errors, by clip id: neither their order nor other clips change the choice.
+        seed: orders clips of equal error, by clip id, so that neither their order nor other clips change the selection.
     """
     ties = {clip: seed_for(seed, "choose", clip) for clip in error.index}
     order = sorted(error.index, key=lambda clip: (error[clip], ties[clip]))
@@ -69,7 +64,7 @@ def has(clip: Shown, name: str) -> bool:
 
 
 def rows(clip: Shown, weights: Array, times: Array) -> pd.DataFrame:
-    """weights [T] at times [T]."""
+    """Rows of a CSV: weights [T] at times [T]."""
     facts = {"clip": clip.id, "rank": clip.rank, "label": clip.label, "predicted": clip.predicted}
     return pd.DataFrame(facts | {"time_s": times, "weight": weights, "relative": weights * len(weights)})
 

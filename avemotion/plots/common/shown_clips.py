@@ -1,4 +1,4 @@
-"""A chosen clip with its sound and picture from the feature caches."""
+"""Selected clips with their sound and picture from the feature caches."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,15 @@ FEATURES = Path("data/features")
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What a picture's title says: rank (best, median, worst or a percentage), true label, prediction."""
+    """The title of a clip's picture."""
 
-    rank: str
-    label: str
+    rank: str  # best, median, worst or a percentage
+    label: str  # true
     predicted: str
 
 
 def with_media(role: str, clip: str, words: Words, attention: dict[str, np.ndarray], *, frames: bool) -> Shown:
-    """A chosen clip with its sound and, if asked for, its frames."""
+    """A selected clip with its sound and, if frames is true, its frames."""
     sound = FeatureStore(FEATURES / "mel" / role)
     length = sound.get(clip, "length")
     pictures, times = np.zeros((0, 1, 1, 3), np.uint8), np.zeros(0)

@@ -1,4 +1,4 @@
-"""Values as dots, group beside group."""
+"""Groups of values as dots, side by side."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,10 +7,10 @@ from avemotion.plots.common import canvas
 
 
 def strips(axis: Axes, groups: list[np.ndarray], colours: list[str], note: str) -> None:
-    """Every value as a dot beside the others of its group, with the mean as a bar."""
+    """Draw every value as a dot, and the mean of each group as a bar."""
     for k, (values, colour) in enumerate(zip(groups, colours, strict=True)):
         if len(values):
-            # Multiples of the golden ratio spread evenly, whatever their number, and are the same every time.
+            # Multiples of the golden ratio are evenly spread for any number of values, and not random.
             spread = (np.arange(len(values)) * 0.618034 % 1 - 0.5) * 0.5
             axis.scatter(k + spread, np.sort(values), s=12, color=colour, alpha=0.6, linewidths=0)
             axis.hlines(values.mean(), k - 0.33, k + 0.33, color="black", linewidth=2)

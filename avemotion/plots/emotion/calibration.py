@@ -1,4 +1,4 @@
-"""Does a confidence of 80 % mean that 80 % are right? calibration.csv and calibration.png."""
+"""Accuracy by confidence of the fusion model: calibration.csv and calibration.png."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ COLUMNS = ("low", "high", "confidence", "accuracy", "clips")
 
 
 def save(folder: Path, bins: pd.DataFrame, subtitle: str) -> None:
-    """bins: COLUMNS, one row a bin of confidence that holds test clips (reported.reliability)."""
+    """bins: COLUMNS, one row per bin of confidence with test clips (reported_metrics.reliability)."""
     canvas.table(folder / "calibration.csv", bins[list(COLUMNS)], "no test clip")
     with canvas.picture(folder / "calibration.png", 4.8, 5.4) as figure:
         axis, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3.2, 1]})

@@ -1,4 +1,4 @@
-"""The fusion model on test clips that are noisy or lack a modality: conditions.csv and conditions.png."""
+"""Scores of the fusion model on test clips with noise or without a modality: conditions.csv and conditions.png."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ AS_IS = "as it is"
 
 
 def save(folder: Path, test: Mapping[str, float], conditions: Mapping[str, Mapping[str, float]], subtitle: str) -> None:
-    """test and conditions: what report.emotion has under these names."""
+    """test and conditions: sections `test` and `condition` of metrics/detail/emotion.json."""
     named = {AS_IS: test} | {label(name): scores for name, scores in ordered(conditions).items()}
     rows = [
         (name, shown, of[score], of[f"{score}_low"], of[f"{score}_high"])
@@ -29,7 +29,7 @@ def save(folder: Path, test: Mapping[str, float], conditions: Mapping[str, Mappi
         for k, (shown, part) in enumerate(table.groupby("score", sort=False)):
             at = np.arange(len(named)) + (k - 0.5) * 0.16
             colour = canvas.COLOURS[k]
-            # A line through falling SNR alone: a lost modality is no point on that way.
+            # A line through the SNRs only: a missing modality is no point on that axis.
             axis.plot(at[: noisy + 1], part.value[: noisy + 1], "-", color=colour, alpha=0.6)
             axis.vlines(at, part.low, part.high, color=colour, linewidth=1)
             axis.plot(at, part.value, "o", color=colour, markersize=5, label=shown)
@@ -42,7 +42,7 @@ def save(folder: Path, test: Mapping[str, float], conditions: Mapping[str, Mappi
 
 
 def ordered(conditions: Mapping[str, Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
-    """From the best SNR to the worst, then without a modality."""
+    """Conditions from the best SNR to the worst, then those without a modality."""
     names = sorted(conditions, key=lambda name: -_snr(name) if name.startswith("snr_") else np.inf)
     return {name: conditions[name] for name in names}
 

@@ -1,4 +1,4 @@
-"""Attention in chosen test clips: attention_emotion.png, attention_video_to_audio.csv, attention_audio_to_video.csv."""
+"""Attention in selected test clips: attention_emotion.png, attention_{video_to_audio,audio_to_video}.csv."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ NO_ATTENTION = "no attention in this fusion mode"
 
 
 def save(folder: Path, clips: list[clip_attention.Shown]) -> None:
-    """attention_video_to_audio.csv, attention_audio_to_video.csv and attention_emotion.png."""
+    """Write attention_video_to_audio.csv, attention_audio_to_video.csv and attention_emotion.png."""
     for name, keys in (("video_to_audio", "audio_times"), ("audio_to_video", "video_times")):
         attended = [clip for clip in clips if clip_attention.has(clip, name)]
         rows = [clip_attention.rows(clip, clip.attention[name].mean(0), clip.attention[keys]) for clip in attended]
@@ -30,7 +30,7 @@ def save(folder: Path, clips: list[clip_attention.Shown]) -> None:
             image = _maps(column[3], column[4], clip, top)
             _profiles(column[5], clip)
         for axis in axes[5]:
-            axis.set_ylim(0, max(axis.get_ylim()[1] for axis in axes[5]))  # clips compare at one scale
+            axis.set_ylim(0, max(axis.get_ylim()[1] for axis in axes[5]))  # one scale for all clips
         labels = ["", "waveform", "mel band", "frame\n(video→audio)", "frame\n(audio→video)", clip_attention.RELATIVE]
         for axis, label in zip(axes[:, 0], labels, strict=True):
             axis.set_ylabel(label)
@@ -45,7 +45,7 @@ def _highest(clip: clip_attention.Shown) -> float:
 
 
 def _frames(axis: Axes, clip: clip_attention.Shown) -> None:
-    """Each frame over the stretch of time that it stands for."""
+    """Draw each frame over its time interval."""
     axis.grid(False)
     axis.set_yticks([])
     axis.tick_params(bottom=False)
@@ -55,7 +55,7 @@ def _frames(axis: Axes, clip: clip_attention.Shown) -> None:
     for frame, start, stop in zip(clip.frames, left, right, strict=True):
         columns = round(frame.shape[1] * (stop - start) / widest) if widest else 0
         if columns:  # a short video repeats frames
-            edge = (frame.shape[1] - columns) // 2  # cut, for a narrower stretch would squeeze the face
+            edge = (frame.shape[1] - columns) // 2  # a narrow interval crops the frame instead of squeezing the face
             middle = frame[:, edge : edge + columns]
             axis.imshow(middle, extent=(start, stop, 0, 1), aspect="auto", interpolation="antialiased")
     if not len(clip.frames):
@@ -65,7 +65,7 @@ def _frames(axis: Axes, clip: clip_attention.Shown) -> None:
 
 
 def _maps(first: Axes, second: Axes, clip: clip_attention.Shown, top: float) -> Any:
-    """Both directions as heat maps of frame against audio time; returns an image for the colour bar."""
+    """Draw both directions as heat maps of frame against audio time; returns an image for the colour bar."""
     image = None
     for axis, name in ((first, "video_to_audio"), (second, "audio_to_video")):
         axis.grid(False)
@@ -84,20 +84,20 @@ def _maps(first: Axes, second: Axes, clip: clip_attention.Shown, top: float) -> 
 
 
 def _profiles(axis: Axes, clip: clip_attention.Shown) -> None:
-    """Mean over the queries of each direction."""
+    """Draw the mean over the queries of each direction."""
     if clip_attention.has(clip, "video_to_audio"):
-        heard = clip.attention["video_to_audio"].mean(0)
+        over_audio = clip.attention["video_to_audio"].mean(0)
         axis.plot(
             clip.attention["audio_times"],
-            heard * len(heard),
+            over_audio * len(over_audio),
             color=canvas.BLUE,
             label="video→audio: which sound the frames attend to",
         )
-        seen = clip.attention["audio_to_video"].mean(0)
+        over_video = clip.attention["audio_to_video"].mean(0)
         times = clip.attention["video_times"]
         axis.plot(
             times,
-            seen * len(seen),
+            over_video * len(over_video),
             "o-",
             color=canvas.VERMILION,
             markersize=4,
@@ -109,7 +109,7 @@ def _profiles(axis: Axes, clip: clip_attention.Shown) -> None:
 
 
 def _edges(times: clip_attention.Array, end: float) -> tuple[clip_attention.Array, clip_attention.Array]:
-    """Left and right ends [T] of the stretches that times [T] stand for: half-way to the neighbours."""
+    """Left and right ends [T] of the intervals around times [T]: half-way to the neighbours."""
     times = np.asarray(times, float)
     if not len(times):
         return times, times

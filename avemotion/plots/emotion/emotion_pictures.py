@@ -1,4 +1,4 @@
-"""Every table and picture of plots/emotion: what the fusion model does on the test clips."""
+"""All tables and pictures of plots/emotion: results of the fusion model on the test clips."""
 
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from avemotion.scoring.results import Emotion
 
 
 def save(folder: Path, emotion: Emotion, scores: dict[str, Any], config: Config) -> None:
-    """Confusion matrix, calibration, gates, noise, and attention in some clips.
+    """Write confusion matrix, calibration, gates, conditions, and attention in some clips.
 
     Args:
-        scores: metrics/detail/emotion.json.
+        scores: content of metrics/detail/emotion.json.
     """
     test, classes, note = emotion.fusion, emotion.facts.classes, summaries.synthetic_note(emotion.facts)
     truth, prediction = summaries.indices(test, classes)
@@ -33,7 +33,7 @@ def save(folder: Path, emotion: Emotion, scores: dict[str, Any], config: Config)
 
 
 def chosen_clips(emotion: Emotion, config: Config) -> list[clip_attention.Shown]:
-    """Some test clips, from the best to the worst predicted."""
+    """Some test clips, from the best to the worst prediction."""
     exports = results.attention_of_stage("fusion", emotion.facts.folds)
     rows = emotion.fusion.set_index("id")
     own = pd.Series({clip: row[f"p_{row['label']}"] for clip, row in rows.iterrows()})

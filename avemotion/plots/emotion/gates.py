@@ -1,4 +1,4 @@
-"""How much the fusion model leaned on sound: gates.csv and gates.png."""
+"""The share of audio in the fused embedding: gates.csv and gates.png."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ NO_GATE = "no gate in this fusion mode"
 
 
 def save(folder: Path, gates: pd.DataFrame, classes: list[str]) -> None:
-    """gates: id, label, gate of every test clip (share of audio, 0 to 1); no rows where the mode has no gate."""
+    """gates: id, label, gate of every test clip (share of audio, 0 to 1); no rows if the mode has no gate."""
     if gates.empty:
         gates = pd.DataFrame(columns=["id", "label", "gate"])
     rows = gates.rename(columns={"id": "clip"})[["label", "clip", "gate"]]

@@ -1,0 +1,26 @@
+"""Models are compared on the same test rows only."""
+
+from pathlib import Path
+
+import pytest
+
+from avemotion.comparison import paired
+
+pytestmark = pytest.mark.xdist_group("experiments")  # one project for all these files
+
+
+@pytest.fixture
+def here(experiments, monkeypatch) -> Path:
+    monkeypatch.chdir(experiments)
+    return experiments
+
+
+def test_missing_rows_are_refused(here):
+    first = paired.read(Path(), "a", "fusion", affect=True)
+    second = paired.read(Path(), "b", "fusion", affect=True)
+    fewer = paired.Judged(**vars(second) | {"emotion": second.emotion[second.emotion["id"] != "c007"]})
+    with pytest.raises(ValueError, match=r"a and b were tested on different test clips: 1 are in one .* \(c007\)"):
+        paired.check_same_rows(first, fewer)
+    moved = second.affect.assign(valence=second.affect["valence"] + 1)
+    with pytest.raises(ValueError, match="valence of t000"):
+        paired.check_same_rows(first, paired.Judged(**vars(second) | {"affect": moved}))

@@ -1,0 +1,35 @@
+"""Predictions of a revision, copied from DVC's cache."""
+
+import shutil
+
+import pytest
+from toy_project import run
+
+from avemotion.comparison import revisions
+
+pytestmark = pytest.mark.xdist_group("experiments")  # one project for all these files
+
+
+def test_cache_without_the_file(experiments, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(experiments, copy, symlinks=True)
+    shutil.rmtree(copy / ".dvc/cache")
+    monkeypatch.chdir(copy)
+    with pytest.raises(ValueError, match=r"corpus.json of better is not in DVC's cache; bring it with `dvc fetch`"):
+        revisions.fetch("better", tmp_path / "out", ["fusion"])
+
+
+def test_revision_without_results(experiments, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(experiments, copy, symlinks=True)
+    run(copy, "git", "rm", "-q", "dvc.lock")
+    run(copy, "git", "commit", "-q", "-m", "no results")
+    monkeypatch.chdir(copy)
+    with pytest.raises(ValueError, match=r"HEAD has no data/manifest/emotion/corpus\.json; run its chain"):
+        revisions.fetch("HEAD", tmp_path / "out", ["fusion"])
+
+
+def test_outside_a_dvc_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no DVC project"):
+        revisions.fetch("main", tmp_path / "out", ["fusion"])

@@ -1,0 +1,73 @@
+"""The trained models of a workspace: refused where they do not fit; their state runs over a dialogue."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from trained_project import DIALOGUES, main, rewrite, rows
+
+from avemotion.formats import clips
+from avemotion.media.waveforms import read_waveform
+from avemotion.prediction import piece_features, recording, trained_models, windows
+from commands import predict
+
+pytestmark = pytest.mark.xdist_group("trained")  # one workspace for all these files
+
+
+@pytest.fixture(autouse=True)
+def inside(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+
+
+def test_the_state_runs_on_as_over_a_dialogue():
+    """The turns of a dialogue, given as the pieces of a recording."""
+    models = trained_models.load(torch.device("cpu"))
+    pieces = [
+        recording.Piece(
+            name=turn.id,
+            start=0.0,
+            end=turn.duration,
+            waveform=read_waveform(Path("corpus") / turn.audio),
+            picture=recording.film_clip(turn.id, Path("corpus", turn.video).absolute(), (None, None)),
+        )
+        for turn in clips.read("affect")
+        if DIALOGUES[turn.id] == 3
+    ]
+    with torch.inference_mode():
+        stores, notes = piece_features.extract(pieces, models)
+        found = windows.judge(pieces, models, stores)
+    assert notes == []
+    expected = rows("va/fold_3/predictions.csv")
+    for turn in ("c1", "c2"):
+        np.testing.assert_allclose(
+            found[turn].affect[2],
+            expected.loc[turn, ["valence_predicted", "arousal_predicted"]].astype(float),
+            atol=1e-4,
+        )
+    assert models.va[3].state is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda: shutil.rmtree("data/models/fusion"), r"fusion.model.json: .*dvc repro"),
+        (lambda: shutil.rmtree("data/models/va/fold_2"), r"fold_2.model.json: .*dvc repro"),
+        (lambda: rewrite("data/models/fusion/model.json", lambda c: c.pop("features")), "another version of the code"),
+        (
+            lambda: rewrite("data/models/fusion/model.json", lambda c: c["architecture"].update(classes=3)),
+            "models/fusion: trained by another version of the code; run `dvc repro`",
+        ),
+        (
+            lambda: rewrite(
+                "data/models/fusion/model.json", lambda c: c["features"]["frames"]["params"].update(size=48)
+            ),
+            "fusion and va were trained on different frames features: params changed between them; run `dvc repro`",
+        ),
+    ],
+)
+def test_models_that_are_missing_or_do_not_fit(own, change, message):
+    change()
+    with pytest.raises(ValueError, match=message):
+        main(predict, "c1.mov")

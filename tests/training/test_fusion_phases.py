@@ -1,0 +1,80 @@
+"""Fusion training: its model's arguments, its phases and its warm start."""
+
+import pytest
+import torch
+from fusion_toys import CLASSES
+from project_params import params_with
+from quick_fusion import QUICK, configured
+from safetensors.torch import save_file
+
+from avemotion.models.encoders.audio_encoders import build_audio
+from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.training.common import checkpoint
+from avemotion.training.common.folds import Fold
+from avemotion.training.emotion.audio_input import audio_arguments
+from avemotion.training.fusion import phases as recipe
+from stages import fusion as fusion_stage
+from stages import pretrain_audio
+
+pytestmark = pytest.mark.usefixtures("set_up")
+
+
+@pytest.mark.parametrize("head", ["concat", "gated"])
+def test_mode_names_that_fix_the_head(tmp_path, head):
+    def architecture(mode, head):
+        file = params_with(tmp_path, {"fusion.mode": mode, "xattn.head": head})
+        return recipe.architecture(fusion_stage.configure(file), CLASSES)
+
+    other = "gated" if head == "concat" else "concat"
+    assert architecture(f"xattn_{head}", other) == architecture(f"xattn_{head}", head) == architecture("xattn", head)
+    assert architecture("xattn", head)["options"]["head"] == head
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("form", ["bare.pt", "wrapped.pt", "own.safetensors", "folder", "folds"])
+def test_warm_start_takes_every_form_of_checkpoint(tmp_path, form):
+    torch.manual_seed(1)
+    given, part = VideoResNet18(CLASSES), VideoResNet18(CLASSES)
+    state, classes, fold = given.state_dict(), [str(i) for i in range(CLASSES)], None
+    source = tmp_path / form
+    if form.endswith("pt"):
+        torch.save({"model": state} if form == "wrapped.pt" else state, source)
+    elif form == "own.safetensors":
+        save_file(state, source)
+    else:
+        fold = Fold(test=2, val=3) if form == "folds" else None
+        folder = source / "fold_2" if fold else source
+        folder.mkdir(parents=True)
+        checkpoint.save(folder, given, {"classes": classes})
+    report = recipe.warm_start(part, source, classes, fold)
+    assert report == {"taken": sorted(state), "missing": [], "unused": []}
+    assert all(torch.equal(value, state[name]) for name, value in part.state_dict().items())
+    if form.startswith("fold"):
+        with pytest.raises(ValueError, match=r"trained for the classes .* not \['x'\]; run `dvc repro`"):
+            recipe.warm_start(part, source, ["x"], fold)
+    else:
+        with pytest.raises(ValueError, match=r"'classifier.bias' has shape \[4\], the model needs \[5\]"):
+            recipe.warm_start(VideoResNet18(CLASSES + 1), source, classes, fold)
+
+
+@pytest.mark.parametrize(("encoder", "layers"), [("wavlm", 2), ("wavlm", 0), ("cnn", 2)])
+def test_phases_of_audio_pretraining(tmp_path, encoder, layers):
+    changes = {"audio.encoder": encoder, "speech.model": "tiny", "speech.unfreeze_layers": layers}
+    config = pretrain_audio.configure(params_with(tmp_path, changes))
+    model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
+    p, phases = config.pretrain, pretrain_audio.phases(model, config.pretrain)
+    rates = {phase.name: [group["lr"] for group in phase.prepare()] for phase in phases}
+    if encoder == "wavlm" and layers:
+        assert rates == {"head": [p.lr], "finetune": [p.lr, p.encoder_lr]}
+    else:
+        assert set(rates) == {"train"} and set(rates["train"]) == {p.lr}
+
+
+def test_a_phase_without_epochs_is_left_out(tmp_path):
+    config = pretrain_audio.configure(params_with(tmp_path, QUICK | {"pretrain_audio.head_epochs": 0}))
+    model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
+    assert [phase.name for phase in pretrain_audio.phases(model, config.pretrain)] == ["finetune"]
+    assert [phase.name for phase in configured(tmp_path, **{"fusion.head_epochs": 0})[2]] == ["finetune"]
+    assert [phase.name for phase in configured(tmp_path, **{"fusion.epochs": 0})[2]] == ["head"]
