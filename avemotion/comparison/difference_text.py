@@ -64,7 +64,7 @@ def sentence(first: Judged, second: Judged, differences: dict[str, Difference]) 
             text += (
                 f". {count} {what} are few: p cannot be below {2.0 ** (1 - count):.3g} and the interval is too narrow"
             )
-    return text + (". Synthetic sample: this says nothing about people." if first.synthetic else ".")
+    return text + (". Synthetic sample: not a result about real people." if first.synthetic else ".")
 
 
 def as_p(p: float) -> str:

@@ -22,7 +22,7 @@ def as_markdown(grid: Grid, metrics: list[str]) -> str:
     if any(cell.p is not None for row in grid.rows for cell in row.cells.values()):
         lines[-1] += " p: two-sided, of the paired difference from the baseline, not corrected for the number of rows."
     if grid.synthetic:
-        lines[-1] += " Synthetic sample: this says nothing about people."
+        lines[-1] += " Synthetic sample: not a result about real people."
     lines += [f"- {note}" for note in grid.notes]
     lines += [
         f"- {run.name} (seed {run.seed}{_params(grid, run.params)}) is missing: {run.fault}" for run in grid.failed

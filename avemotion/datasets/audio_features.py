@@ -33,7 +33,7 @@ class AudioSource:
         unknown = sorted(set(views) - set(store.views))
         if unknown:
             raise ValueError(
-                f"augment.views names {', '.join(unknown)}, but the cache holds {', '.join(store.views)}; "
+                f"augment.audio.views names {', '.join(unknown)}, but the cache holds {', '.join(store.views)}; "
                 "add the SNR to `views` in params.yaml or drop it here"
             )
         self.views = views

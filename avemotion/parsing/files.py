@@ -51,7 +51,7 @@ def read_rows(text: str, place: Path, required: Iterable[str]) -> tuple[Rows, li
         hint = "; separate the columns by commas" if any(mark in "".join(header) for mark in ";\t") else ""
         raise ValueError(f"{place}: no column {', '.join(missing)}; the header is {', '.join(header)[:200]!r}{hint}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ValueError(f"{place}: column {', '.join(twice)} is there twice; leave one")
+        raise ValueError(f"{place}: column {', '.join(twice)} occurs twice; remove one of the two")
     rows, uneven = [], []
     for number, cells in enumerate(lines[1:], 2):
         if not any(cell.strip() for cell in cells):

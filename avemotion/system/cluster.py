@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
-PROJECT = Path(__file__).resolve().parents[2]  # the folder that holds the packages
+PROJECT = Path(__file__).resolve().parents[2]  # the project: avemotion, stages, commands
 RETRIES = 10  # of a unit whose node or process was lost
 
 

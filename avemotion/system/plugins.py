@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[2]  # the folder that holds the package
+PROJECT = Path(__file__).resolve().parents[2]  # the project: avemotion, stages, commands
 
 
 def names(package: str) -> tuple[str, ...]:

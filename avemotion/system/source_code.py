@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from avemotion.system import plugins
 
-ROOT = Path(__file__).resolve().parents[2]  # the folder that holds the packages
+ROOT = Path(__file__).resolve().parents[2]  # the project: avemotion, stages, commands
 PACKAGES = ("avemotion", "stages", "commands")
 
 

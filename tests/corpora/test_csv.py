@@ -99,7 +99,7 @@ def test_many_wrong_rows_are_counted(tmp_path):
         (b"id;audio;speaker\n1;a;b\n", "separate the columns by commas"),
         (b"id,audio,speaker,valance\na,a.wav,S,1\n", "unknown column valance; known are id, audio"),
         (b"id,speaker\na,S\n", "no column audio or video"),
-        (b"id,id,audio,speaker\n", "column id is there twice"),
+        (b"id,id,audio,speaker\n", "column id occurs twice"),
         (b"id,audio,speaker\n\xe9,a.wav,S\n", r"not UTF-8 \(byte 17\); save it as CSV in UTF-8"),
         (b'id,audio,speaker\na,"a.wav,S\n' + b"x" * 200_000, r"not a comma-separated table \(field larger"),
     ],
