@@ -1,4 +1,4 @@
-"""What the feature cache gains, against the usual way timed in the same process: python -m benchmarks.cache
+"""Speed of the feature cache against the usual way, timed in the same process: python -m benchmarks.cache
 
     extraction   hidden states of many utterances                 one utterance at a time through transformers
     training     a step of WavLM's last two layers from the cache one utterance at a time through the whole model

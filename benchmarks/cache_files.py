@@ -1,4 +1,4 @@
-"""Reading, folds and `dvc repro`: the parts of benchmarks.cache that depend on how the cache lies on disk."""
+"""Reading, folds and `dvc repro`: the parts of benchmarks.cache that depend on the files of the cache."""
 
 import json
 import os
@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from avemotion.training.va.turn_batches import turn_dataset
 from avemotion.formats import feature_store
-from avemotion.models.va.model import VAModel
-from avemotion.params.va import VAParams, architecture
-from avemotion.system import params_file, runtime
+from avemotion.models.va.model import VAArchitecture, VAModel
+from avemotion.params import va
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.system.compute import parallel
+from avemotion.system import runtime
+from avemotion.system.workers import parallel
 from avemotion.training.common import loop
-from avemotion.training.va import objective
+from avemotion.training.va import architecture, objective
 from avemotion.training.va.losses import VALoss
+from avemotion.training.va.turn_batches import turn_dataset
 from benchmarks.timing import interleaved, line
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 
 
 def reading(options: Namespace, device: torch.device) -> None:
-    """Random batches against the file from end to end; and what is read of an epoch of the V/A model."""
+    """Random batches against reading the whole file in order, and reading as a share of an epoch of the VA model."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "wavlm"
         write_states(folder, options.clips, options.seconds)
@@ -71,7 +71,7 @@ def reading(options: Namespace, device: torch.device) -> None:
             line("random batches / sequential rate", median["sequential"] / median[kind], "0.80", detail)
 
         turns, rows = dialogues(Path(name) / "turns", options.turns)
-        batching = params_file.read(PARAMS, "va", VAParams).batching
+        batching = architecture.batching(va.configure(PARAMS).va)
         data = turn_dataset(turns, rows, True)
         rivals = {
             "reading": lambda: [None for _ in batching.training(data, 0)(1)],
@@ -79,11 +79,11 @@ def reading(options: Namespace, device: torch.device) -> None:
         }
         median = interleaved(rivals, options.repeats, device)
         share = median["reading"] / median["epoch"]
-        line("reading's share of a V/A epoch", share, "≤ 0.10", f"{options.turns} turns, {device.type}")
+        line("reading's share of a VA epoch", share, "≤ 0.10", f"{options.turns} turns, {device.type}")
 
 
 def folds(options: Namespace, device: torch.device) -> None:
-    """Five trainings of the V/A model, one epoch each, by avemotion.system.compute.parallel."""
+    """Five trainings of the VA model, one epoch each, by avemotion.system.workers.parallel."""
     with tempfile.TemporaryDirectory() as name:
         dialogues(Path(name) / "turns", options.turns)
         unit = partial(_fold, Path(name) / "turns", options.turns)
@@ -140,22 +140,23 @@ def dialogues(folder: Path, turns: int) -> tuple[feature_store.FeatureStore, pd.
         )
         clips = ((clip, {feature_store.CLEAN: arrays}) for clip, arrays in zip(ids, content, strict=True))
         feature_store.write(folder, [feature_store.CLEAN], clips, {"hop_seconds": 0.02})
-    where = {"id": ids, "dialogue": [clip[:5] for clip in ids], "turn": [i % 40 for i in range(turns)]}
-    rows = pd.DataFrame(where | {"start": [float(i % 40) for i in range(turns)], "speaker": "s", "split": "1"})
+    columns = {"id": ids, "dialogue": [clip[:5] for clip in ids], "turn": [i % 40 for i in range(turns)]}
+    rows = pd.DataFrame(columns | {"start": [float(i % 40) for i in range(turns)], "speaker": "s", "split": "1"})
     return feature_store.FeatureStore(folder), rows.assign(
         valence=rng.uniform(1, 5, turns), arousal=rng.uniform(1, 5, turns)
     )
 
 
 def train(folder: Path, turns: int, device: str) -> None:
-    """One epoch of the V/A model with the project's params."""
+    """One epoch of the VA model with the project's params."""
     where = torch.device(device)
-    p = params_file.read(PARAMS, "va", VAParams)
+    config = va.configure(PARAMS)
+    p = config.va
     cache, rows = dialogues(folder, turns)
     data = turn_dataset(cache, rows, True)
     sizes = {name: cache.dim(name)[0] for name in objective.INPUTS}
-    arguments = architecture(p, params_file.read(PARAMS, "xattn.heads", int), "tiny", sizes, 0)
-    model = VAModel(**arguments | {"top": None})
+    arguments = architecture.architecture(config, sizes, layers=0)
+    model = VAModel(VAArchitecture(**arguments | {"top": None}))
     objective.standardize(model, data)
     model.to(where)
     loss = objective.Objective(
@@ -163,8 +164,13 @@ def train(folder: Path, turns: int, device: str) -> None:
     )
     loss.teacher_share = 1.0
     phase = loop.Phase(name="train", epochs=1, prepare=lambda: [{"params": list(model.parameters()), "lr": p.lr}])
-    batches = p.batching.training(data, 0)
-    loop.fit(model, [phase], batches, loss, lambda: {"loss": 0.0, "score": 0.0}, p, where, "epoch")
+    task = loop.Task(
+        batches=architecture.batching(p).training(data, 0),
+        loss=loss,
+        validate=lambda: {"loss": 0.0, "score": 0.0},
+        label="epoch",
+    )
+    loop.fit(model, task, [phase], p, where)
 
 
 def _fold(folder: Path, turns: int, fold: int) -> None:
@@ -174,7 +180,7 @@ def _fold(folder: Path, turns: int, fold: int) -> None:
 
 
 def project(folder: Path, layout: str, options: Namespace) -> Path:
-    """A DVC project whose one stage has left the cache."""
+    """A DVC project with one finished stage, whose out is the cache."""
     cache = folder / "data" / "wavlm"
     cache.parent.mkdir(parents=True)
     write_states(cache, options.clips, options.seconds)

@@ -1,8 +1,9 @@
-"""Extraction and fine-tuning: the parts of benchmarks.cache that compute."""
+"""Extraction and fine-tuning: the parts of benchmarks.cache that compute hidden states."""
 
 import copy
 import os
 from argparse import Namespace
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -14,7 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from avemotion.features.parts.hidden_states import HiddenStates
 from avemotion.features.wavlm import BATCH_FRAMES
 from avemotion.media.waveforms import SAMPLE_RATE
-from avemotion.models.speech.pretrained import TopLayers, boundary_layer, config_for
+from avemotion.models.speech.pretrained import boundary_layer, config_for
+from avemotion.models.speech.top_layers import TopLayers
 from benchmarks.timing import interleaved, line, matmul_peak
 
 UNFROZEN = 2
@@ -69,19 +71,19 @@ def training(options: Namespace, device: torch.device) -> None:
     first = boundary_layer(model.config, UNFROZEN)
     top = TopLayers.from_model(model, UNFROZEN).to(device).train()
     batch = [sound[None].to(device) for sound in utterances(8)]
-    found = states_reader(model, False, None)([sound.cpu() for sound in batch])
+    computed = states_reader(model, False, None)([sound.cpu() for sound in batch])
     usual = copy.deepcopy(model)
-    for layer in usual.encoder.layers:  # transformers' own attention again
+    for layer in usual.encoder.layers:  # restores transformers' own attention
         vars(layer.attention).pop("torch_multi_head_self_attention", None)
     usual.requires_grad_(False)
     for layer in usual.encoder.layers[first:]:
         layer.requires_grad_(True).train()
-    states = [np.asarray(states[first][0], np.float16) for states in found]
+    states = [np.asarray(states[first][0], np.float16) for states in computed]
     lengths = torch.tensor([len(rows) for rows in states])
     mask = (torch.arange(int(lengths.max()))[None] < lengths[:, None]).to(device)
     bf16 = device.type == "cuda"
 
-    def stepper(module: nn.Module, backward: "callable") -> "callable":
+    def stepper(module: nn.Module, backward: Callable[[], None]) -> Callable[[], None]:
         optimizer = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=1e-5)
 
         def step() -> None:

@@ -1,4 +1,4 @@
-"""File systems that are full or refuse writes, under each stage and under DVC's cache."""
+"""Full and read-only file systems below each stage's outputs and below DVC's cache."""
 
 import argparse
 import os
@@ -14,18 +14,20 @@ from benchmarks import small_project
 
 # Stage -> its command, and the folders that it writes.
 STAGES = {
+    "check": (("check",), ("data/check",)),
     "sample": (("sample", "iemocap"), ("data/sample/iemocap",)),
     "manifest": (("manifest",), ("data/manifest",)),
     **{f"features {kind}": (("features", kind, "--role", "emotion"), (f"data/features/{kind}/emotion",))
        for kind in ("wavlm", "mel", "frames", "prosody", "speaker")},
     **{name: ((name,), (f"data/models/{name}",)) for name in ("pretrain_audio", "pretrain_video", "fusion", "va")},
-    "evaluate": (("evaluate",), ("metrics", "plots")),
+    **{f"evaluate {role}": (("evaluate", role), ("metrics", f"plots/{role}")) for role in ("emotion", "affect")},
+    "report": (("report",), ("metrics", "plots")),
 }  # fmt: skip
-ROOM = (0.0, 0.3, 0.8)  # bytes left on the full disk, as shares of what the stage leaves
+ROOM = (0.0, 0.3, 0.8)  # free bytes on the full disk, as shares of the stage's outputs
 
 
 def disk(options: argparse.Namespace, folder: Path, calm: Path) -> int:
-    """A row a stage: runs on a full disk, then with space; returns how many went wrong."""
+    """One row per stage: runs on a full disk, then with space; returns the number of faults."""
     where = folder / "full"
     size = sum(file.stat().st_size for file in _files(calm) if ".dvc" not in file.parts and ".git" not in file.parts)
     rows = []
@@ -40,7 +42,7 @@ def disk(options: argparse.Namespace, folder: Path, calm: Path) -> int:
 
 
 def readonly(options: argparse.Namespace, folder: Path, calm: Path) -> int:
-    """A row a stage and folder that refuses writes."""
+    """One row per stage and read-only folder; returns the number of faults."""
     where = folder / "refusing"
     if not where.exists():
         small_project.copy(calm, where)
@@ -56,7 +58,7 @@ def readonly(options: argparse.Namespace, folder: Path, calm: Path) -> int:
 
 
 def table(rows: list[tuple[str, list[str], list[str]]]) -> int:
-    """Prints what was tried; an empty text is a trial that went as it should."""
+    """Print the trials; an empty text is a trial without fault."""
     print("\n| what | tried | one clear line, earlier outputs untouched | then the same bytes |\n|---|---:|---:|---:|")
     wrong = []
     for what, trials, after in rows:
@@ -67,8 +69,8 @@ def table(rows: list[tuple[str, list[str], list[str]]]) -> int:
 
 
 def _full(where: Path, name: str, arguments: tuple[str, ...], outs: tuple[str, ...], room: int) -> str:
-    """Runs a stage with `room` bytes left; what is wrong with how it ended."""
-    if name.startswith("features"):  # otherwise it finds all clips extracted before
+    """Run a stage with `room` free bytes; returns its faults."""
+    if name.startswith("features"):  # otherwise all clips are already extracted
         kind, role = arguments[1], arguments[3]
         shutil.rmtree(where / "data/work/features" / kind / role, ignore_errors=True)
     before = state(where, outs)
@@ -92,20 +94,20 @@ def _refused(where: Path, name: str, arguments: tuple[str, ...], outs: tuple[str
 
 
 def ended_well(where: Path, arguments: tuple[str, ...], reason: str, before: dict, outs: tuple[str, ...]) -> str:
-    """Runs a stage that has to fail for `reason`; what is wrong with its message and with the earlier outputs."""
+    """Run a stage that must fail for `reason`; returns faults of its message and of the earlier outputs."""
     done = _stage(where, arguments)
     last = done.stderr.rstrip().rpartition("\n")[2]
     print(f"    {' '.join(arguments)}: {last}", file=sys.stderr)
-    faults_ = []
+    faults = []
     if done.returncode != 1:
-        faults_.append(f"exit status {done.returncode}")
+        faults.append(f"exit status {done.returncode}")
     if "Traceback" in done.stderr or "Exception ignored" in done.stderr:
-        faults_.append(f"traceback: {done.stderr[-1500:]}")
+        faults.append(f"traceback: {done.stderr[-1500:]}")
     if not last.startswith("error: ") or reason not in last:
-        faults_.append(f"message: {last}")
+        faults.append(f"message: {last}")
     if state(where, outs) != before:
-        faults_.append("earlier outputs changed")
-    return "; ".join(faults_)
+        faults.append("earlier outputs changed")
+    return "; ".join(faults)
 
 
 def _again(where: Path, arguments: tuple[str, ...], calm: Path) -> str:
@@ -137,12 +139,12 @@ def _dvc_cache(folder: Path, what: str, mount: tuple[str, ...] | None) -> tuple[
             ["dvc", "repro", "manifest"], cwd=where, env=small_project.environment(), capture_output=True, text=True,
             check=False,
         )  # fmt: skip
-        made = len(small_project.digests(where))
+        finished = len(small_project.digests(where))
     refused = re.search(r"ERROR: failed .*(No space left on device|Read-only file system)", done.stderr)
-    if not (done.returncode and refused and made):
-        return f"dvc repro, .dvc/cache {what}", [f"exit {done.returncode}, {made} files: {done.stderr[-1500:]}"], []
+    if not (done.returncode and refused and finished):
+        return f"dvc repro, .dvc/cache {what}", [f"exit {done.returncode}, {finished} files: {done.stderr[-1500:]}"], []
     print(f"    dvc repro, .dvc/cache {what}: {refused[0]}", file=sys.stderr)
-    # What the stages left is whole: it is taken over, not made again.
+    # The outputs of the finished stages are whole, so they are committed instead of computed again.
     ran = re.findall(r"Running stage '(\S+)'", done.stdout)
     small_project.run(where, "dvc", "commit", "-f", *ran)
     log = small_project.run(where, "dvc", "repro", "manifest")
@@ -160,8 +162,8 @@ def _dvc_cache(folder: Path, what: str, mount: tuple[str, ...] | None) -> tuple[
 
 def state(where: Path, outs: tuple[str, ...]) -> dict[str, tuple[int, int]]:
     """Every file in outs with its inode and time: another file with the same bytes counts as changed."""
-    found = {file: file.stat() for out in outs for file in _files(where / out)}
-    return {str(file): (stat.st_ino, stat.st_mtime_ns) for file, stat in found.items()}
+    stats = {file: file.stat() for out in outs for file in _files(where / out)}
+    return {str(file): (stat.st_ino, stat.st_mtime_ns) for file, stat in stats.items()}
 
 
 def _files(folder: Path) -> list[Path]:
@@ -170,7 +172,7 @@ def _files(folder: Path) -> list[Path]:
 
 @contextmanager
 def mounted(place: Path, *arguments: str) -> Iterator[None]:
-    """Something mounted over a folder."""
+    """Mount something over a folder for the block."""
     place.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", *arguments, place], check=True)
     try:
@@ -180,7 +182,7 @@ def mounted(place: Path, *arguments: str) -> Iterator[None]:
 
 
 def private_mounts() -> None:
-    """Starts this program again where what it mounts is seen by nobody else and ends with it."""
+    """Start this program again with its own mounts: other processes do not get them, and they end with the program."""
     if "FAULTS_MOUNTS" in os.environ:
         return
     os.environ["FAULTS_MOUNTS"] = "private"

@@ -18,15 +18,15 @@ import psutil
 
 from benchmarks import small_project
 
-# Who is killed: all at once (as by a batch system), DVC alone (the next `dvc repro` may meet a stage of the last one),
-# the stage alone, or one of its worker processes.
+# The killed process: all at once (as by a batch system), DVC alone (its stage may still run at the next `dvc repro`), the
+# stage alone, or one of its worker processes.
 VICTIMS = ("all", "dvc", "stage", "all", "worker")
-# Files that DVC does not write whole or not at all: what it says when a kill came in between. They are deleted then.
+# Files that a killed DVC may leave incomplete, and its message about them. The benchmark then deletes them.
 CUT_OFF = {".dvc/tmp/rwlock": "JSON structure is corrupted", "dvc.lock": "dvc.lock' validation failed"}
 
 
 def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
-    """Prints a row a stage; returns how many files differ in the end."""
+    """Print one row per stage; returns the number of faults, such as differing files."""
     lengths = durations(calm.with_suffix(".log"))
     draw = random.Random(options.seed)
     disturbed = folder / "killed"
@@ -34,14 +34,14 @@ def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
     small_project.clone(disturbed, small_project.SMALLEST)
     plan = sorted((list(lengths) * (1 + options.kills // len(lengths)))[: options.kills], key=list(lengths).index)
     done: dict[str, Counter] = {stage: Counter() for stage in lengths}
-    finished: dict[str, int] = {}  # units a killed stage had finished, which its next run has to find
+    finished: dict[str, int] = {}  # units that a killed stage finished; its next run must reuse them
     total: Counter = Counter()
     for number, stage in enumerate(plan):
         victim = VICTIMS[number % len(VICTIMS)]
         attempt = Attempt(disturbed, stage, when(draw, stage, number, lengths[stage], calm), victim)
         attempt.run()
         hit = attempt.hit or stage
-        count_found(attempt.lines, finished, done)
+        count_reused(attempt.lines, finished, done)
         finished = units(disturbed)
         done[hit]["kills"] += attempt.killed
         total.update(
@@ -55,21 +55,21 @@ def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
         print(f"{number + 1:3} {attempt.victim:7} {hit:26} {attempt.at:6.1f} s, finished: {finished}", file=sys.stderr)
     wait_for_orphans(disturbed)
     log = small_project.run(disturbed, "dvc", "repro")
-    count_found(log.splitlines(keepends=True), finished, done)
+    count_reused(log.splitlines(keepends=True), finished, done)
     wrong = small_project.differing(disturbed, calm)
     left = sorted(path.name for path in disturbed.rglob("*.partial"))
-    print("\n| stage | kills | finished units found by the next run | finished units redone |\n|---|---:|---:|---:|")
+    print("\n| stage | kills | finished units reused by the next run | finished units redone |\n|---|---:|---:|---:|")
     for stage, counts in done.items():
-        print(f"| {stage} | {counts['kills']} | {counts['found']} | {counts['redone']} |")
-    sums = {name: sum(counts[name] for counts in done.values()) for name in ("kills", "found", "redone")}
-    print(f"| all | {sums['kills']} | {sums['found']} | {sums['redone']} |\n")
+        print(f"| {stage} | {counts['kills']} | {counts['reused']} | {counts['redone']} |")
+    sums = {name: sum(counts[name] for counts in done.values()) for name in ("kills", "reused", "redone")}
+    print(f"| all | {sums['kills']} | {sums['reused']} | {sums['redone']} |\n")
     print("; ".join(f"{name}: {count}" for name, count in sorted(total.items())))
     print(f"files compared: {len(small_project.digests(calm))}; differing: {len(wrong)} {wrong}; left behind: {left}")
     return len(wrong) + sums["redone"] + len(left) + total["workers that outlived their stage"]
 
 
 def when(draw: random.Random, stage: str, number: int, seconds: float, calm: Path) -> tuple[float, int]:
-    """(seconds, finished clips or folds) in a stage at which to kill, whichever comes first; each drawn by turns."""
+    """(seconds, finished clips or folds) in a stage at which to kill, whichever comes first; one of the two is random."""
     last = 0
     if stage == "va":
         last = len(list((calm / "data/models/va").iterdir())) - 1
@@ -82,13 +82,13 @@ def when(draw: random.Random, stage: str, number: int, seconds: float, calm: Pat
 
 
 class Attempt:
-    """One `dvc repro` that is killed."""
+    """One `dvc repro` with a kill."""
 
     def __init__(self, folder: Path, stage: str, when: tuple[float, int], victim: str):
         self.folder, self.stage, self.victim = folder, stage, victim
         self.delay, self.units = when
         self.lines: list[str] = []
-        self.hit: str | None = None  # the stage that ran when the kill came
+        self.hit: str | None = None  # the stage that was running at the kill
         self.killed, self.orphans, self.outlived, self.at = 0, 0, 0, 0.0
 
     def run(self) -> None:
@@ -119,7 +119,7 @@ class Attempt:
         stages = [one for one in psutil.Process(process.pid).children(recursive=True) if is_stage(one)]
         workers = [worker for one in stages for worker in one.children() if "spawn_main" in " ".join(cmdline(worker))]
         chosen = {"stage": stages, "worker": workers[:1], "dvc": [psutil.Process(process.pid)]}.get(self.victim, [])
-        if not chosen:  # no worker now, or no stage: then all
+        if not chosen:  # without a worker or stage at this time, all are killed
             self.victim = "all" if self.victim != "dvc" else "dvc"
             os.killpg(process.pid, signal.SIGKILL)
         for one in chosen:
@@ -127,7 +127,7 @@ class Attempt:
         self.killed = 1
         if self.victim == "dvc":
             _, alive = psutil.wait_procs(stages, timeout=2)
-            # Those that Python still loads do not notice: the next run meets them. A zombie has ended.
+            # A stage that still imports does not react yet, so the next run overlaps with it. A zombie has ended.
             self.outlived = sum(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in alive)
         else:
             process.wait()  # of a stage or a worker: DVC ends with an error
@@ -136,8 +136,8 @@ class Attempt:
 
 
 def stage_of(line: str) -> str | None:
-    found = re.match(r"Running stage '(?:.*:)?(.*)':", line)
-    return found[1] if found else None
+    match = re.match(r"Running stage '(?:.*:)?(.*)':", line)
+    return match[1] if match else None
 
 
 def durations(log: Path) -> dict[str, float]:
@@ -153,26 +153,26 @@ def durations(log: Path) -> dict[str, float]:
 
 
 def units(folder: Path) -> dict[str, int]:
-    """Label of a stage -> how many finished clips or folds lie in data/work."""
+    """Label of a stage -> number of its finished clips or folds in data/work."""
     work = folder / "data/work"
-    found = Counter(
+    finished = Counter(
         "features {} {}".format(*file.relative_to(work / "features").parts[:2])
         for file in work.glob("features/*/*/*/units/*.npz")
     )
-    found.update(fold.relative_to(work).parts[0] for fold in work.glob("*/*/fold_*") if fold.is_dir())
-    return dict(found)
+    finished.update(fold.relative_to(work).parts[0] for fold in work.glob("*/*/fold_*") if fold.is_dir())
+    return dict(finished)
 
 
-def count_found(lines: list[str], finished: dict[str, int], done: dict[str, Counter]) -> None:
-    """Holds what a run says it found against what was there when the last one was killed."""
+def count_reused(lines: list[str], finished: dict[str, int], done: dict[str, Counter]) -> None:
+    """Compare the reused units in the log of a run with those that existed at the previous kill."""
     for line in lines:
         label, _, text = line.rpartition("\r")[2].partition(": ")
         if label not in finished or not re.match(r"\d+ (clips|folds)", text):
             continue
-        found = sum(int(count) for count in re.findall(r"(\d+) (?:finished before|unchanged)", text))
+        reused = sum(int(count) for count in re.findall(r"(\d+) (?:finished before|unchanged)", text))
         kind = label.split()
         stage = f"features_{kind[1]}@{kind[2]}" if kind[0] == "features" else label
-        done[stage].update({"found": found, "redone": max(0, finished.pop(label) - found)})
+        done[stage].update({"reused": reused, "redone": max(0, finished.pop(label) - reused)})
 
 
 def is_stage(process: psutil.Process) -> bool:
@@ -188,7 +188,7 @@ def cmdline(process: psutil.Process) -> list[str]:
 
 
 def wait_for_orphans(folder: Path) -> None:
-    """Until no process works in folder: a stage may outlive its DVC, and ends by itself."""
+    """Wait until no process works in folder: a stage may outlive its DVC, but then ends."""
 
     def busy() -> bool:
         for process in psutil.process_iter():

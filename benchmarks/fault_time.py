@@ -1,4 +1,4 @@
-"""Two runs at once, and clocks that are wrong."""
+"""Two runs at once, and wrong clocks."""
 
 import argparse
 import os
@@ -15,18 +15,20 @@ from benchmarks import small_project
 from benchmarks.fault_disk import STAGES
 
 DAY = 86400
-# Read by every Python that starts with its folder on PYTHONPATH: DVC, the stage and its worker processes.
+# Every Python with its folder on PYTHONPATH runs it: DVC, the stage and its worker processes.
 SHIFTED = f"import time\n_t, _n = time.time, time.time_ns\ntime.time = lambda: _t() - {DAY}\n"
 SHIFTED += f"time.time_ns = lambda: _n() - {DAY} * 10**9\n"
 
 
 def twice(options: argparse.Namespace, folder: Path, calm: Path) -> int:
-    """A row a stage, started twice at once by hand; then two `dvc repro`; returns how many went wrong."""
+    """One row per stage, started twice at once; then two `dvc repro`; returns the number of faults."""
     where = folder / "twice"
     shutil.rmtree(where, ignore_errors=True)
     small_project.copy(calm, where)
     rows = []
     for name, (arguments, _) in STAGES.items():
+        if name == "check":  # it takes no lock: it writes one small file with constant content
+            continue
         if name.startswith("features"):  # otherwise there is nothing to extract
             shutil.rmtree(where / "data/work/features" / arguments[1] / arguments[3], ignore_errors=True)
         command = (sys.executable, "-m", f"stages.{arguments[0]}", *arguments[1:])
@@ -55,19 +57,19 @@ def _two_dvc(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
 
 
 def clock(options: argparse.Namespace, folder: Path, calm: Path) -> int:
-    """Returns how many went wrong."""
+    """Print one row per wrong clock; returns the number of faults."""
     return table([*_media(folder, calm), *_dvc(folder, calm), *_resume(folder, calm)])
 
 
 def _media(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
-    """What the manifest keeps of media it has read, without DVC."""
+    """Results of probing that the manifest keeps between runs, without DVC."""
     where = folder / "clock"
     shutil.rmtree(where, ignore_errors=True)
     small_project.copy(calm, where)
     file, clips = _sound(where), where / "data/manifest/emotion/clips.csv"
     manifest = (sys.executable, "-m", "stages.manifest")
     small_project.run(where, *manifest)
-    time.sleep(2.5)  # what changed within two seconds is read again
+    time.sleep(2.5)  # files that changed within the last two seconds are read again
     small_project.run(where, *manifest)
     known = clips.read_bytes()
     stat, content = file.stat(), file.read_bytes()
@@ -83,20 +85,21 @@ def _media(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
     small_project.run(where, *manifest)
     yield "manifest: all recordings from tomorrow", "the same bytes", same(where, calm)
     with clock_back(where) as path:
-        for stage in ("manifest", "features", "evaluate"):
+        for stage in ("manifest", "features", "evaluate", "report"):
             small_project.run(where, sys.executable, "-m", f"stages.{stage}", PYTHONPATH=path)
-    yield "manifest, features, evaluate: the clock a day back", "the same bytes", same(where, calm)
+    yield "manifest, features, evaluate, report: the clock a day back", "the same bytes", same(where, calm)
 
 
 def _dvc(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
-    """What DVC takes for changed."""
+    """Files that DVC counts as changed."""
     where = _project(folder / "clock_dvc", calm)
     small_project.run(where, "dvc", "status")  # DVC notes times and sizes
 
     def status(**environment: str) -> str:
         return small_project.run(where, "dvc", "status", **environment)
 
-    for path in [*(where / "data").rglob("*.*"), *(where / "stages").rglob("*.py")]:
+    code = [path for folder in ("avemotion", "stages") for path in (where / folder).rglob("*.py")]
+    for path in [*(where / "data").rglob("*.*"), *code]:
         if path.is_file() and not path.is_symlink():
             os.utime(path, ns=(time.time_ns(), time.time_ns() + DAY * 10**9))
     yield "DVC: all files from tomorrow", "nothing to do", "up to date" in status()
@@ -112,16 +115,16 @@ def _dvc(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
         yield "DVC: changed back, older still", "nothing to do", "up to date" in status(PYTHONPATH=path)
         status()
         overwrite(file, changed, file.stat().st_mtime_ns)
-        unseen = "up to date" in status()
+        unnoticed = "up to date" in status()
         overwrite(file, content, stat.st_mtime_ns)
-    # DVC compares inode, size and modification time; the stage looks at the change time as well (rows above).
-    yield "DVC: the same, time set to that of before to the nanosecond", "not noticed; dvc repro -f manifest is", unseen
+    # DVC compares inode, size and modification time; the stage compares the change time too (rows above).
+    yield "DVC: the same, time set to that of before to the nanosecond", "not noticed; dvc repro -f manifest is", unnoticed
     small_project.run(where, "dvc", "repro")
     yield "DVC: dvc repro after all that", "the same bytes", same(where, calm)
 
 
 def _resume(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
-    """Extraction killed, then run with the clock a day back."""
+    """A killed extraction, resumed with the clock a day back."""
     where = folder / "clock"
     shutil.rmtree(where / "data/work/features/prosody/emotion")
     shutil.rmtree(where / "data/features/prosody/emotion")
@@ -133,13 +136,13 @@ def _resume(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
     finished = len(list((where / "data/work/features/prosody").rglob("*.npz")))
     with clock_back(where) as path:
         log = small_project.run(where, *command, PYTHONPATH=path)
-    found = f"{finished} finished before" in log
-    yield "features prosody: killed, then the clock a day back", "resumes; the same bytes", found and same(where, calm)
+    reused = f"{finished} finished before" in log
+    yield "features prosody: killed, then the clock a day back", "resumes; the same bytes", reused and same(where, calm)
 
 
 @contextmanager
 def clock_back(where: Path) -> Iterator[str]:
-    """A PYTHONPATH with which every Python believes it is yesterday."""
+    """A PYTHONPATH that sets the clock of every Python one day back."""
     folder = where / "tmp/yesterday"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sitecustomize.py").write_text(SHIFTED)
@@ -148,7 +151,7 @@ def clock_back(where: Path) -> Iterator[str]:
 
 
 def overwrite(file: Path, content: bytes, modified: int) -> None:
-    """In place, as a program that edits it would, with a modification time (ns) of one's choice."""
+    """Overwrite a file in place, like an editor, and set its modification time (ns)."""
     with file.open("r+b") as stream:
         stream.write(content)
     os.utime(file, ns=(modified, modified))
@@ -181,7 +184,7 @@ def _sound(where: Path) -> Path:
 
 
 def _project(folder: Path, calm: Path) -> Path:
-    """The undisturbed project with git and DVC, to go on with."""
+    """A copy of the undisturbed project with git and DVC."""
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["cp", "-a", calm, folder], check=True)
     return folder

@@ -1,13 +1,13 @@
-"""What a kill, a full disk, read-only folders, two runs at once and a wrong clock do to the chain: nothing that lasts.
+"""Effects of kills, full disks, read-only folders, two runs at once and wrong clocks on the chain; none may last.
 
     kills      `dvc repro`, killed with SIGKILL in every stage at random times, then run to its end
-    disk       a file system of a few MB that fills up, stage by stage (mounts a tmpfs: root, or `unshare -Urm`)
-    readonly   folders and DVC's cache on a file system that refuses writes (likewise)
+    disk       a full file system of a few MB, stage by stage (mounts a tmpfs: root, or `unshare -Urm`)
+    readonly   folders and DVC's cache on a read-only file system (likewise)
     twice      two `dvc repro` at once, and each stage twice at once without DVC
-    clock      the clock a day back between two runs, files from the future, changed files that look older
+    clock      the clock a day back between two runs, files from the future, changed files with an older time
 
-Each runs on the smallest sample, in clones of this repository, and compares every byte of every output with those of an
-undisturbed run. Prints Markdown tables for benchmarks/ROBUSTNESS.md; ends with exit status 1 if a byte differs.
+Each part runs on the smallest sample, in clones of this repository, and compares all bytes of all outputs with those of
+an undisturbed run. It prints Markdown tables for benchmarks/ROBUSTNESS.md; the exit status is 1 if a byte differs.
 """
 
 import argparse
@@ -30,9 +30,9 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none = all")
-    parser.add_argument("--kills", type=int, default=36, help="how many; two in each of the 18 stages")
-    parser.add_argument("--seed", type=int, default=0, help="of the times")
-    parser.add_argument("--folder", type=Path, help="where to work; a finished undisturbed run there is used again")
+    parser.add_argument("--kills", type=int, default=42, help="number of kills; 42 are two in each of the 21 stages")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the times")
+    parser.add_argument("--folder", type=Path, help="working folder; a finished undisturbed run in it is reused")
     options = parser.parse_args()
     for part in options.parts:
         if part not in PARTS:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def undisturbed(folder: Path) -> Path:
-    """A clone in which `dvc repro` ran to its end; its log with the seconds of every line lies beside it."""
+    """A clone with a finished `dvc repro`; beside it is the log, with the seconds of every line."""
     log = folder.with_suffix(".log")
     if not log.is_file():
         small_project.clone(folder, small_project.SMALLEST)

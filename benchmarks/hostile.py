@@ -1,4 +1,4 @@
-"""Damaged and odd recordings, real files each: what benchmarks/robustness.py and the tests give to the stages."""
+"""Writers of damaged and odd recordings, for benchmarks/robustness.py and the tests."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -32,7 +32,7 @@ FORMATS = (".wav", ".flac", ".mp4", ".avi")
 
 
 def sound(file: Path, key: int, seconds: float = 0.5) -> Path:
-    """A tone in noise, another one for every key: no two files hold the same recording."""
+    """A tone in noise; every key gives another recording."""
     file.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(file, _samples(key, seconds), RATE, subtype="PCM_16")
     return file
@@ -45,16 +45,16 @@ def film(
     size: tuple[int, int] = (64, 48),
     frames: int = 10,
     step: int | None = 1,
-    heard: bool = True,
+    with_sound: bool = True,
 ) -> Path:
-    """Noise pictures at 20 a second; sound of its own (PCM in .avi, AAC in .mp4) unless it is not heard.
+    """Noise pictures at 20 per second, with or without sound (PCM in .avi, AAC in .mp4).
 
-    step: ticks from frame to frame; None = ever longer ones, a variable frame rate.
+    step: ticks from frame to frame; None = a variable frame rate.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(key)
     pictures = (rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8) for _ in range(frames))
-    write_film(file, pictures, size, step, _samples(key, 0.5) if heard else None)
+    write_film(file, pictures, size, step, _samples(key, 0.5) if with_sound else None)
     return file
 
 
@@ -63,44 +63,44 @@ def write_film(
     pictures: Iterator[np.ndarray],
     size: tuple[int, int],
     step: int | None = 1,
-    heard: np.ndarray | None = None,
+    samples: np.ndarray | None = None,
 ) -> None:
-    """Pictures [H, W, 3] and samples [S] as one file."""
+    """Write pictures [H, W, 3] and samples [S] as one file."""
     with av.open(f"file:{file}", "w") as container:
         codec = "mjpeg" if file.suffix == ".avi" else "mpeg4"
-        seen = container.add_stream(codec, rate=20)
-        seen.width, seen.height = size
-        seen.pix_fmt = "yuvj444p" if codec == "mjpeg" else "yuv420p"
-        seen.time_base = seen.codec_context.time_base = Fraction(1, 20)
-        sounding = None
-        if heard is not None:
-            sounding = container.add_stream("pcm_s16le" if codec == "mjpeg" else "aac", rate=RATE, layout="mono")
+        video = container.add_stream(codec, rate=20)
+        video.width, video.height = size
+        video.pix_fmt = "yuvj444p" if codec == "mjpeg" else "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, 20)
+        audio = None
+        if samples is not None:
+            audio = container.add_stream("pcm_s16le" if codec == "mjpeg" else "aac", rate=RATE, layout="mono")
         tick = 0
         for i, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts, frame.time_base = tick, Fraction(1, 20)
             tick += step if step else 1 + i % 4
-            container.mux(seen.encode(frame))
+            container.mux(video.encode(frame))
         if not tick:
-            container.start_encoding()  # a header without any frame
-        container.mux(seen.encode())
-        if sounding is not None:
+            container.start_encoding()  # writes a header without any frame
+        container.mux(video.encode())
+        if audio is not None:
             form = "s16" if codec == "mjpeg" else "fltp"
-            samples = (heard * 32767).astype(np.int16) if form == "s16" else heard.astype(np.float32)
-            for start in range(0, len(samples), 1024):
-                block = av.AudioFrame.from_ndarray(samples[None, start : start + 1024], format=form, layout="mono")
+            values = (samples * 32767).astype(np.int16) if form == "s16" else samples.astype(np.float32)
+            for start in range(0, len(values), 1024):
+                block = av.AudioFrame.from_ndarray(values[None, start : start + 1024], format=form, layout="mono")
                 block.sample_rate, block.pts = RATE, start
-                container.mux(sounding.encode(block))
-            container.mux(sounding.encode())
+                container.mux(audio.encode(block))
+            container.mux(audio.encode())
 
 
 def make(file: Path, key: int) -> Path:
-    """A good file of the kind that its name says."""
+    """An undamaged file of the kind of its suffix."""
     return film(file, key) if file.suffix in (".mp4", ".avi") else sound(file, key)
 
 
 def damaged(content: bytes, foreign: dict[str, bytes], seed: int) -> Iterator[tuple[str, bytes]]:
-    """(damage, bytes) of one file: empty, cut off at every tenth, any bytes, a few flipped ones, another kind's."""
+    """(damage, bytes) of one file: empty, cut off at every tenth, random, a few bytes flipped, content of another kind."""
     rng = np.random.default_rng(seed)
     yield "empty", b""
     for tenth in range(1, 10):
@@ -117,7 +117,7 @@ def damaged(content: bytes, foreign: dict[str, bytes], seed: int) -> Iterator[tu
 
 
 def odd_sounds() -> dict[str, tuple[np.ndarray, int]]:
-    """damage -> (samples [S] or [S, channels], Hz), to be stored as 32-bit floats."""
+    """damage -> (samples [S] or [S, channels], Hz), for files of 32-bit floats."""
     noise = [_samples(key, 0.5) for key in range(1000, 1010)]
     for key, value in ((7, np.nan), (8, np.inf)):
         noise[key][9] = value
@@ -138,9 +138,9 @@ def odd_sounds() -> dict[str, tuple[np.ndarray, int]]:
 
 def odd_films(folder: Path) -> dict[str, Path]:
     """damage -> a film in folder."""
-    made = {
-        "no frames": film(folder / "none.mp4", 2000, frames=0, heard=False),
-        "1 frame": film(folder / "one.mp4", 2001, frames=1, heard=False),
+    films = {
+        "no frames": film(folder / "none.mp4", 2000, frames=0, with_sound=False),
+        "1 frame": film(folder / "one.mp4", 2001, frames=1, with_sound=False),
         "sound alone": sound(folder / "sound.wav", 2002).rename(folder / "sound.avi"),
         "variable frame rate": film(folder / "variable.mp4", 2003, step=None),
         "rotated": film(folder / "rotated.mp4", 2004),
@@ -149,23 +149,23 @@ def odd_films(folder: Path) -> dict[str, Path]:
         "no face": film(folder / "noise.mp4", 2007),
         "one face": faces(folder / "face.mp4", 1),
         "two faces": faces(folder / "faces.mp4", 2),
-        "damaged at the end": film(folder / "late.mp4", 2008, frames=200, heard=False),
+        "damaged at the end": film(folder / "late.mp4", 2008, frames=200, with_sound=False),
     }
-    rotated = made["rotated"].read_bytes()
+    rotated = films["rotated"].read_bytes()
     place = rotated.index(IDENTITY, rotated.index(b"tkhd"))
-    made["rotated"].write_bytes(rotated[:place] + QUARTER_TURN + rotated[place + len(IDENTITY) :])
-    late = bytearray(made["damaged at the end"].read_bytes())
+    films["rotated"].write_bytes(rotated[:place] + QUARTER_TURN + rotated[place + len(IDENTITY) :])
+    late = bytearray(films["damaged at the end"].read_bytes())
     late[len(late) // 10 : len(late) * 9 // 10] = bytes(len(late) * 9 // 10 - len(late) // 10)
-    made["damaged at the end"].write_bytes(late)
-    made["a text"] = folder / "text.mp4"
-    made["a text"].write_text("A text, which FFmpeg would show as a film of a terminal.\n" * 40)
-    made["a picture"] = folder / "picture.avi"
-    made["a picture"].write_bytes(_picture())
-    return made
+    films["damaged at the end"].write_bytes(late)
+    films["a text"] = folder / "text.mp4"
+    films["a text"].write_text("A text, which FFmpeg would show as a film of a terminal.\n" * 40)
+    films["a picture"] = folder / "picture.avi"
+    films["a picture"].write_bytes(_picture())
+    return films
 
 
 def faces(file: Path, count: int) -> Path:
-    """Drawn heads side by side, ten pictures."""
+    """A film of ten pictures with drawn heads side by side."""
     import cv2
 
     from avemotion.synthesis import camera, head
@@ -179,13 +179,13 @@ def faces(file: Path, count: int) -> Path:
 
 
 def unopenable(folder: Path, suffix: str) -> dict[str, Path]:
-    """damage -> a path in folder that cannot be opened (a closed file only where this user is bound by permissions)."""
+    """damage -> a path in folder that cannot be opened (`no permission`: only if permissions apply to this user)."""
     folder.mkdir(parents=True, exist_ok=True)
     loop, lost, closed = (folder / f"{name}{suffix}" for name in ("loop", "lost", "closed"))
     loop.symlink_to(loop)
     lost.symlink_to(folder / "nowhere")
     (folder / f"folder{suffix}").mkdir()
-    made = {
+    paths = {
         "symlink loop": loop,
         "dangling link": lost,
         "a folder": folder / f"folder{suffix}",
@@ -193,7 +193,7 @@ def unopenable(folder: Path, suffix: str) -> dict[str, Path]:
     }
     (make(closed, 3000) if suffix in FORMATS else closed).touch(0)
     closed.chmod(0)
-    return made | {"no permission": closed}
+    return paths | {"no permission": closed}
 
 
 def _samples(key: int, seconds: float) -> np.ndarray:

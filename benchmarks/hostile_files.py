@@ -1,4 +1,4 @@
-"""Label files, params, checkpoints, the noise recording and the cache, damaged: one clear line each."""
+"""Damaged label files, params, checkpoints, noise recordings and caches: each must give one clear error line."""
 
 import contextlib
 import io
@@ -7,6 +7,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,14 +17,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from avemotion.corpora import csv, iemocap
-from avemotion.formats.feature_store import FeatureStore
 from avemotion.features.parts import noise
+from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.fusion.build import build_fusion
-from avemotion.parsing.registry import CORPORA
+from avemotion.params import evaluate, features, fusion, manifest, pretrain_audio, pretrain_video, va, whole
 from avemotion.prediction import trained_models
 from avemotion.system import cli, params_file
+from avemotion.training.fusion import phases
 from benchmarks import hostile
-from stages import features, fusion, manifest, pretrain_audio, pretrain_video, va
 
 RATINGS = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n" + "".join(
     f"[{i}.0000 - {i}.9000]\tSes01F_impro01_F00{i}\tneu\t[2.5000, 2.5000, 2.5000]\nC-E2:\tNeutral;\t()\n\n"
@@ -33,7 +34,7 @@ RATINGS = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n" + "".join(
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """One hostile input and what became of it."""
+    """One hostile input and its outcome."""
 
     kind: str
     damage: str
@@ -41,7 +42,7 @@ class Tried:
 
 
 def outcome(work: Callable[[], object]) -> str:
-    """Run it as a stage is run: it ends, or with one clear line."""
+    """Run work like a stage: used, refused with one clear line, or a traceback."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             cli.run(work)
@@ -53,7 +54,7 @@ def outcome(work: Callable[[], object]) -> str:
 
 
 def try_all(root: Path) -> list[Tried]:
-    """In a folder where the chain has run; root: of the project."""
+    """All trials, in a folder with finished outputs of the chain; root: of the project."""
     parts = {
         "labels (txt)": _ratings(),
         "labels (csv)": _table(),
@@ -63,13 +64,13 @@ def try_all(root: Path) -> list[Tried]:
         "noise.wav": _noise(),
         "cache (frames, mel)": _cache(),
     }
-    return [Tried(kind=kind, damage=damage, outcome=found) for kind, part in parts.items() for damage, found in part]
+    return [Tried(kind=kind, damage=damage, outcome=result) for kind, part in parts.items() for damage, result in part]
 
 
-Found = Iterator[tuple[str, str]]
+Outcomes = Iterator[tuple[str, str]]  # damage, outcome
 
 
-def _written(file: Path, valid: bytes, foreign: dict[str, bytes], work: Callable[[], object]) -> Found:
+def _written(file: Path, valid: bytes, foreign: dict[str, bytes], work: Callable[[], object]) -> Outcomes:
     """The outcome of work for every damage of a file, and for paths that cannot be opened."""
     file.parent.mkdir(parents=True, exist_ok=True)
     for damage, content in hostile.damaged(valid, foreign, seed=9):
@@ -84,7 +85,7 @@ def _written(file: Path, valid: bytes, foreign: dict[str, bytes], work: Callable
     file.write_bytes(valid)
 
 
-def _ratings() -> Found:
+def _ratings() -> Outcomes:
     root = Path("ratings")
     for i in range(9):
         hostile.sound(root / f"Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F00{i}.wav", i)
@@ -92,23 +93,23 @@ def _ratings() -> Found:
     options = iemocap.Params(parts=["impro"], wearer_side="left")
 
     def work() -> None:
-        found, rejects = CORPORA["iemocap"].list_clips(root, options)
-        assert len(found) == 9 or rejects, "a turn is neither there nor listed"
-        if len(found) < 9:
+        turns, rejects = iemocap.list_clips(root, options)
+        assert len(turns) == 9 or rejects, "a turn is neither returned nor rejected"
+        if len(turns) < 9:
             raise ValueError("; ".join(reject.reason for reject in rejects))
 
     foreign = {"utf-16": RATINGS.encode("utf-16"), "windows": RATINGS.replace("\n", "\r\n").encode()}
     yield from _written(file, RATINGS.encode(), foreign, work)
 
 
-def _table() -> Found:
+def _table() -> Outcomes:
     root, text = Path("table"), Path("emotion/clips.csv").read_bytes()
     options = csv.Params(table="clips.csv", scale=[1.0, 5.0], cut_video=False)
     foreign = {"utf-16": text.decode().encode("utf-16"), "semicolons": text.replace(b",", b";")}
-    yield from _written(root / "clips.csv", text, foreign, lambda: CORPORA["csv"].list_clips(root, options))
+    yield from _written(root / "clips.csv", text, foreign, lambda: csv.list_clips(root, options))
 
 
-def _params(root: Path) -> Found:
+def _params(root: Path) -> Outcomes:
     file, text = Path("damaged/params.yaml"), (root / "params.yaml").read_bytes()
     foreign = {
         "duplicate key": text + b"\nseed: 3\n",
@@ -121,8 +122,9 @@ def _params(root: Path) -> Found:
         "object": text + b"\nmore: !!python/object/apply:os.getcwd []\n",
         "a list": b"- 1\n- 2\n",
     }
-    stages = [stage.configure for stage in (manifest, pretrain_audio, pretrain_video, fusion, va)]
-    stages += [lambda path, kind=kind: features.configure(path, kind, "emotion") for kind in features.KINDS]
+    stages: list[Callable] = [one.configure for one in (manifest, pretrain_audio, pretrain_video, fusion, va, evaluate)]
+    stages += [partial(features.configure, kind=kind, role="emotion") for kind in features.kinds()]
+    stages.append(lambda path: whole.refuse(whole.read(path)))  # the stage check
     for configure in stages:
 
         def work(configure: Callable = configure) -> None:
@@ -137,7 +139,7 @@ class _Creates:
         return Path.touch, (Path("harmed"),)
 
 
-def _weights() -> Found:
+def _weights() -> Outcomes:
     """fusion.audio_checkpoint as a file."""
     architecture = json.loads(Path("data/models/fusion/model.json").read_text())["architecture"]
     weights = {
@@ -163,14 +165,14 @@ def _weights() -> Found:
             foreign["malicious zip"] = stored(suffix, {"model": {"w": _Creates()}})
 
         def work(file: Path = file) -> None:
-            fusion.warm_start(build_fusion(**architecture).audio, file, [], None)
+            phases.warm_start(build_fusion(**architecture).audio, file, [], None)
 
         yield from _written(file, stored(suffix, weights), foreign, work)
     yield "malicious pickle", "traceback" if Path("harmed").exists() else "refused"
 
 
-def _folders() -> Found:
-    """data/models/fusion as a folder of weights and arguments."""
+def _folders() -> Outcomes:
+    """The folder data/models/fusion, with weights and arguments."""
     home = Path("data/models/fusion")
     kept = {file.name: file.read_bytes() for file in home.iterdir()}
 
@@ -189,7 +191,7 @@ def _folders() -> Found:
     yield "whole", outcome(work)
 
 
-def _noise() -> Found:
+def _noise() -> Outcomes:
     valid = hostile.sound(Path("noise.wav"), 77, seconds=3.0).read_bytes()
     odd = {}
     for damage, (samples, rate) in hostile.odd_sounds().items():
@@ -205,7 +207,7 @@ def _noise() -> Found:
     noise.RECORDING.unlink()
 
 
-def _cache() -> Found:
+def _cache() -> Outcomes:
     for kind in ("frames", "mel"):
         for file in sorted(Path("data/features", kind, "emotion").iterdir()):
             if file.suffix in (".npy", ".json"):

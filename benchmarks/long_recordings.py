@@ -1,4 +1,4 @@
-"""The largest memory that recordings of hours take, stage by stage, in a folder where the chain has run."""
+"""Peak memory of each stage for recordings of hours, in a folder with finished outputs of the chain."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
 
 
 def show(hours: float) -> None:
-    """Print GiB at most (and seconds, of this busy machine) for every stage and kind of recording."""
+    """Print peak GiB and seconds for every stage and kind of recording."""
     home = Path("long")
     home.mkdir()
     recordings = {"16 kHz mono": (16000, 1), "48 kHz stereo": (48000, 2)}
@@ -26,13 +26,13 @@ def show(hours: float) -> None:
         project = home / name.replace(" ", "_")
         write(project / "corpus" / "long.wav", hours, rate, channels)
         hostile.film(
-            project / "corpus" / "long.mp4", 1, size=(64, 48), frames=round(hours * 3600), step=20, heard=False
+            project / "corpus" / "long.mp4", 1, size=(64, 48), frames=round(hours * 3600), step=20, with_sound=False
         )
         prepare(project)
-        for stage in ("manifest", *(f"features {kind} --role emotion" for kind in KINDS), "predict corpus/long.wav"):
-            module, *arguments = stage.split()
-            seconds, gib = measured([sys.executable, "-m", f"stages.{module}", *arguments], project)
-            print(f"| {name} | {stage} | {gib:.2f} | {seconds:.0f} |", flush=True)
+        features = (f"stages.features {kind} --role emotion" for kind in KINDS)
+        for command in ("stages.manifest", *features, "commands.predict corpus/long.wav"):
+            seconds, gib = measured([sys.executable, "-m", *command.split()], project)
+            print(f"| {name} | {command.partition('.')[2]} | {gib:.2f} | {seconds:.0f} |", flush=True)
         for kind in KINDS:
             cache = FeatureStore(project / "data/features" / kind / "emotion")
             assert "long" not in cache.missing
@@ -40,7 +40,7 @@ def show(hours: float) -> None:
 
 
 def write(file: Path, hours: float, rate: int, channels: int) -> None:
-    """Noise, a minute at a time."""
+    """Write noise, one minute at a time."""
     file.parent.mkdir(parents=True)
     rng = np.random.default_rng(0)
     with soundfile.SoundFile(file, "w", rate, channels, subtype="PCM_16") as sound:
@@ -49,14 +49,14 @@ def write(file: Path, hours: float, rate: int, channels: int) -> None:
 
 
 def prepare(project: Path) -> None:
-    """A corpus of the long recording and short ones, params and the trained models."""
+    """Write a corpus of the long recording and short ones, params, and the trained models."""
     rows = ["id,audio,video,emotion,valence,arousal,speaker,split", "long,long.wav,long.mp4,happy,,,L,train"]
     rows += [f"s{i},s{i}.wav,,sad,,,S{i},{part}" for i, part in enumerate(("train", "val", "test"))]
     for i in range(3):
         hostile.sound(project / f"corpus/s{i}.wav", i)
     (project / "corpus/clips.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    made = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    made["corpora"]["emotion"]["root"] = "corpus"
-    made["corpora"]["affect"]["root"] = str(Path("affect").absolute())
-    (project / "params.yaml").write_text(yaml.safe_dump(made), encoding="utf-8")
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params["corpora"]["emotion"]["root"] = "corpus"
+    params["corpora"]["affect"]["root"] = str(Path("affect").absolute())
+    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copytree("data/models", project / "data/models")

@@ -1,7 +1,7 @@
-"""How long the manifest takes, and how much memory, on a table of very many rows.
+"""Time and memory of the manifest for a table of very many rows.
 
-`python -m benchmarks.manifest --rows 100000` writes that many tiny wav files and a table into a temporary folder
-and prints a line for the first run, for one after it, for another split, and for --check.
+`python -m benchmarks.manifest --rows 100000` writes that many tiny wav files and a table into a temporary folder. It
+prints one line each for the first run, a second run, another split, and --check.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def write_corpus(root: Path, role: str, rows: int) -> None:
-    """wav/NNN/N.wav of 20 ms each, all different, and clips.csv."""
+    """Write clips.csv and wav/NNN/N.wav of 20 ms each, all different."""
     table = io.StringIO()
     table.write("id,audio,emotion,valence,arousal,speaker,dialogue,start,end,text\n")
     rng = np.random.default_rng(rows)
@@ -65,13 +65,13 @@ def write_corpus(root: Path, role: str, rows: int) -> None:
 
 
 def write_params(folder: Path, split: str) -> None:
-    """The project's params with both roles played by the tables."""
-    made = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    made["corpora"] = {role: {"name": "csv", "root": role} for role in ROLES}
-    made["manifest"]["csv"] |= {"scale": [1, 5]}
-    made["manifest"]["emotion"]["split"] = split
-    made["manifest"]["affect"]["split"] = "speakers"
-    (folder / "params.yaml").write_text(yaml.safe_dump(made), encoding="utf-8")
+    """Write the project's params with the tables as corpora of both roles."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["corpora"] = {role: {"name": "csv", "root": role} for role in ROLES}
+    params["manifest"]["csv"] |= {"scale": [1, 5]}
+    params["manifest"]["emotion"]["split"] = split
+    params["manifest"]["affect"]["split"] = "speakers"
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Hand-made features of the sample corpora for the probes: eGeMAPS of the voice, HOG of the face."""
+"""Classic features of the sample corpora for the probes: eGeMAPS of the voice, HOG of the face."""
 
 import re
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ TURN = re.compile(r"\[(\d+\.\d+) - (\d+\.\d+)\]\t(\w+)\t(\w+)\t\[(\d+\.\d+), (\d
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """One utterance with its features; a missing face is all zeros."""
+    """One utterance with its features; without a detected face, `face` is all zeros."""
 
     id: str
-    group: str  # left out together: actor or session
+    group: str  # actor or session; a group is never in training and test
     speaker: str
     dialogue: str
     start: float  # seconds within the dialogue
     truth: np.ndarray  # [1] emotion 0-7, or [2] valence and arousal 1-5
     voice: np.ndarray  # [88] eGeMAPSv02 functionals
     face: np.ndarray  # [3528] mean and standard deviation of HOG over the pictures
-    found: bool  # a face
+    has_face: bool  # whether a face was detected
 
 
 def ravdess_clips(folder: Path) -> list[Clip]:
@@ -32,7 +32,7 @@ def ravdess_clips(folder: Path) -> list[Clip]:
     for sound in sorted(folder.glob("03-*.wav")):
         fields = sound.stem.split("-")
         pictures, _ = read_pictures(sound.with_name(f"02-{sound.stem[3:]}.mp4"))
-        face, found = face_features(pictures)
+        face, has_face = face_features(pictures)
         clips.append(
             Clip(
                 id=sound.stem,
@@ -43,7 +43,7 @@ def ravdess_clips(folder: Path) -> list[Clip]:
                 truth=np.array([int(fields[2]) - 1.0]),
                 voice=voice_features(sound),
                 face=face,
-                found=found,
+                has_face=has_face,
             )
         )
     return clips
@@ -61,7 +61,7 @@ def iemocap_clips(labels: Path) -> list[Clip]:
         left = 0 if speaker == dialogue[5] else columns // 2
         area = slice(rows // 4, 3 * rows // 4), slice(left, left + columns // 2)
         own = [np.ascontiguousarray(picture[area]) for picture in pictures[int(start * fps) : int(end * fps) + 1]]
-        face, found = face_features(own)
+        face, has_face = face_features(own)
         clips.append(
             Clip(
                 id=match[3],
@@ -72,7 +72,7 @@ def iemocap_clips(labels: Path) -> list[Clip]:
                 truth=np.array([float(match[5]), float(match[6])]),
                 voice=voice_features(session / "sentences/wav" / dialogue / f"{match[3]}.wav"),
                 face=face,
-                found=found,
+                has_face=has_face,
             )
         )
     return clips
@@ -101,7 +101,7 @@ def read_pictures(path: Path) -> tuple[list[np.ndarray], float]:
 
 
 def face_features(pictures: list[np.ndarray]) -> tuple[np.ndarray, bool]:
-    """HOG statistics over equally spaced pictures, cropped to the face box of the first with one."""
+    """HOG statistics over equally spaced pictures, cropped to the first detected face box."""
     import cv2
 
     cv2.setNumThreads(1)

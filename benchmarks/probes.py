@@ -1,9 +1,9 @@
-"""How much emotion is in the sample corpora: speaker-independent probes of the voice, the face and both.
+"""The emotion in the sample corpora: speaker-independent probes of the voice, the face and both.
 
 Voice: logistic regression or ridge on eGeMAPSv02 functionals. Face: the same on HOG of Haar face crops (PCA).
 Both: mean of the two log-probabilities, or ridge on the two predictions. RAVDESS half: accuracy over 8 classes,
 actors left out in five groups. IEMOCAP half: CCC of valence and arousal, each session left out once.
-'raw' is what the models of this project see; 'normalised' standardises each speaker's features first.
+'raw': features as for the models of this project; 'normalised': standardised for each speaker.
 The spread is the standard error over actors (accuracy) or the standard deviation over sessions (CCC).
 
 Run after the stage `sample`: uv run python -m benchmarks.probes [--root data/sample]
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.system.compute import parallel
+from avemotion.system.workers import parallel
 from benchmarks.probe_features import Clip, iemocap_clips, ravdess_clips
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -26,7 +26,7 @@ SMOOTHING = 0.5  # share of a turn's own prediction in the running mean over a d
 
 
 def normalise(features: np.ndarray, speakers: np.ndarray) -> np.ndarray:
-    """Standardise each speaker's rows [N, D] by themselves."""
+    """Standardise the rows [N, D] of each speaker separately."""
     out = features.copy()
     for speaker in np.unique(speakers):
         own = speakers == speaker
@@ -91,16 +91,17 @@ def report_categories(clips: list[Clip]) -> None:
     actors = np.array([clip.group for clip in clips])
     high = np.isin(labels, HIGH_AROUSAL).astype(int)
     opposed = np.isin(labels, (2, 4))  # happy against angry: equal arousal, opposite valence
-    found = np.mean([clip.found for clip in clips])
-    print(f"ravdess: {len(clips)} clips, {len(set(actors))} actors, face found in {found:.1%}")
+    detected = np.mean([clip.has_face for clip in clips])
+    print(f"ravdess: {len(clips)} clips, {len(set(actors))} actors, face found in {detected:.1%}")
     print(f"{'':12}{'voice':>14}{'face':>14}{'both':>14}   accuracy, 8 classes (standard error over actors)")
     for title in ("raw", "normalised"):
         voice, face = (np.array([getattr(clip, name) for clip in clips]) for name in ("voice", "face"))
         if title == "normalised":
             voice, face = normalise(voice, actors), normalise(face, actors)
-        heard, seen = log_probabilities(voice, labels, actors, 0), log_probabilities(face, labels, actors, COMPONENTS)
+        by_voice = log_probabilities(voice, labels, actors, 0)
+        by_face = log_probabilities(face, labels, actors, COMPONENTS)
         cells = []
-        for scores in (heard, seen, heard + seen):
+        for scores in (by_voice, by_face, by_voice + by_face):
             hits = scores.argmax(1) == labels
             by_actor = [hits[actors == actor].mean() for actor in np.unique(actors)]
             cells.append(f"{hits.mean():.3f} ± {np.std(by_actor) / len(by_actor) ** 0.5:.3f}")
@@ -114,7 +115,7 @@ def report_categories(clips: list[Clip]) -> None:
                 for features, components in ((voice, 0), (face, 30))
             ]
             print(f"{name:12}" + "".join(f"{hits.mean():>14.3f}" for hits in pair))
-        for name, scores in (("voice", heard), ("face", seen), ("both", heard + seen)):
+        for name, scores in (("voice", by_voice), ("face", by_face), ("both", by_voice + by_face)):
             recalls = [(scores.argmax(1)[labels == k] == k).mean() for k in range(8)]
             print(f"  recall {name:5}" + " ".join(f"{e} {r:.2f}" for e, r in zip(EMOTIONS, recalls, strict=True)))
 
@@ -128,7 +129,7 @@ def report_affect(clips: list[Clip]) -> None:
     pairs = [(a, b) for a, b in pairwise(ordered) if clips[a].dialogue == clips[b].dialogue]
     memory = [np.corrcoef(truth[[a for a, _ in pairs], k], truth[[b for _, b in pairs], k])[0, 1] for k in (0, 1)]
     print(
-        f"iemocap: {len(clips)} turns, face found in {np.mean([c.found for c in clips]):.1%}, standard deviation V, A"
+        f"iemocap: {len(clips)} turns, face found in {np.mean([c.has_face for c in clips]):.1%}, standard deviation V, A"
         f" {truth.std(0).round(2)}, lag-1 autocorrelation V, A {np.round(memory, 2)}"
     )
     print(f"{'':24}{'valence':>14}{'arousal':>14}   CCC (standard deviation over sessions)")
@@ -136,9 +137,10 @@ def report_affect(clips: list[Clip]) -> None:
         voice, face = (np.array([getattr(clip, name) for clip in clips]) for name in ("voice", "face"))
         if title == "normalised":
             voice, face = normalise(voice, speakers), normalise(face, speakers)
-        heard, seen = predictions(voice, truth, sessions, 0), predictions(face, truth, sessions, COMPONENTS)
-        both = predictions(np.hstack([heard, seen]), truth, sessions, 0)
-        rows = {"voice": heard, "face": seen, "both": both, "both, over turns": smooth_turns(both, clips)}
+        by_voice = predictions(voice, truth, sessions, 0)
+        by_face = predictions(face, truth, sessions, COMPONENTS)
+        both = predictions(np.hstack([by_voice, by_face]), truth, sessions, 0)
+        rows = {"voice": by_voice, "face": by_face, "both": both, "both, over turns": smooth_turns(both, clips)}
         for name, prediction in rows.items():
             cells = []
             for k in (0, 1):

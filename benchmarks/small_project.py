@@ -1,4 +1,4 @@
-"""The project on a sample of its own that is as small as every stage allows: for runs of the whole chain."""
+"""The project with the smallest sample that every stage accepts, for runs of the whole chain."""
 
 import hashlib
 import os
@@ -50,21 +50,21 @@ def params(changes: Mapping[str, Any]) -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's, with this Python's programs first on the path and a git identity."""
+    """The environment of this process, with this Python's programs first on the path and a git identity."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     identity = {f"GIT_{role}_{what}": "test@test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     return os.environ | {"PATH": path} | identity | more
 
 
 def run(folder: Path, *command: str, **more: str) -> str:
-    """What a command that must succeed prints, in folder."""
+    """Run a command in folder and return its output; AssertionError if it fails."""
     done = subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
 
 def clone(folder: Path, changes: Mapping[str, Any]) -> Path:
-    """The repository as it stands, committed or not, without results, as a git and DVC project of its own."""
+    """A copy of the working tree without results, as a separate git and DVC project."""
     files = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in files:
         if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/")) and not name.endswith("dvc.lock"):
@@ -78,7 +78,7 @@ def clone(folder: Path, changes: Mapping[str, Any]) -> Path:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Every file that stages leave in folder, by relative path."""
+    """Relative path -> digest of every output file of the stages in folder."""
     files = [file for root in OUTS for file in (folder / root).rglob("*") if file.is_file()]
     return {
         file.relative_to(folder).as_posix(): hashlib.blake2b(file.read_bytes()).hexdigest()
@@ -88,7 +88,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def timed(folder: Path) -> list[tuple[float, str]]:
-    """What `dvc repro` prints, and after how many seconds."""
+    """Lines that `dvc repro` prints, with the seconds since its start."""
     process = start(folder, "dvc", "repro")
     began, lines = time.monotonic(), []
     for line in process.stdout:
@@ -98,7 +98,7 @@ def timed(folder: Path) -> list[tuple[float, str]]:
 
 
 def start(folder: Path, *command: str, **more: str) -> subprocess.Popen:
-    """A command in a process group of its own, with all that it prints in one pipe."""
+    """Start a command in its own process group, with stdout and stderr in one pipe."""
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -111,16 +111,16 @@ def start(folder: Path, *command: str, **more: str) -> subprocess.Popen:
 
 
 def locks(folder: Path) -> dict[str, str]:
-    """dvc.lock of both dvc.yaml: checksums of every dependency and output."""
+    """The dvc.lock of both dvc.yaml, with checksums of every dependency and output."""
     return {name: (folder / name).read_text(encoding="utf-8") for name in ("dvc.lock", "sample/dvc.lock")}
 
 
 def differing(folder: Path, calm: Path) -> list[str]:
-    """Files whose bytes differ from those of the undisturbed run, or that only one has."""
+    """Files that differ from those of the undisturbed run, or that only one of the runs has."""
     ours, theirs = (digests(where) | locks(where) for where in (folder, calm))
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
 def copy(folder: Path, into: Path) -> None:
-    """A project with its results, but without git and DVC."""
+    """Copy a project with its results, but without git and DVC."""
     shutil.copytree(folder, into, ignore=shutil.ignore_patterns(".git", ".dvc"), symlinks=True, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""Fair ratios: a baseline and its rivals timed in one process, in turns, by their medians."""
+"""Fair ratios: times a baseline and its rivals in one process, in turns, and compares medians."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ import torch
 
 
 def interleaved(rivals: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
-    """Median seconds of each, run in turns `repeats` times after one round that does not count."""
+    """Median seconds of each function; they run in turns, `repeats` times after one warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for round_ in range(repeats + 1):
         for name, function in rivals.items():
@@ -25,13 +25,13 @@ def interleaved(rivals: dict[str, Callable[[], object]], repeats: int, device: t
 
 
 def wait(device: torch.device) -> None:
-    """Until the GPU has done what it was given."""
+    """Wait until the GPU has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def machine(device: torch.device) -> str:
-    """Hardware, threads and versions."""
+    """A description of hardware, threads and versions."""
     gpu = f", {torch.cuda.get_device_name()}" if device.type == "cuda" else ""
     flags = torch.backends.cpu.get_cpu_capability()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -40,7 +40,7 @@ def machine(device: torch.device) -> str:
 
 
 def line(name: str, ratio: float, goal: str, detail: str) -> None:
-    """One measurement: `name  3.1x  (goal 1.5x)  detail`."""
+    """Print one measurement as a row of the Markdown table."""
     print(f"| {name} | {ratio:.2f} | {goal} | {detail} |", flush=True)
 
 

@@ -102,7 +102,7 @@ def predict_all(
 
     from avemotion.prediction import output, recording
     from avemotion.prediction.windows import predict
-    from avemotion.system.compute import progress_interval
+    from avemotion.system.workers import progress_interval
 
     window = options.window or usual_window(models)
     hop = min(options.hop or window, window)

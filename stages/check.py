@@ -8,7 +8,7 @@ the stages that read them.
 from pathlib import Path
 
 from avemotion.params import whole
-from avemotion.system import cli
+from avemotion.system import cli, tables
 
 OUT = Path("data/check/passed.txt")
 
@@ -21,8 +21,7 @@ def main() -> None:
         print(f"{arguments.params}: {len(unused)} params have no effect in this combination:")
         for key, reason in unused.items():
             print(f"  {key} ({reason})")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text("params.yaml was read as every stage reads it\n", encoding="utf-8")
+    tables.write_text(OUT, "params.yaml was read as every stage reads it\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ seed: {seed}
 def write_ravdess(root: Path, sizes: RavdessParams, config: Config) -> int:
     """Write every actor's recordings below root; returns the number of clips."""
     from avemotion.synthesis import ravdess_layout
-    from avemotion.system.compute import parallel
+    from avemotion.system.workers import parallel
 
     write = partial(ravdess_layout.write_actor, root=root, params=sizes, seed=config.seed)
     return sum(parallel(write, sizes.actors, config.compute, "ravdess actors"))
@@ -36,7 +36,7 @@ def write_ravdess(root: Path, sizes: RavdessParams, config: Config) -> int:
 def write_iemocap(root: Path, sizes: IemocapParams, config: Config) -> int:
     """Write every dialogue below root; returns the number of turns."""
     from avemotion.synthesis import iemocap_layout
-    from avemotion.system.compute import parallel
+    from avemotion.system.workers import parallel
 
     write = partial(iemocap_layout.write_dialogue, root=root, params=sizes, seed=config.seed)
     return sum(parallel(write, iemocap_layout.list_dialogues(sizes), config.compute, "iemocap dialogues"))

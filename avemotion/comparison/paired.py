@@ -16,7 +16,7 @@ from avemotion.formats.targets import TARGETS
 from avemotion.scoring import intervals, results, summaries
 from avemotion.scoring.cluster_sums import Sums
 from avemotion.scoring.headlines import HEADLINES
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 CLUSTERS = {"emotion": "speakers", "valence": "dialogues", "arousal": "dialogues"}
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from avemotion.datasets.memory_store import Store
 from avemotion.formats.feature_store import CLEAN
 from avemotion.params.training.augment import AudioAugmentParams, SpecAugmentParams
-from avemotion.system.compute import generator, seed_for
+from avemotion.system.seeds import generator, seed_for
 
 
 class AudioSource:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 Key = tuple[int | None, int]  # (epoch, or None for evaluation; position)
 # (clip id, epoch) -> features [T, D], number of real steps

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from avemotion.datasets.memory_store import Store
 from avemotion.params.training.augment import FrameAugmentParams
-from avemotion.system.compute import generator
+from avemotion.system.seeds import generator
 
 
 class FrameSource:

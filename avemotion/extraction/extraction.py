@@ -25,10 +25,10 @@ from avemotion.extraction.last_run import Counts, LastRun
 from avemotion.formats import feature_store
 from avemotion.formats.clips import ClipMedia
 from avemotion.formats.feature_store import Rejected
-from avemotion.system.compute import Compute, parallel, progress
 from avemotion.system.media_error import MediaError
 from avemotion.system.outputs import alone
 from avemotion.system.source_code import source_digest
+from avemotion.system.workers import Compute, parallel, progress
 
 PROBE = 5  # groups after which the time for the rest is estimated
 UNUSED = Path("tmp/features")  # folder of the list of rejects if the stage stops because of them

@@ -22,7 +22,7 @@ from avemotion.params.shared.common import Precision
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.speech import SpeechParams
 from avemotion.system import params_file
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 if TYPE_CHECKING:
     from torch import Tensor

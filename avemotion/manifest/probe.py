@@ -12,8 +12,8 @@ import numpy as np
 from avemotion.media import waveforms
 from avemotion.media.pictures import decodes
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.system.compute import parallel
 from avemotion.system.media_error import error_text
+from avemotion.system.workers import parallel
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 POINTER_FAULT = "a git-lfs pointer, not the media itself; fetch the media with `git lfs pull` in the corpus"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from avemotion.manifest import deal, disjoint
 from avemotion.params.manifest import AffectParams, EmotionParams
 from avemotion.parsing.clip import COARSE, Clip, Corpus
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 PARTS = ("train", "val", "test")
 

@@ -16,7 +16,7 @@ from avemotion.formats.labels import CorpusFacts
 from avemotion.formats.targets import TARGETS
 from avemotion.scoring import cluster_sums, intervals, metrics, reported_metrics
 from avemotion.scoring.results import Affect, Emotion
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 DECIMALS = 6
 SCORES = {"accuracy": metrics.accuracy, "uar": metrics.uar, "macro_f1": metrics.macro_f1}

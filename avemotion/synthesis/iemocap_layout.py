@@ -14,7 +14,7 @@ import numpy as np
 from avemotion.params.sample import IemocapParams
 from avemotion.synthesis import annotation, camera, dialogue, emotions, head, media_files, voice
 from avemotion.synthesis.dialogue import Turn
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 SAMPLE_RATE = 16_000  # Hz
 SESSIONS = (1, 2, 3, 4, 5)

@@ -9,7 +9,7 @@ import numpy as np
 
 from avemotion.params.sample import RavdessParams
 from avemotion.synthesis import camera, emotions, head, media_files, voice
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 SAMPLE_RATE = 48_000  # Hz
 STATEMENTS = ("Kids are talking by the door", "Dogs are sitting by the door")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from avemotion.system.compute import Compute
+from avemotion.system.workers import Compute
 
 
 def setup(seed: int, compute: Compute, threads: int | None = None) -> torch.device:

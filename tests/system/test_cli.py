@@ -11,7 +11,7 @@ from faults import alive, disk_full, until
 from project_params import REPO
 
 from avemotion.system import cli
-from avemotion.system.compute import progress
+from avemotion.system.workers import progress
 
 
 @pytest.mark.parametrize(

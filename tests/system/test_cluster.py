@@ -12,7 +12,7 @@ from project_params import REPO
 from recordings import voice, write_manifest, write_params
 
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.system.compute import parallel
+from avemotion.system.workers import parallel
 from stages import features
 
 

@@ -20,8 +20,9 @@ resource = pytest.importorskip("resource", reason="limits of file size, as stand
 
 
 @pytest.fixture
-def tiny_disk():
+def tiny_disk(monkeypatch):
     """Writes beyond 1000 bytes of a file are refused by the system (EFBIG), without a file name as on a full disk."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python would leave cut-off files that it reads later
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
     yield

@@ -10,8 +10,8 @@ import numpy as np
 from avemotion.formats.feature_store import CLEAN
 from avemotion.media.waveforms import SAMPLE_RATE, read_waveform
 from avemotion.system import params_file
-from avemotion.system.compute import seed_for
 from avemotion.system.media_error import MediaError
+from avemotion.system.seeds import seed_for
 
 RECORDING = Path("data/Noise/noise.wav")  # optional; without this file the noise is Gaussian
 LONGEST = 600.0  # seconds of the file in use

@@ -11,7 +11,7 @@ class ComputeParams:
     device: str  # auto, cpu, cuda, cuda:0 ...
     threads: int  # of one training process; fixed for all machines, because it may change the last bit of a sum
     workers: int  # parallel processes (extraction, folds); 0 = one per core
-    loader_workers: int  # processes that load the batches of one training; -1 = automatic, see system/compute.py
+    loader_workers: int  # processes that load the batches of one training; -1 = automatic, see system/workers.py
     engine: Literal["local", "ray"]  # local: worker processes; ray: tasks of a Ray cluster
     address: str | None  # of the Ray cluster; null = the cluster of this machine
 

@@ -12,7 +12,7 @@ from avemotion.plots.affect import affect_attention, branches, fold_scores, plan
 from avemotion.plots.common import clip_attention, shown_clips
 from avemotion.scoring import metrics, results, summaries
 from avemotion.scoring.results import Affect
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 
 def save(folder: Path, affect: Affect, scores: dict[str, Any], config: Config) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from avemotion.plots.common import canvas
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 
 Array = NDArray[np.floating]
 COLUMNS = ["clip", "rank", "label", "predicted", "time_s", "weight", "relative"]

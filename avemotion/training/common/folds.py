@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.system.compute import parallel
 from avemotion.system.outputs import whole_folder
+from avemotion.system.workers import parallel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from avemotion.params.training.optimizer import OptimParams
-from avemotion.system.compute import progress_interval
 from avemotion.system.runtime import autocast
+from avemotion.system.workers import progress_interval
 from avemotion.training.common import live_curves
 from avemotion.training.common.freeze import train_mode
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system import runtime, tables
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 from avemotion.training.common import checkpoint, live_curves
 from avemotion.training.common.folds import Fold
 

@@ -15,9 +15,9 @@ from avemotion.formats import labels
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.scoring.metrics import macro_f1
 from avemotion.system import runtime, tables
-from avemotion.system.compute import loader_workers
 from avemotion.system.outputs import alone, leave_reason, whole_folder
 from avemotion.system.source_code import source_digest
+from avemotion.system.workers import loader_workers
 from avemotion.training.common import folds
 from avemotion.training.common.folds import Fold
 from avemotion.training.common.loop import Phase, Task, fit

@@ -5,7 +5,8 @@ import torch
 from avemotion.datasets.clip_batches import Source
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.models.encoders.video_encoder import BLOCKS, VideoResNet18
-from avemotion.system.compute import progress, seed_for
+from avemotion.system.seeds import seed_for
+from avemotion.system.workers import progress
 from avemotion.training.emotion.classifier import EmotionData
 
 

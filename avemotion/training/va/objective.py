@@ -14,7 +14,7 @@ from avemotion.models.va.dialogue_state import Memory
 from avemotion.models.va.model import VAModel, VAOutput
 from avemotion.params.va import Feedback, VAParams
 from avemotion.scoring.metrics import ccc
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 from avemotion.training.va.losses import VALoss, va_loss
 from avemotion.training.va.turn_batches import TurnBatch, TurnDataset, collate_turns, dialogue_batches
 

@@ -25,7 +25,7 @@ from avemotion.models.speech.pretrained import load
 from avemotion.models.speech.top_layers import TopLayers
 from avemotion.params.training.audio import feature_kind
 from avemotion.params.training.speech import SpeechParams
-from avemotion.system.compute import progress
+from avemotion.system.workers import progress
 from avemotion.training.common import checkpoint
 from avemotion.training.emotion.audio_input import array
 

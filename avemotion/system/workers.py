@@ -1,6 +1,5 @@
-"""Worker processes, and seeds that do not depend on their number."""
+"""Worker processes and progress bars."""
 
-import hashlib
 import multiprocessing
 import os
 import platform
@@ -13,7 +12,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import numpy as np
 from tqdm import tqdm
 
 Unit = TypeVar("Unit")
@@ -37,21 +35,6 @@ class Compute(Protocol):
 
     @property
     def address(self) -> str | None: ...
-
-
-def seed_for(*parts: object) -> int:
-    """A 63-bit seed from any parts, the same on every machine and in every process.
-
-    A seed by content (seed, clip id, epoch) instead of by draw order makes augmentation independent of the number
-    of workers.
-    """
-    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
-
-
-def generator(*parts: object) -> np.random.Generator:
-    """A numpy generator seeded by seed_for(*parts)."""
-    return np.random.default_rng(seed_for(*parts))
 
 
 def parallel(

@@ -11,14 +11,14 @@ import pytest
 from faults import alive, until
 from project_params import REPO, SERIAL
 
-from avemotion.system import cli, compute
-from avemotion.system.compute import parallel
+from avemotion.system import cli, workers
+from avemotion.system.workers import parallel
 
 PARENT = """
 import os, time
 from pathlib import Path
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.system import compute
+from avemotion.system.workers import parallel
 
 def wait(unit):
     Path(f"worker-{os.getpid()}").touch()
@@ -26,7 +26,7 @@ def wait(unit):
 
 if __name__ == "__main__":
     params = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0, engine="local", address=None)
-    list(compute.parallel(wait, range(4), params, "units"))
+    list(parallel(wait, range(4), params, "units"))
 """
 
 
@@ -36,13 +36,13 @@ def test_workers_end_with_a_killed_stage(tmp_path):
     parent = subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path, env=environment, start_new_session=True)
     try:
         until(lambda: len(list(tmp_path.glob("worker-*"))) == 2)
-        workers = [int(path.name.partition("-")[2]) for path in tmp_path.glob("worker-*")]
-        assert all(map(alive, workers))
+        pids = [int(path.name.partition("-")[2]) for path in tmp_path.glob("worker-*")]
+        assert all(map(alive, pids))
         parent.kill()
         parent.wait()
-        until(lambda: not any(map(alive, workers)))
+        until(lambda: not any(map(alive, pids)))
     finally:
-        os.killpg(parent.pid, signal.SIGKILL) if any(map(alive, workers)) else None
+        os.killpg(parent.pid, signal.SIGKILL) if any(map(alive, pids)) else None
 
 
 def test_a_lost_worker_is_one_line():
@@ -67,8 +67,8 @@ def test_a_lost_worker_is_one_line():
     ],
 )
 def test_automatic_loader_workers(monkeypatch, platform, release, folder, cores, expected):
-    monkeypatch.setattr(compute.sys, "platform", platform)
-    monkeypatch.setattr(compute.platform, "release", lambda: release)
-    monkeypatch.setattr(compute, "_cores", lambda: cores)
-    assert compute.loader_workers(-1, Path(folder)) == expected
-    assert compute.loader_workers(0, Path(folder)) == 0 and compute.loader_workers(3, Path(folder)) == 3
+    monkeypatch.setattr(workers.sys, "platform", platform)
+    monkeypatch.setattr(workers.platform, "release", lambda: release)
+    monkeypatch.setattr(workers, "_cores", lambda: cores)
+    assert workers.loader_workers(-1, Path(folder)) == expected
+    assert workers.loader_workers(0, Path(folder)) == 0 and workers.loader_workers(3, Path(folder)) == 3
