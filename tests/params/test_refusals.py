@@ -9,6 +9,7 @@ import yaml
 from project_params import REPO, params_with
 from results_toys import params_of
 
+from avemotion.params import whole
 from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va
 
 
@@ -94,6 +95,12 @@ def test_a_stage_refuses_a_mistake_before_any_work(tmp_path, stage, changes, mes
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         stage.configure(file)
     assert str(caught.value).startswith(f"{file}: ")
+
+
+@pytest.mark.parametrize("changes", [changes for _, changes, _ in MISTAKES], ids=lambda value: str(value)[:40])
+def test_check_refuses_it_too(tmp_path, changes):
+    with pytest.raises(ValueError, match=re.escape(next(iter(changes)))):
+        whole.refuse(whole.read(params_with(tmp_path, changes)))
 
 
 def test_the_command_line_shows_one_line(tmp_path):
