@@ -30,7 +30,7 @@ MISTAKES = [
     (fusion, {"xattn.head": "late"}, "xattn.head is 'late'; choose one of concat, gated"),
     (fusion, {"fusion.video_blocks": 6}, "fusion.video_blocks is 6; give 0 to 5"),
     (fusion, {"fusion.dropout": 1.5}, "fusion.dropout is 1.5; it lies in 0 to 1"),
-    (fusion, {"fusion.head_epochs": 0, "fusion.epochs": 0}, "fusion.epochs is 0"),
+    (fusion, {"fusion.epochs": 0, "fusion.head_epochs": 0}, "fusion.epochs is 0"),
     (fusion, {"fusion.audio_dropout": 0.6, "fusion.video_dropout": 0.6}, "add up to more than 1"),
     (fusion, {"fusion.audio_lr": -1e-5}, "fusion.audio_lr is -1e-05; give a number above 0"),
     (fusion, {"fusion.video_views": -1}, "fusion.video_views is -1; give 0 or more"),
