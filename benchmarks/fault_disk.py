@@ -21,7 +21,7 @@ STAGES = {
        for kind in ("wavlm", "mel", "frames", "prosody", "speaker")},
     **{name: ((name,), (f"data/models/{name}",)) for name in ("pretrain_audio", "pretrain_video", "fusion", "va")},
     **{f"evaluate {role}": (("evaluate", role), ("metrics", f"plots/{role}")) for role in ("emotion", "affect")},
-    "report": (("report",), ("metrics", "plots")),
+    "report": (("report",), ("metrics", "plots/both", "plots/report.html")),
 }  # fmt: skip
 ROOM = (0.0, 0.3, 0.8)  # free bytes on the full disk, as shares of the stage's outputs
 
@@ -48,13 +48,18 @@ def readonly(options: argparse.Namespace, folder: Path, calm: Path) -> int:
         small_project.copy(calm, where)
     rows = []
     for name, (arguments, outs) in STAGES.items():
-        for out in sorted({Path(out).parent if out.startswith("data/models") else Path(out) for out in outs}):
+        for out in sorted({_mount_point(Path(out)) for out in outs}):
             rows.append(_refused(where, name, arguments, outs, out, calm))
     for name in ("features mel", "manifest", "va"):
         arguments, outs = STAGES[name]
         rows.append(_refused(where, name, arguments, outs, Path("data/work"), calm))
     rows.append(_dvc_cache(folder, "read-only", None))
     return table(rows)
+
+
+def _mount_point(out: Path) -> Path:
+    """The folder that is read-only in the trial of an output."""
+    return out.parent if out.suffix or out.is_relative_to("data/models") else out
 
 
 def table(rows: list[tuple[str, list[str], list[str]]]) -> int:
@@ -167,7 +172,9 @@ def state(where: Path, outs: tuple[str, ...]) -> dict[str, tuple[int, int]]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    """The files of a folder; of a file, the file itself."""
+    paths = [folder] if folder.is_file() else folder.rglob("*")
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
 @contextmanager

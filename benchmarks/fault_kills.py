@@ -18,8 +18,8 @@ import psutil
 
 from benchmarks import small_project
 
-# The killed process: all at once (as by a batch system), DVC alone (its stage may still run at the next `dvc repro`), the
-# stage alone, or one of its worker processes.
+# The killed processes: all at once (as by a batch system), DVC alone (its stage may still run at the next `dvc repro`),
+# the stage alone, or one of its worker processes.
 VICTIMS = ("all", "dvc", "stage", "all", "worker")
 # Files that a killed DVC may leave incomplete, and its message about them. The benchmark then deletes them.
 CUT_OFF = {".dvc/tmp/rwlock": "JSON structure is corrupted", "dvc.lock": "dvc.lock' validation failed"}
@@ -69,7 +69,7 @@ def kills(options: argparse.Namespace, folder: Path, calm: Path) -> int:
 
 
 def when(draw: random.Random, stage: str, number: int, seconds: float, calm: Path) -> tuple[float, int]:
-    """(seconds, finished clips or folds) in a stage at which to kill, whichever comes first; one of the two is random."""
+    """(seconds, finished clips or folds) in a stage before the kill, whichever comes first; one of them is random."""
     last = 0
     if stage == "va":
         last = len(list((calm / "data/models/va").iterdir())) - 1

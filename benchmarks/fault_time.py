@@ -118,7 +118,8 @@ def _dvc(folder: Path, calm: Path) -> Iterator[tuple[str, str, bool]]:
         unnoticed = "up to date" in status()
         overwrite(file, content, stat.st_mtime_ns)
     # DVC compares inode, size and modification time; the stage compares the change time too (rows above).
-    yield "DVC: the same, time set to that of before to the nanosecond", "not noticed; dvc repro -f manifest is", unnoticed
+    expected = "not noticed; dvc repro -f manifest is"
+    yield "DVC: the same, time set to that of before to the nanosecond", expected, unnoticed
     small_project.run(where, "dvc", "repro")
     yield "DVC: dvc repro after all that", "the same bytes", same(where, calm)
 

@@ -100,7 +100,7 @@ def make(file: Path, key: int) -> Path:
 
 
 def damaged(content: bytes, foreign: dict[str, bytes], seed: int) -> Iterator[tuple[str, bytes]]:
-    """(damage, bytes) of one file: empty, cut off at every tenth, random, a few bytes flipped, content of another kind."""
+    """(damage, bytes) of one file: empty, cut off at every tenth, random, flipped bytes, content of another kind."""
     rng = np.random.default_rng(seed)
     yield "empty", b""
     for tenth in range(1, 10):

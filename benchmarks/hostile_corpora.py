@@ -36,7 +36,8 @@ def write_emotion(root: Path) -> list[Case]:
         unopenable = hostile.unopenable(root / suffix[1:], suffix)
         recordings += [(suffix[1:], damage, path) for damage, path in unopenable.items()]
         for i, odd in enumerate(hostile.NAMES):
-            recordings.append((suffix[1:], "odd name", hostile.make(root / "names" / f"{odd}{suffix}", 500 + 50 * n + i)))
+            file = hostile.make(root / "names" / f"{odd}{suffix}", 500 + 50 * n + i)
+            recordings.append((suffix[1:], "odd name", file))
     for damage, (samples, rate) in hostile.odd_sounds().items():
         file = root / f"{damage}.wav"
         soundfile.write(file, samples, rate, subtype="FLOAT")

@@ -29,7 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for role, share in ROLES.items():
-            write_corpus(folder / role, role, max(60, int(rows * share)))
+            write_corpus(folder / role, role, max(100, int(rows * share)))
         time.sleep(3)  # files that changed within the last two seconds are read again
         print(f"{'run':<16}{'rows':>8}{'seconds':>9}{'GiB at most':>13}")
         for label, split, arguments in (

@@ -128,8 +128,9 @@ def report_affect(clips: list[Clip]) -> None:
     ordered = sorted(range(len(clips)), key=lambda i: (clips[i].dialogue, clips[i].start))
     pairs = [(a, b) for a, b in pairwise(ordered) if clips[a].dialogue == clips[b].dialogue]
     memory = [np.corrcoef(truth[[a for a, _ in pairs], k], truth[[b for _, b in pairs], k])[0, 1] for k in (0, 1)]
+    detected = np.mean([clip.has_face for clip in clips])
     print(
-        f"iemocap: {len(clips)} turns, face found in {np.mean([c.has_face for c in clips]):.1%}, standard deviation V, A"
+        f"iemocap: {len(clips)} turns, face found in {detected:.1%}, standard deviation V, A"
         f" {truth.std(0).round(2)}, lag-1 autocorrelation V, A {np.round(memory, 2)}"
     )
     print(f"{'':24}{'valence':>14}{'arousal':>14}   CCC (standard deviation over sessions)")

@@ -18,11 +18,12 @@ def evaluate(role: str, file: Path) -> None:
     """Write the metrics and plots of a role; without scores if the role has no corpus."""
     from avemotion.scoring import headlines, results, summaries
     from avemotion.system import tables
-    from avemotion.system.outputs import alone, whole_files, whole_folder
+    from avemotion.system.outputs import LOCKS, alone, whole_files, whole_folder
 
     config = configure(file)
     facts = results.read_facts(role)
-    with alone(f"evaluate_{role}"), whole_files(METRICS) as numbers, whole_folder(PLOTS / role) as folder:
+    lock = LOCKS / "metrics"  # one lock for both roles and the stage report: all of them write into metrics/
+    with alone(f"evaluate {role}", lock), whole_files(METRICS) as numbers, whole_folder(PLOTS / role) as folder:
         scores = {}
         if facts.absent:
             (folder / "README.md").write_text(f"corpora.{role} names no corpus.\n", encoding="utf-8")

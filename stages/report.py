@@ -25,7 +25,7 @@ def report(file: Path) -> None:
     from avemotion.report import cache_precision, overview, pooled_attention, training_curves
     from avemotion.scoring import results, summaries
     from avemotion.system import tables
-    from avemotion.system.outputs import alone, whole_files, whole_folder
+    from avemotion.system.outputs import LOCKS, alone, whole_files, whole_folder
 
     shown: dict[str, object] = {"seed": params_file.read(file, "seed", int)}
     shown |= {name: params_file.read(file, name, dict) for name in SHOWN}
@@ -33,12 +33,16 @@ def report(file: Path) -> None:
     manifest = summaries.manifest({role: (of, results.read_labels(role)) for role, of in facts.items()})
     numbers = {"features": cache_precision.report([FEATURES / "wavlm" / role for role in facts]), "manifest": manifest}
     scores = {role: summaries.read(METRICS / "detail" / f"{role}.json") for role in facts}
-    with alone("report"), whole_files(METRICS) as metrics, whole_files(PLOTS) as plots:
+    with (
+        alone("report", LOCKS / "metrics"),  # the stage evaluate writes into the same folders
+        whole_files(METRICS) as metrics,
+        whole_files(PLOTS) as plots,
+        whole_folder(PLOTS / "both") as both,  # the page is written before the folder is renamed: all outputs or none
+    ):
         for name, values in numbers.items():
             tables.write_text(metrics / "detail" / f"{name}.json", summaries.text(values))
-        with whole_folder(PLOTS / "both") as folder:
-            training_curves.save(folder, results.histories(facts))
-            pooled_attention.save(folder, pooled(facts))
+        training_curves.save(both, results.histories(facts))
+        pooled_attention.save(both, pooled(facts))
         page = overview.Report(
             scores=scores,
             manifest=manifest,
@@ -46,7 +50,8 @@ def report(file: Path) -> None:
             params=shown,
             ablations=ablations(),
         )
-        overview.write(plots / "report.html", PLOTS, page)
+        folders = {role: PLOTS / role for role in facts} | {"both": both}
+        overview.write(plots / "report.html", folders, page)
 
 
 def pooled(facts: "dict[str, CorpusFacts]") -> "pd.DataFrame":

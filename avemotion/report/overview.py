@@ -47,8 +47,8 @@ class Report:
     ablations: Mapping[str, str]  # name -> Markdown that commands.ablations wrote of other runs
 
 
-def write(file: Path, plots: Path, report: Report) -> None:
-    """Write the page with the pictures below `plots`."""
+def write(file: Path, pictures: Mapping[str, Path], report: Report) -> None:
+    """Write the page; pictures: emotion, affect and both -> folder of their pictures."""
     emotion, affect = report.scores.get("emotion"), report.scores.get("affect")
     parts = []
     if any(scores["synthetic"] for scores in report.scores.values()):
@@ -57,15 +57,15 @@ def write(file: Path, plots: Path, report: Report) -> None:
         parts.append(page.paragraph("Speakers are in several splits: these scores are too good.", "notice"))
     parts.append(page.cards(_headlines(emotion, affect)))
     if emotion:
-        parts += _emotion(emotion, plots / "emotion")
-    parts += [page.heading("Attention of all test clips"), _pictures(plots / "both", ATTENTION)]
+        parts += _emotion(emotion, pictures["emotion"])
+    parts += [page.heading("Attention of all test clips"), _pictures(pictures["both"], ATTENTION)]
     if affect:
-        parts += _affect(affect, plots / "affect")
+        parts += _affect(affect, pictures["affect"])
     parts += [f"{page.heading(f'Ablations: {name}')}\n{page.markdown(text)}" for name, text in report.ablations.items()]
     params = {f"params: {name}": _yaml(value) for name, value in report.params.items()}
     parts += [
         page.heading("Training"),
-        _pictures(plots / "both", TRAINING),
+        _pictures(pictures["both"], TRAINING),
         page.heading("What was run"),
         page.table(("", "clips", "speakers", "rejected", "split"), _data_rows(report.manifest)),
         page.folded(_reject_texts(report.rejects) | params),

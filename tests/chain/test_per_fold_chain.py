@@ -2,42 +2,26 @@
 
 import json
 import shutil
-from dataclasses import replace
-from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from project_params import params_with
-from recordings import film, join, voice, write_manifest
-from test_manifest import corpora, project  # noqa: F401 (fixtures)
-from test_manifest_roles import OWN, own
-from test_manifest_roles import run as run_manifest
-from test_pipeline import digests, reproduce, run, small_params
-from test_predict import CHANGES, CLASSES, DIALOGUES, facts
-from test_predict import main as run_stage
-from avemotion.formats import clips, labels
-from avemotion.manifest import disjoint, per_fold, probe
-from avemotion.parsing.clip import Clip
+from chain import digests, make, reproduce, run
+
 from avemotion.scoring.metrics import ccc
 from avemotion.training.common import checkpoint
-from avemotion.training.common.folds import cyclic
-from commands import predict
-from stages import features, fusion, va
-
-
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("per_fold_chain")
 def test_the_chain_on_one_corpus(tmp_path):
     """The sample's IEMOCAP in both roles, by DVC, with one root named twice; then as many workers as you like."""
     changes = {
         "corpora.emotion": {"name": "iemocap", "root": "data/sample/iemocap"},
         "pretrain.per_fold": True,
-        "sample.iemocap.turns": 8,
+        "sample.iemocap.turns": 6,
     }
-    clone = reproduce(tmp_path / "clone", {"compute.workers": 2} | changes)
+    clone = reproduce(tmp_path / "clone", changes)
     assert "Data and pipelines are up to date" in run(clone, "dvc", "repro")
     models, known = clone / "data/models", pd.read_csv(clone / "data/manifest/emotion/labels.csv", dtype=str)
     rated = pd.read_csv(clone / "data/manifest/affect/labels.csv", dtype=str)
@@ -52,7 +36,7 @@ def test_the_chain_on_one_corpus(tmp_path):
             assert not voices & set(speaker_of.drop(held_out.index))  # neither val nor test: they train
         warm, _ = checkpoint.load(models / f"va/fold_{k}")
         assert warm["fusion"] == f"data/models/fusion/fold_{k}"
-    scores = json.loads((clone / "metrics/emotion.json").read_text())
+    scores = json.loads((clone / "metrics/detail/emotion.json").read_text())
     assert scores["clips"] == len(known) and {f"fold_{k}" for k in range(1, 6)} <= scores.keys()
     assert not scores["speaker_overlap"]
 
@@ -74,8 +58,5 @@ def test_the_chain_on_one_corpus(tmp_path):
 
     first = digests(clone)
     shutil.rmtree(models / "va")
-    (clone / "params.yaml").write_text(small_params(workers=1, **changes))
-    run(clone, "python", "-m", "stages.va")
+    make(clone, changes | {"compute.workers": 1}, ["va"])
     assert digests(clone) == first
-
-

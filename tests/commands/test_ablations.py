@@ -14,7 +14,7 @@ from toy_project import PARAMS, make, run
 
 from avemotion.comparison import paired
 from avemotion.scoring import headlines, intervals, metrics
-from avemotion.system.compute import seed_for
+from avemotion.system.seeds import seed_for
 from commands import ablations
 
 

@@ -20,7 +20,8 @@ from avemotion.models.fusion.build import build_fusion
 from avemotion.training.common import checkpoint
 from commands import predict
 
-pytestmark = pytest.mark.xdist_group("trained")  # one workspace for all these files
+# One workspace for all these files.
+pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.usefixtures("trained_here")]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from toys import REPO
+from project_params import REPO
 
 from commands import preset
 from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va

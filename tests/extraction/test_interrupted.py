@@ -55,6 +55,7 @@ def test_a_real_limit_of_file_size_ends_in_one_line(tmp_path, monkeypatch):
     write_manifest({f"clip{i:02}": voice(1, 100 + 10 * i, i) for i in range(20)})
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "sys.dont_write_bytecode = True;"  # Python would leave cut-off files that it reads later
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
         "sys.argv = ['features', 'prosody', '--role', 'emotion'];"
         "from stages import features; from avemotion.system import cli; cli.run(features.main)"

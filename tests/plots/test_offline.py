@@ -11,14 +11,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from plots_page import LIBRARIES, PAGE
-from test_evaluate import make as make_results
-from test_evaluate import run as evaluate
-from toy_project import run
+from project_params import REPO as ROOT
+from results_toys import plot
+from toy_project import init, run, session
 
 from avemotion.training.common import live_curves
+from tools.plots_page import LIBRARIES, PAGE
 
-ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.xdist_group("results")
+
+
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the path")
 
@@ -55,23 +57,20 @@ def opened(file: Path, profile: Path) -> tuple[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
+def project(evaluated, tmp_path_factory) -> Path:
     """A DVC project with the plots of dvc.yaml, committed, then with other ones in the workspace."""
     folder = tmp_path_factory.mktemp("offline") / "project"
-    evaluate(make_results(folder))
-    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
+    shutil.copytree(evaluated, folder)
     plots = {"plots": yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["plots"]}
     (folder / "dvc.yaml").write_text(yaml.safe_dump(plots, sort_keys=False))
-    run(folder, "git", "init", "-q")
-    run(folder, "dvc", "init", "-q", "-f")
+    init(folder)
     for name in ("config", "page.html"):
         shutil.copy(ROOT / ".dvc" / name, folder / ".dvc" / name)
-    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots", dirs_exist_ok=True)
+    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     (folder / ".gitignore").write_text("/data/\n")
-    run(folder, "git", "add", ".")
-    run(folder, "git", "commit", "-q", "-m", "first")
-    table = pd.read_csv(folder / "plots/confusion.csv")
-    table.assign(predicted="happy").to_csv(folder / "plots/confusion.csv", index=False)
+    session(folder, "git add .", "git commit -q -m first")
+    table = pd.read_csv(plot(folder, "confusion.csv"))
+    table.assign(predicted="happy").to_csv(plot(folder, "confusion.csv"), index=False)
     return folder
 
 

@@ -13,12 +13,8 @@ from avemotion.media.waveforms import read_waveform
 from avemotion.prediction import piece_features, recording, trained_models, windows
 from commands import predict
 
-pytestmark = pytest.mark.xdist_group("trained")  # one workspace for all these files
-
-
-@pytest.fixture(autouse=True)
-def inside(trained, monkeypatch):
-    monkeypatch.chdir(trained)
+# One workspace for all these files.
+pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.usefixtures("trained_here")]
 
 
 def test_the_state_runs_on_as_over_a_dialogue():

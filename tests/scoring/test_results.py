@@ -29,7 +29,11 @@ def test_without_dialogues_turns_are_resampled_by_speaker(copied):
         ("fusion/predictions.csv", lambda t: t.assign(predicted="joy"), "'joy' is not one of angry, happy, sad"),
         ("fusion/predictions.csv", lambda t: t.assign(p_sad=np.nan), "no finite prediction for c1"),
         ("fusion/predictions.csv", lambda t: t.drop(columns="p_sad"), "columns are .* expected .*p_sad"),
-        ("va/fold_2/predictions.csv", lambda t: t.assign(valence=t.valence + 1), "valence of d20_0 is 3.0, but 2.0 in labels"),
+        (
+            "va/fold_2/predictions.csv",
+            lambda t: t.assign(valence=t.valence + 1),
+            "valence of d20_0 is 3.0, but 2.0 in labels",
+        ),
         ("va/fold_2/predictions.csv", lambda t: t.iloc[1:], r"fold_2/predictions.csv.*1 missing.*d20_0.*dvc repro"),
         ("fusion/conditions.csv", lambda t: t[t.id != "c3"], r"fusion/conditions.csv.*1 missing, 0 unknown \(c3"),
         ("fusion/conditions.csv", None, "fusion/conditions.csv: no such file"),

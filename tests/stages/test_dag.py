@@ -1,116 +1,260 @@
-"""dvc.yaml says exactly what the code does: deps = imports, params = keys read, the chain as documented."""
+"""dvc.yaml says what the code does: deps = imports, params = keys read, data moves forward, the chain as documented."""
 
-import re
-from itertools import pairwise
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from dag import ROOT, StageCode, code_deps, params_read, stage_blocks
+from project_params import REPO
 
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-OUTSIDE = {"ablations", "compare", "personalise", "predict", "preset"}  # commands that no stage runs
-BLOCKS = {block.name: block for block in stage_blocks()}
+from avemotion.params.shared.corpora import ROLES
+from avemotion.system import params_file
+from avemotion.system.source_code import sources
 
-
-def entry(block: StageCode) -> dict:
-    return yaml.safe_load(block.file.read_text(encoding="utf-8"))["stages"][block.name]
-
-
-def resolved(text: str, cell: str) -> str:
-    """DVC's templating: of one matrix cell, and from params.yaml."""
-    text = re.sub(r"\$\{item\.\w+\}", cell, text)
-    return re.sub(r"\$\{(\w+)\.(\w+)\}", lambda key: PARAMS[key[1]][key[2]], text)
-
-
-def test_every_stage_block_is_checked():
-    listed = set()
-    for file in ("dvc.yaml", "sample/dvc.yaml"):
-        listed |= set(yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["stages"])
-    assert listed == set(BLOCKS)
+FILE = REPO / "params.yaml"
+PARAMS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
+CORPORA = ("ravdess", "iemocap")
+# Files of code deps that a stage does not import.
+WHOLE_ROOMS = {
+    "avemotion/system": "small and stable, a dep of every stage as a whole",
+    "avemotion/params/shared": "sections that every stage reads, a dep as a whole",
+}
+# Dep of one stage -> why it is wider than what the stage imports.
+WIDER = {("check", "avemotion"): "check reads the params of every stage, and lists parts by their files"}
+NO_DEP = {"avemotion/__init__.py"}  # one import line
 
 
-def test_every_script_is_a_stage_or_a_command_outside_the_dag():
-    scripts = {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")}
-    in_dag = {module.split(".")[1] for block in BLOCKS.values() for module in block.modules[:1]}
-    assert scripts == in_dag | OUTSIDE
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage of the DAG as its code has it.
+
+    modules: those that it imports. without: packages of parts of which it loads only what `modules` names.
+    configure: reads its params.
+    """
+
+    modules: tuple[str, ...]
+    configure: Callable[[Path], Any] | None
+    without: tuple[str, ...] = ()
+    untracked: frozenset[str] = frozenset({"compute"})  # keys read on which no output depends
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_code_deps_are_the_import_closure(name):
-    block = BLOCKS[name]
-    listed = [dep for dep in entry(block)["deps"] if dep.startswith("stages/")]
-    assert listed == code_deps(block), "run `python tests/dag.py --write`"
+def configured(module: str, *arguments: Any) -> Callable[[Path], Any]:
+    def configure(file: Path) -> Any:
+        return importlib.import_module(module).configure(file, *arguments)
+
+    return configure
 
 
-@pytest.mark.parametrize(("name", "cell"), [(name, cell) for name, block in BLOCKS.items() for cell in block.cells])
-def test_params_are_the_keys_read(name, cell):
-    block = BLOCKS[name]
-    listed = sorted(resolved(key, cell) for key in entry(block).get("params", []))
-    assert listed == params_read(block, cell)
+def chain() -> dict[str, Stage]:
+    """All stages in the order of the chain, by DVC's name."""
+    stages = {"check": Stage(modules=("stages.check",), configure=None)}
+    for corpus in CORPORA:
+        configure = configured("stages.sample", [corpus])
+        stages[f"sample/dvc.yaml:sample@{corpus}"] = Stage(modules=("stages.sample",), configure=configure)
+    stages["manifest"] = Stage(modules=("stages.manifest",), configure=configured("stages.manifest"))
+    for kind in KINDS:
+        for role in ROLES:
+            stages[f"features_{kind}@{role}"] = Stage(
+                modules=("stages.features", f"avemotion.features.{kind}"),
+                configure=configured("stages.features", kind, role),
+                without=("avemotion.features",),
+                # Extraction depends on what the files hold, by the hashes in clips.csv, not on where they lie.
+                untracked=frozenset({"compute", "manifest.max_rejected", f"corpora.{role}"}),
+            )
+    for name in ("pretrain_audio", "pretrain_video", "fusion", "va"):
+        stages[name] = Stage(modules=(f"stages.{name}",), configure=configured(f"stages.{name}"))
+    for role in ROLES:
+        modules = ("stages.evaluate", f"avemotion.plots.{role}.{role}_pictures")
+        stages[f"evaluate@{role}"] = Stage(modules=modules, configure=configured("stages.evaluate"))
+    return stages | {"report": Stage(modules=("stages.report",), configure=None)}
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_matrix_covers_the_cells(name):
-    block = BLOCKS[name]
-    matrix = entry(block).get("matrix", {"": [""]})
-    assert [list(values) for values in matrix.values()] == [list(block.cells)]
+STAGES = chain()
 
 
-def test_data_deps_are_outs_of_earlier_stages():
-    """Data moves forward only: every data dep is written by a stage listed before, or is the user's."""
-    written: set[str] = set()
-    for block in BLOCKS.values():
-        for cell in block.cells:
-            stage = entry(block)
-            for dep in stage["deps"]:
-                dep = resolved(dep, cell)
-                if dep.startswith("data/") and dep != "data/Noise":
-                    assert dep in written, f"{block.name}@{cell} needs {dep}"
-        for cell in block.cells:
-            outs = [next(iter(out)) if isinstance(out, dict) else out for out in entry(block)["outs"]]
-            written |= {resolved(out, cell) for out in outs}
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A stage as DVC itself reads it, templates filled in; paths relative to the project."""
+
+    deps: tuple[str, ...]
+    params: tuple[str, ...]
+    outs: tuple[str, ...]
+    uncached: bool
+
+    @property
+    def code(self) -> list[str]:
+        return [dep for dep in self.deps if dep.split("/")[0] in ("avemotion", "stages")]
+
+    @property
+    def data(self) -> list[str]:
+        return [dep for dep in self.deps if dep not in self.code]
 
 
-def test_only_evaluate_has_uncached_outs():
+@cache
+def entries() -> dict[str, Entry]:
+    from dvc.dependency.param import ParamsDependency
+    from dvc.repo import Repo
+
+    found = {}
+    with Repo(str(REPO)) as repo:
+        for stage in repo.index.stages:
+            params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+            files = [dep for dep in stage.deps if dep not in params]
+            found[stage.addressing] = Entry(
+                deps=tuple(relative(files)),
+                params=tuple(sorted(key for dep in params for key in dep.params)),
+                outs=tuple(relative(stage.outs)),
+                uncached=any(not out.use_cache for out in stage.outs),
+            )
+    return found
+
+
+def relative(items: Iterable[Any]) -> list[str]:
+    return [Path(item.fs_path).relative_to(REPO).as_posix() for item in items]
+
+
+def within(file: str, folder: str) -> bool:
+    return file == folder or file.startswith(f"{folder}/")
+
+
+def closure(name: str) -> set[str]:
+    """Files that a stage is made of, relative to the project, without the empty __init__.py."""
+    stage = STAGES[name]
+    files = {file for module in stage.modules for file in sources(module, stage.without) if file.stat().st_size}
+    return {file.relative_to(REPO).as_posix() for file in files} - NO_DEP
+
+
+@cache
+def read_by(name: str) -> tuple[str, ...]:
+    """Keys that a stage's configure reads and that a result may depend on."""
+    with params_file.recording() as keys:
+        STAGES[name].configure(FILE)
+    return tuple(sorted(set(keys) - STAGES[name].untracked))
+
+
+def test_dvc_knows_these_stages_and_no_others():
+    assert set(entries()) == set(STAGES)
+
+
+def test_the_folder_stages_is_the_dag():
+    in_dag = {module.split(".")[1] for stage in STAGES.values() for module in stage.modules[:1]}
+    assert {path.stem for path in (REPO / "stages").iterdir() if path.name != "__pycache__"} == in_dag | {"__init__"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_file_that_a_stage_imports_is_below_a_dep(name):
+    code = entries()[name].code
+    assert sorted(file for file in closure(name) if not any(within(file, dep) for dep in code)) == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_file_below_a_dep_is_imported(name):
+    used, unused = closure(name), {}
+    for dep in entries()[name].code:
+        if dep in WHOLE_ROOMS or (name, dep) in WIDER:
+            continue
+        place = REPO / dep
+        files = [place] if place.is_file() else [file for file in place.rglob("*.py") if file.stat().st_size]
+        assert files, f"{dep}: no such code"
+        if more := {file.relative_to(REPO).as_posix() for file in files} - used:
+            unused[dep] = sorted(more)
+    assert unused == {}
+
+
+def test_exceptions_are_needed():
+    for room in WHOLE_ROOMS:
+        files = {file.relative_to(REPO).as_posix() for file in (REPO / room).rglob("*.py") if file.stat().st_size}
+        assert any(files - closure(name) for name in STAGES), room
+        assert all(room in entry.code for name, entry in entries().items() if name != "check"), room
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if STAGES[name].configure])
+def test_params_are_the_keys_read(name):
+    assert entries()[name].params == read_by(name)
+
+
+@pytest.mark.parametrize("name", ["check", "report"])
+def test_stages_of_the_whole_file_depend_on_the_file(name):
+    assert "params.yaml" in entries()[name].deps and entries()[name].params == ()
+
+
+def test_data_moves_forward():
+    """Every data dep is written by a stage listed before, or is the user's."""
+    own, written = {"data/Noise", "ablations", "params.yaml"}, []
+    for name in STAGES:
+        for dep in set(entries()[name].data) - own:
+            # report reads both folders of tables as wholes; all others name the files.
+            assert any(within(dep, out) for out in written), f"{name} needs {dep}"
+        written += entries()[name].outs
+    assert len(set(written)) == len(written)
+
+
+def test_folders_of_the_manifest_are_deps_of_report_alone():
+    folders = {f"data/manifest/{role}" for role in ROLES}
+    assert [name for name in STAGES if folders & set(entries()[name].data)] == ["report"]
+
+
+def test_only_the_last_stages_have_uncached_outs():
     """A stage with an uncached out is never restored from DVC's run cache."""
-    uncached = {
-        name
-        for name, block in BLOCKS.items()
-        for out in entry(block)["outs"]
-        if isinstance(out, dict) and next(iter(out.values())).get("cache") is False
+    assert {name for name, entry in entries().items() if entry.uncached} == {
+        *(f"evaluate@{role}" for role in ROLES),
+        "report",
     }
-    assert uncached == {"evaluate"}
 
 
 def test_features_never_see_labels():
-    for name, block in BLOCKS.items():
-        if name.startswith("features_"):
-            assert not [dep for dep in entry(block)["deps"] if "labels" in dep]
+    features = [entry for name, entry in entries().items() if name.startswith("features_")]
+    assert len(features) == len(KINDS) * len(ROLES)
+    tables = {dep for entry in features for dep in entry.data if within(dep, "data/manifest")}
+    assert tables == {f"data/manifest/{role}/clips.csv" for role in ROLES}
 
 
-def test_imports_point_one_way():
-    """stage -> lib: no stage imports a stage, lib imports no stage."""
-    for path in (ROOT / "stages").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        stage_imports = re.findall(
-            r"^\s*(?:from stages import (.+)|from stages\.(?!lib)(\w+)|import stages\.(?!lib)(\w+))", text, re.M
-        )
-        assert not stage_imports, f"{path} imports a stage: {stage_imports}"
+def test_editing_one_extractor_re_extracts_that_kind_only():
+    for kind in KINDS:
+        file = f"avemotion/features/{kind}.py"
+        hit = {name for name, entry in entries().items() if any(within(file, dep) for dep in entry.code)}
+        assert hit == {"check", *(f"features_{kind}@{role}" for role in ROLES)}
 
 
-def test_package_files_are_empty():
-    """A re-export would drag one model into another stage's deps."""
-    filled = [path for path in (ROOT / "stages").rglob("__init__.py") if path.stat().st_size]
-    assert filled == [ROOT / "stages/__init__.py"]  # sets one variable that must precede torch, imports nothing of ours
-    assert "stages" not in filled[0].read_text(encoding="utf-8")
+def test_editing_a_reported_metric_trains_nothing():
+    hit = {
+        name
+        for name, entry in entries().items()
+        if any(within("avemotion/scoring/reported_metrics.py", dep) for dep in entry.code)
+    }
+    assert hit == {"check", "evaluate@emotion", "evaluate@affect", "report"}
+
+
+def test_half_of_the_chain_needs_no_other_half():
+    """evaluate@emotion depends on no VA model, evaluate@affect only on the emotion stages that va builds on."""
+    writer = {out: name for name, entry in entries().items() for out in entry.outs}
+
+    def upstream(name: str) -> set[str]:
+        found = set()
+        for dep in entries()[name].data:
+            for out, stage in writer.items():
+                if within(dep, out) or within(out, dep):
+                    found |= {stage} | upstream(stage)
+        return found
+
+    assert "va" not in upstream("evaluate@emotion") and not upstream("evaluate@emotion") & {
+        f"features_{kind}@affect" for kind in KINDS
+    }
+    assert {"va", "fusion"} <= upstream("evaluate@affect") and "evaluate@emotion" not in upstream("evaluate@affect")
 
 
 def test_every_param_has_a_reader():
-    """No key of params.yaml is without a stage that reads it (compute is read by all and tracked by none)."""
-    keys = {key for block in BLOCKS.values() for cell in block.cells for key in params_read(block, cell)} | {"compute"}
+    """compute is read by all and tracked by none; more_features is what features_more is a matrix over."""
+    keys = {key for name, stage in STAGES.items() if stage.configure for key in read_by(name)}
+    keys |= {"compute", "more_features"}
 
     def covered(path: str, value: object) -> bool:
-        if any(path == key or path.startswith(f"{key}.") for key in keys):
+        if any(within(path.replace(".", "/"), key.replace(".", "/")) for key in keys):
             return True
         return isinstance(value, dict) and all(covered(f"{path}.{name}", item) for name, item in value.items())
 
@@ -120,16 +264,10 @@ def test_every_param_has_a_reader():
 def test_final_models_are_artifacts_that_dvc_knows():
     from dvc.repo import Repo
 
-    with Repo(str(ROOT)) as repo:
+    with Repo(str(REPO)) as repo:
         found = repo.artifacts.read()["dvc.yaml"]
         outs = {out.fs_path for out in repo.index.outs}
     assert sorted(found) == ["fusion", "va"]
     for artifact in found.values():
         assert artifact.type == "model" and artifact.desc and len(artifact.labels) > 2
-        assert str(ROOT / artifact.path) in outs
-
-
-def test_chain_order():
-    chain = ["sample", "manifest", "features_wavlm", "pretrain_audio", "pretrain_video", "fusion", "va", "evaluate"]
-    order = list(BLOCKS)
-    assert all(order.index(a) < order.index(b) for a, b in pairwise(chain))
+        assert str(REPO / artifact.path) in outs

@@ -14,11 +14,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from project_params import REPO
 
 from avemotion.synthesis import dialogue, engine, ravdess_layout
 from stages import sample
 
-REPO = Path(__file__).parents[1]
 PARAMS = """
 compute: {{device: cpu, threads: 1, workers: {workers}, loader_workers: 0, engine: local, address: null}}
 sample:

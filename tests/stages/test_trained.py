@@ -10,12 +10,8 @@ from trained_project import CLASSES, main, rows
 from avemotion.formats import clips
 from stages import features, va
 
-pytestmark = pytest.mark.xdist_group("trained")  # one workspace for all these files
-
-
-@pytest.fixture(autouse=True)
-def inside(trained, monkeypatch):
-    monkeypatch.chdir(trained)
+# One workspace for all these files.
+pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.usefixtures("trained_here")]
 
 
 def test_conditions_of_the_test_clips():

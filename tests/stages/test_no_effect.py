@@ -1,0 +1,209 @@
+"""Params without effect: changing all of them at once changes no byte that a stage trains; changing another does.
+
+Each combination trains for an epoch with the stage itself, once as it is and once with other values of every key that
+the stage lists as unused.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from project_params import params_with
+from trained_project import CHANGES, SPLITS, facts, main
+
+from avemotion.formats import labels
+from avemotion.params import fusion as fusion_params
+from avemotion.params import pretrain_audio as audio_params
+from avemotion.params import va as va_params
+from avemotion.training.common.folds import Fold
+from stages import features, fusion, pretrain_audio, pretrain_video, va
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("trained")]
+SMALL = CHANGES | {
+    "augment.audio.views": {"clean": 1, "0dB": 1},
+    "features.wavlm.layers": [0],
+    "pretrain_audio.head_epochs": 1,
+    "pretrain_audio.epochs": 1,
+    "pretrain_video.epochs": 1,
+    "fusion.head_epochs": 1,
+    "fusion.epochs": 1,
+    "va.dim": 32,
+    "va.epochs": 1,
+    "va.state.size": 8,
+}
+# Key -> a value that neither SMALL nor a combination below has.
+OTHER = {
+    "speech": {"model": "tiny", "unfreeze_layers": 1},
+    "audio": {"encoder": "plain18", "dim": 32},
+    "audio.dim": 32,
+    "augment.audio": {"views": {"0dB": 1}, "spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20}},
+    "augment.audio.spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20},
+    "augment.frames": {"draw": 1, "flip": 1.0, "blur": 1.0, "darken": 1.0, "noise": 1.0},
+    "augment.frames.draw": 1,
+    "pretrain_audio.head_epochs": 3,
+    "pretrain_audio.encoder_lr": 0.02,
+    "xattn.d_model": 64,
+    "xattn.heads": 2,
+    "xattn.head": "concat",
+    "xattn.dropout": 0.6,
+    "xattn.stochastic_depth": 0.9,
+    "fusion.audio_lr": 0.02,
+    "fusion.video_lr": 0.02,
+    "fusion.video_blocks": 2,
+    "fusion.video_views": 2,
+    "fusion.dropout": 0.8,
+    "fusion.simple_gate": True,
+    "fusion.gate_bias": 0.7,
+    "fusion.audio_dropout": 0.5,
+    "fusion.video_dropout": 0.4,
+    "fusion.audio_checkpoint": "data/models/none",
+    "fusion.video_checkpoint": "data/models/none",
+    "va.layers": "learned",
+    "va.finetune_layers": 2,
+    "va.encoder_lr": 0.02,
+    "va.scales": [1, 5],
+    "va.masked_time": 0.5,
+    "va.masked_features": 0.5,
+    "va.film": "pooled",
+    "va.pooling": "statistics",
+    "va.interaction": "concat",
+    "va.dim": 48,
+    "va.batch_size": 1,
+    "va.state.size": 12,
+    "va.state.updater": "gru",
+    "va.state.alpha": 0.9,
+    "va.state.feedback": "none",
+    "va.state.window": 1,
+    "va.state.dialogues": 1,
+    "va.state.chunk": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(trained, tmp_path_factory) -> Path:
+    """The small project with the mel cache, pretrained models, and a fold of two dialogues."""
+    root = tmp_path_factory.mktemp("no_effect") / "project"
+    shutil.copytree(trained, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        params_with(root, SMALL)
+        main(features, "wavlm", "mel")
+        table = labels.read("affect").assign(turn=[0, 0, 1, 0, 1, 2], dialogue=["d1", "d2", "d2", "d3", "d4", "d4"])
+        table["split"], table["speaker"] = ["1", "2", "2", "3", "3", "3"], ["S1", "S2", "S2", "S3", "S3", "S3"]
+        labels.write("affect", table.to_dict("records"), facts("affect", [1, 2, 3]))
+        main(pretrain_audio)
+        main(pretrain_video)
+    return root
+
+
+@pytest.fixture
+def left(workspace, monkeypatch, tmp_path):
+    """(stage, changes) -> what one training leaves, by file."""
+    monkeypatch.chdir(workspace)
+
+    def run(stage: ModuleType, changes: Mapping[str, object]) -> dict[str, bytes]:
+        config = stage.configure(params_with(tmp_path, SMALL | changes))
+        folder = tmp_path / "out"
+        folder.mkdir()
+        if stage is va:
+            of_emotion = Path("data/models/fusion")
+            va.prepare_turns(config, of_emotion, sorted(SPLITS), tmp_path / "turns", torch.device("cpu"))
+            va.train(config, of_emotion, tmp_path / "turns", Fold(test=1, val=2), folder)
+        else:
+            stage.train(config, None, folder)
+        # model.json holds the params too, those without effect among them.
+        files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "model.json"}
+        shutil.rmtree(folder)
+        return files
+
+    return run
+
+
+BRANCHLESS = {"va.interaction": "concat", "va.heads": "separate", "va.inputs": ["speech", "prosody", "speaker"]}
+COMBINATIONS = [
+    (pretrain_audio, {}),
+    (pretrain_audio, {"audio.encoder": "cnn"}),
+    (pretrain_audio, {"speech.unfreeze_layers": 0}),
+    (fusion, {}),
+    (fusion, {"fusion.mode": "xattn_gated"}),
+    (fusion, {"fusion.mode": "xattn_concat"}),
+    (fusion, {"fusion.mode": "gated"}),
+    (fusion, {"fusion.mode": "gated", "fusion.simple_gate": True}),
+    (fusion, {"fusion.mode": "concat", "fusion.warm_start": ["audio"]}),
+    (fusion, {"fusion.mode": "late", "fusion.warm_start": ["video"]}),
+    (fusion, {"fusion.mode": "audio", "fusion.warm_start": ["audio", "video"]}),
+    (fusion, {"fusion.mode": "video", "fusion.warm_start": ["audio", "video"], "fusion.video_views": 1}),
+    (fusion, {"audio.encoder": "cnn", "fusion.mode": "audio"}),
+    (fusion, {"fusion.epochs": 0}),
+    (fusion, {"fusion.video_blocks": 0}),
+    (fusion, {"speech.unfreeze_layers": 0}),
+    (va, {}),
+    (va, {"va.interaction": "concat", "va.pooling": "mean"}),
+    (va, {"va.interaction": "concat", "va.pooling": "multihead"}),
+    (va, {"va.interaction": "bidirectional", "va.pooling": "attention"}),
+    (va, BRANCHLESS),
+    (va, BRANCHLESS | {"va.state.kind": "none", "va.inputs": ["speech", "prosody"]}),
+    (va, {"va.inputs": ["prosody", "fused"]}),
+    (va, {"va.inputs": ["fused"]}),
+    (va, {"va.inputs": ["speech"], "va.finetune_layers": 1}),
+    (va, {"va.state.updater": "transformer"}),
+]
+UNUSED = {pretrain_audio: audio_params.unused, fusion: fusion_params.unused, va: va_params.unused}
+
+
+def named(value: object) -> str:
+    return getattr(value, "__name__", str(value)).removeprefix("stages.")[:60]
+
+
+@pytest.mark.parametrize(("stage", "changes"), COMBINATIONS, ids=named)
+def test_unused_params_change_no_byte(left, tmp_path, stage, changes):
+    unused = UNUSED[stage](stage.configure(params_with(tmp_path, SMALL | changes)))
+    others = {key: OTHER[key] for key in unused}
+    assert len(before := left(stage, changes)) >= 3
+    after = left(stage, changes | others)
+    assert after.keys() == before.keys()
+    assert [name for name in before if before[name] != after[name]] == []
+
+
+IN_USE = [
+    (pretrain_audio, {"audio.encoder": "cnn"}, ("audio.dim", "augment.audio.spec_augment")),
+    (pretrain_audio, {}, ("speech", "pretrain_audio.head_epochs", "pretrain_audio.encoder_lr")),
+    (
+        fusion,
+        {"fusion.video_views": 1},
+        (
+            *("speech", "audio", "augment.audio", "augment.frames"),
+            *("xattn.d_model", "xattn.heads", "xattn.head", "xattn.dropout", "xattn.stochastic_depth"),
+            *("fusion.audio_lr", "fusion.video_lr", "fusion.video_blocks", "fusion.video_views", "fusion.dropout"),
+            *("fusion.simple_gate", "fusion.gate_bias", "fusion.audio_dropout", "fusion.video_dropout"),
+        ),
+    ),
+    (
+        va,
+        {"va.interaction": "bidirectional", "va.finetune_layers": 1, "va.state.updater": "transformer"},
+        (
+            *("va.layers", "va.finetune_layers", "va.encoder_lr", "va.scales", "va.masked_time", "va.masked_features"),
+            *("va.film", "va.pooling", "va.interaction", "va.dim", "xattn.heads"),
+            *(f"va.state.{key}" for key in ("size", "updater", "alpha", "feedback", "window", "dialogues", "chunk")),
+        ),
+    ),
+    (va, {"va.state.kind": "none"}, ("va.batch_size",)),
+]
+CASES = [(stage, changes, key) for stage, changes, keys in IN_USE for key in keys]
+
+
+@pytest.mark.parametrize(("stage", "changes", "key"), CASES, ids=named)
+def test_a_param_in_use_changes_bytes(left, tmp_path, stage, changes, key):
+    assert key not in UNUSED[stage](stage.configure(params_with(tmp_path, SMALL | changes)))
+    before, after = left(stage, changes), left(stage, changes | {key: OTHER[key]})
+    assert before["model.safetensors"] != after["model.safetensors"] or before["history.csv"] != after["history.csv"]
+
+
+@pytest.mark.parametrize("modality", ["audio", "video"])
+def test_a_checkpoint_in_use_is_read(left, modality):
+    key = f"fusion.{modality}_checkpoint"
+    with pytest.raises(ValueError, match="data/models/none"):
+        left(fusion, {"fusion.warm_start": [modality], key: OTHER[key]})
