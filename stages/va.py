@@ -37,7 +37,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     from avemotion.formats.feature_store import FeatureStore
     from avemotion.models.va.model import VAArchitecture, VAModel
     from avemotion.training.common import checkpoint, loop, run
-    from avemotion.training.va import architecture, objective, va_exports
+    from avemotion.training.va import architecture, objective, turn_embeddings, va_exports
     from avemotion.training.va.losses import VALoss
     from avemotion.training.va.turn_batches import turn_dataset
 
@@ -78,7 +78,9 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: objective.groups(model, p))]
     history = loop.fit(model, task, phases, p, this.device, this.curves)
     facts = {"inputs": p.inputs, "features": store.facts["features"]}
-    facts |= {"fusion": None if fusion is None else fusion.as_posix(), "warm_start": copied}
+    facts |= {"fusion": None, "fusion_checksum": None, "warm_start": copied}
+    if fusion is not None:
+        facts |= {"fusion": fusion.as_posix(), "fusion_checksum": turn_embeddings.fusion_checksum(fusion)}
     facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     this.leave(model, {"architecture": arguments, **facts}, history)
     held_out = {name: sets[name] for name in ("val", "test")}

@@ -1,6 +1,6 @@
 """Where .dvc/page.html comes from: the page of `dvc plots`, with the libraries that DVC would load from the network.
 
-`python tools/plots_page.py --write` writes it from the packages that npm publishes, unchanged (needs npm and a network).
+`python tools/plots_page.py --write` writes it from the packages on npm, unchanged (needs npm and a network).
 """
 
 import argparse

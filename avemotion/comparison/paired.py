@@ -64,7 +64,7 @@ def read(root: Path, name: str, model: str, *, affect: bool) -> Judged:
     emotion = results.classified(model, facts, known, root)
     sums, turns = {"emotion": summaries.emotion_sums(emotion, facts.classes)}, None
     if affect:
-        turns = results.rated(*results.read_manifest("affect", root), root)
+        turns = results.predicted_turns(*results.read_manifest("affect", root), root)
         sums |= {target: summaries.affect_sums(summaries.labelled(turns, target)) for target in TARGETS}
         turns = turns.sort_values("id", ignore_index=True)
     return Judged(name=name, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic)

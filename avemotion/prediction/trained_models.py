@@ -17,7 +17,7 @@ from avemotion.params.training.speech import SpeechParams
 from avemotion.scoring.results import MODELS, stage_folders
 from avemotion.system import plugins
 from avemotion.training.common import checkpoint
-from avemotion.training.va.turn_embeddings import TurnInputs, trained_inputs
+from avemotion.training.va.turn_embeddings import TurnInputs, fusion_checksum, trained_inputs
 
 FEATURES = "avemotion.features"
 Settings = dict[str, Any]  # of one extractor, from extraction.settings
@@ -139,7 +139,16 @@ def turn_inputs(config: dict[str, Any], speech: SpeechParams, fusion: Path | Non
 
     Args:
         config: model.json of the VA model. fusion: folder of the fusion model behind it.
+
+    Raises:
+        ValueError: the fusion model in the folder is not the one that the VA model was trained on.
     """
+    trained_on = _entry(MODELS / "va", config, "fusion_checksum")
+    if fusion is not None and fusion_checksum(fusion) != trained_on:
+        raise ValueError(
+            f"{MODELS / 'va'}: trained on another fusion model than the one in {fusion}, so valence and arousal would "
+            "be wrong; run `dvc repro va`"
+        )
     built, names = config["architecture"], _entry(MODELS / "va", config, "inputs")
     open_layers = built["top"]["layers"] if built["top"] else 0
     return trained_inputs(fusion, speech, names=names, open_layers=open_layers, layers=built["layers"] > 0)

@@ -4,6 +4,7 @@ All folds with the same fusion model share them. They are not standardised, beca
 training rows.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,11 @@ def trained_inputs(
         audio = config["architecture"]["audio"]
     top = speech_layers(fusion, audio, speech, open_layers)
     return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
+
+
+def fusion_checksum(folder: Path) -> str:
+    """Hex digest of a fusion model's weights; the VA model stores it, because its inputs depend on them."""
+    return hashlib.blake2b((folder / "model.safetensors").read_bytes(), digest_size=16).hexdigest()
 
 
 def speech_layers(
@@ -187,6 +193,5 @@ def _fusion_clips(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, S
         if inputs.audio is None
         else AudioSource(caches[feature_kind(inputs.audio["encoder"])], array(inputs.audio))
     )
-    if inputs.fusion.video is not None:
-        video = FrameSource(caches["frames"])
+    video = None if inputs.fusion.video is None else FrameSource(caches["frames"])
     return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)
