@@ -224,7 +224,7 @@ def test_params_changed_since_training_change_nothing_and_are_told(own, told):
     params_with(own, CHANGES | {"features.frames.count": 2, "features.frames.size": 48})
     after, errors = told("c1.mov")
     assert after["recordings"] == before["recordings"]
-    assert "params.yaml asks for other frames features than the models were trained on" in errors
+    assert "params.yaml has other settings of frames features than the models were trained on" in errors
 
 
 def test_one_picture_a_file(told, tmp_path):

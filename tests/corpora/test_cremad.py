@@ -40,7 +40,7 @@ def test_doubles_and_foreign_names_are_listed(tmp_path):
         "AudioWAV/1001_IEO_ANG_HI (1).wav": scheme,
         "AudioWAV/1001_IEO_JOY_HI.wav": scheme,
         "AudioWAV/1001_XYZ_ANG_HI.wav": scheme,
-        "VideoFlash/*.flv": "none of 1 such files is there: sound only",
+        "VideoFlash/*.flv": "none of 1 expected files VideoFlash/*.flv exists: sound only",
         "copy/AudioWAV/1001_IEO_ANG_HI.wav": "double: the name is used by AudioWAV/1001_IEO_ANG_HI.wav",
     }
 

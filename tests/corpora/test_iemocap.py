@@ -142,7 +142,10 @@ def test_iemocap_keeps_what_media_there_is(tmp_path):
 
     (other / "dialog/avi/DivX/Ses01M_impro01.avi").unlink()
     _, rejects = iemocap.list_clips(tmp_path, WHOLE)
-    assert reasons(rejects)["Session*/dialog/avi/DivX/*.avi"] == "none of 2 such files is there: sound only"
+    assert (
+        reasons(rejects)["Session*/dialog/avi/DivX/*.avi"]
+        == "none of 2 expected files Session*/dialog/avi/DivX/*.avi exists: sound only"
+    )
 
 
 def test_iemocap_leaves_out_parts(tmp_path):

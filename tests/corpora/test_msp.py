@@ -75,7 +75,7 @@ def test_improv_names_lines_it_cannot_use(tmp_path):
         "Evaluation.txt:13": form,
         "Evaluation.txt:17": form,
         "Evaluation.txt:25": form,
-        "session*/*/*/*.avi": "none of 1 such files is there",
+        "session*/*/*/*.avi": "none of 1 expected files session*/*/*/*.avi exists",
         "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM04.wav": "missing, and the avi too",
         "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM09.wav": "no rated turn of this name in Evaluation.txt",
         "session1/notes.wav": "name is not MSP-IMPROV-S01A-F01-P-FM01 or alike",

@@ -90,7 +90,7 @@ def test_ravdess_keeps_a_clip_with_one_half(tmp_path):
         (tmp_path / f"Actor_01/02-{clip_id}.mp4").unlink()
     clips, rejects = ravdess_corpus.list_clips(tmp_path, SPEECH)
     assert [clip.id for clip in clips] == ids[1:]
-    assert reasons(rejects) == {"02-*.mp4": "none of 2 such files is there: sound only"}
+    assert reasons(rejects) == {"02-*.mp4": "none of 2 expected files 02-*.mp4 exists: sound only"}
 
 
 def test_ravdess_takes_whole_films_where_there_is_nothing_else(tmp_path):

@@ -29,7 +29,7 @@ def test_flat_copies_name_the_speaker(tmp_path):
     clips, rejects = savee.list_clips(tmp_path, None)
     assert [clip.emotion for clip in clips] == ["angry", "disgust", "fearful", "happy", "neutral", "sad", "surprised"]
     assert reasons(rejects) == {
-        "*/*.avi": "none of 7 such files is there: sound only",
+        "*/*.avi": "none of 7 expected files */*.avi exists: sound only",
         "ALL/XX_a01.wav": "name is not that of a speaker's clip, such as DC/a01 or DC_a01",
         "ALL/a01.wav": "name is not that of a speaker's clip, such as DC/a01 or DC_a01",
     }

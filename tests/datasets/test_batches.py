@@ -116,7 +116,9 @@ def test_audio_source_of_mel(mel):
             view = draw_view(HEARD.views, clip, 5, 3)
             original = torch.from_numpy(mel.get(clip, "mel", view).astype(np.float32))
             assert torch.equal(source(clip, 5)[0], spec_augment(original, MASKS, clip, 5, 3))
-    with pytest.raises(ValueError, match=r"augment\.views names 5dB, but the cache holds clean, 10dB; add the SNR"):
+    with pytest.raises(
+        ValueError, match=r"augment\.audio\.views names 5dB, but the cache holds clean, 10dB; add the SNR"
+    ):
         AudioSource(mel, "mel", AudioAugmentParams(views={"5dB": 1.0}, spec_augment=MASKS))
 
 

@@ -44,7 +44,10 @@ def test_one_corpus_in_both_roles_is_refused_and_the_remedy_works(project, monke
         assert len(tested) == 2 and not tested & heard(fold, emotion.speaker, emotion.split)
         chosen_by = [set(table.speaker[fold.parts(table.split) == "val"]) for table in (emotion, affect)]
         assert chosen_by[0] == chosen_by[1]
-    assert "each fold holds whom V/A tests in it; manifest.emotion.split is not used" in capsys.readouterr().out
+    assert (
+        "pretrain.per_fold: the emotion role has the folds of the affect role; manifest.emotion.split is unused"
+        in capsys.readouterr().out
+    )
 
 
 def test_check_shows_the_folds(project, monkeypatch, capsys):
@@ -61,7 +64,7 @@ def test_check_shows_the_folds(project, monkeypatch, capsys):
     rated=st.sets(st.integers(0, 23), min_size=12),
 )
 def test_no_emotion_model_knows_whom_its_fold_tests(homes, sizes, rated):
-    """Whoever is in which role, with how many clips: nobody tested by V/A fold k is heard by emotion models k."""
+    """Whoever is in which role, with how many clips: nobody tested by VA fold k is heard by emotion models k."""
     folds = dict(enumerate([*homes, "2", "5", "7", "9"]))
     affect = [clip(f"a{i}", f"S{i:02}") for i in folds if i in rated]
     part_of = {f"a{i}": folds[i] for i in folds if i in rated}
@@ -69,7 +72,7 @@ def test_no_emotion_model_knows_whom_its_fold_tests(homes, sizes, rated):
     try:
         found = per_fold.follow(emotion, affect, part_of)
     except ValueError as error:
-        assert any(reason in str(error) for reason in ("no speaker plays both", "has a clip with an emotion"))
+        assert any(reason in str(error) for reason in ("no speaker is in both roles", "has a clip with an emotion"))
         return
     parts = {"emotion": found, "affect": part_of}
     disjoint.between_folds({"emotion": emotion, "affect": affect}, parts)
@@ -96,9 +99,9 @@ def test_speakers_without_ratings_fill_the_lightest_folds():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"Ses01F": "2"}, r"V/A fold 1 tests Ses01F \(1 in all\), whom the emotion models .*put each speaker into the"),
+        ({"Ses01F": "2"}, r"VA fold 1 tests Ses01F \(1 in all\), whom the emotion models .*put each speaker into the"),
         ({"Ses02F": "3", "Ses02M": "1", "Ses03F": "2"}, r"fold 2 tests Ses02F, Ses02M \(2 in all\)"),
-        ({"Ses03F": "4", "Ses03M": "4"}, r"the folds of the roles differ \(3, 4 is in one alone\)"),
+        ({"Ses03F": "4", "Ses03M": "4"}, r"the folds of the roles differ \(3, 4 is in one role only\)"),
     ],
 )
 def test_a_wrong_split_is_refused(project, monkeypatch, change, message):
@@ -128,7 +131,7 @@ def test_a_wrong_split_of_what_is_left_is_refused(project, monkeypatch):
     wav = next((project / "data/iemocap/Session2/sentences").rglob("*.wav"))
     wav.unlink()
     (project / "data/iemocap/Session2/dialog/avi/DivX/Ses02F_impro01.avi").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"V/A fold 1 tests Ses01M \(1 in all\)"):
+    with pytest.raises(ValueError, match=r"VA fold 1 tests Ses01M \(1 in all\)"):
         run(monkeypatch, **TWICE, **PER_FOLD, manifest__max_rejected=0.9)
     assert not clips.FOLDER.exists()
 
@@ -136,12 +139,12 @@ def test_a_wrong_split_of_what_is_left_is_refused(project, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({}, r"no speaker plays both roles, so the same emotion models can serve all folds; set pretrain\.per_fold: f"),
+        ({}, r"no speaker is in both roles, so all folds can use the same emotion models; set pretrain\.per_fold: f"),
         (
             {"corpora__affect": OWN, "corpora__emotion": OWN, "manifest__affect__split": "given"},
             "are trained in folds; use",
         ),
-        ({"corpora__affect": OWN, "corpora__emotion": OWN, "manifest__affect__split": "speakers"}, "V/A fold 3 has a"),
+        ({"corpora__affect": OWN, "corpora__emotion": OWN, "manifest__affect__split": "speakers"}, "VA fold 3 has a"),
     ],
 )
 def test_refusals(project, monkeypatch, changes, message):

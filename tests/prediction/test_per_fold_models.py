@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from trained_project import build, main
+from trained_project import build, main, rewrite
 
+from avemotion.training.va.turn_embeddings import fusion_checksum
 from commands import predict
 from stages import va
 
@@ -67,9 +68,13 @@ def test_prediction_follows_the_folds(own, capsys):
         expected = pd.read_csv(f"data/models/va/fold_{fold}/predictions.csv").set_index("id").loc[name]
         for target in ("valence", "arousal"):
             assert of[target]["folds"][fold - 1] == pytest.approx(expected[f"{target}_predicted"], abs=1e-4)
-    # behind another fold's fusion model the same V/A model says something else
+    # behind another fold's fusion model the same VA model says something else, so it is refused
     file = Path("data/models/va/fold_3/model.json")
     file.write_text(file.read_text().replace("data/models/fusion/fold_3", "data/models/fusion/fold_1"))
+    with pytest.raises(ValueError, match="trained on another fusion model than the one in data/models/fusion/fold_1"):
+        main(predict, "c1.mov", "--json")
+    rewrite(file, lambda config: config.update(fusion_checksum=fusion_checksum(Path("data/models/fusion/fold_1"))))
+    capsys.readouterr()
     main(predict, "c1.mov", "--json")
     (changed,) = json.loads(capsys.readouterr().out)["recordings"]
     assert abs(changed["valence"]["folds"][2] - of["valence"]["folds"][2]) > 1e-3
@@ -79,5 +84,7 @@ def test_prediction_follows_the_folds(own, capsys):
 def test_a_checkpoint_that_does_not_name_its_fusion_model_is_refused(own):
     file = Path("data/models/va/fold_1/model.json")
     file.write_text(json.dumps({name: v for name, v in json.loads(file.read_text()).items() if name != "fusion"}))
-    with pytest.raises(ValueError, match=r"fold_1: trained by another version .*does not say 'fusion'"):
+    with pytest.raises(
+        ValueError, match="va: trained by another version of the code; run `dvc repro`: its model.json has no 'fusion'"
+    ):
         main(predict, "c1.mov")

@@ -56,7 +56,7 @@ def test_personalisation_refuses_what_it_cannot_do(toy, capsys):
     features, rows = toy
     session = rows[rows.split == "1"]
     how = speaker_adaptation.Adaptation(turns=15, steps=1, lr=1e-3)
-    with pytest.raises(ValueError, match=r"no speaker of fold 1 has 17 labelled turns; learn from fewer"):
+    with pytest.raises(ValueError, match=r"no speaker of fold 1 has 17 labelled turns; train on fewer"):
         speaker_adaptation.personalise(va_model(), features, session, how, WEIGHTS)
     assert "speaker s00: 16 labelled turns, 17 are needed; left out" in capsys.readouterr().out
     with pytest.raises(ValueError, match="no FiLM to adapt"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from trained_project import DIALOGUES, main, rewrite, rows
 
 from avemotion.formats import clips
@@ -45,6 +46,13 @@ def test_the_state_runs_on_as_over_a_dialogue():
     assert models.va[3].state is not None
 
 
+def retrained(weights: Path) -> None:
+    """One number of the first weight changes."""
+    state = load_file(weights)
+    next(iter(state.values())).view(-1)[0] += 1
+    save_file(state, weights)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -60,6 +68,10 @@ def test_the_state_runs_on_as_over_a_dialogue():
                 "data/models/fusion/model.json", lambda c: c["features"]["frames"]["params"].update(size=48)
             ),
             "fusion and va were trained on different frames features: params changed between them; run `dvc repro`",
+        ),
+        (
+            lambda: retrained(Path("data/models/fusion/model.safetensors")),
+            "va: trained on another fusion model than the one in data/models/fusion, so .*; run `dvc repro va`",
         ),
     ],
 )

@@ -280,7 +280,7 @@ def test_a_release_without_pictures_is_not_damaged_but_one_with_some_is(project,
     run(monkeypatch, manifest__max_rejected=0.0)
     assert all(clip.video is None for clip in clips.read("emotion"))
     (row,) = pd.read_csv(clips.FOLDER / "emotion/rejected.csv").itertuples()
-    assert (row.path, row.reason) == ("02-*.mp4", "none of 32 such files is there: sound only")
+    assert (row.path, row.reason) == ("02-*.mp4", "none of 32 expected files 02-*.mp4 exists: sound only")
 
 
 def test_a_turn_after_the_end_of_the_picture_has_no_picture(project, monkeypatch):
