@@ -1,4 +1,4 @@
-"""Fixtures that all tests share, and how the tests are spread over processes."""
+"""Fixtures that all tests share."""
 
 import os
 import shutil
@@ -12,9 +12,6 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-TESTS = Path(__file__).parent
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Let Python keep bytecode in pytest's cache where it writes none: importing torch then takes half as long.
 
@@ -25,13 +22,6 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(folder)
         sys.dont_write_bytecode = False
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one worker, so that they share its fixtures; a mark of their own joins files."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TESTS).as_posix()))
 
 
 @pytest.fixture

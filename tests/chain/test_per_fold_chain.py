@@ -13,7 +13,6 @@ from avemotion.training.common import checkpoint
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("per_fold_chain")
 def test_the_chain_on_one_corpus(tmp_path):
     """The sample's IEMOCAP in both roles, by DVC, with one root named twice; then as many workers as you like."""
     changes = {

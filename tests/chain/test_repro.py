@@ -3,10 +3,8 @@
 import json
 import shutil
 
-import pytest
 from chain import run, session
 
-pytestmark = pytest.mark.xdist_group("chain")
 PASSED = "data/check/passed.txt"
 
 

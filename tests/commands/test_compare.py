@@ -10,8 +10,6 @@ from toy_project import run
 from avemotion.scoring import metrics
 from commands import compare
 
-pytestmark = pytest.mark.xdist_group("experiments")  # one project for all these files
-
 
 @pytest.fixture
 def here(experiments, monkeypatch) -> Path:

@@ -20,8 +20,7 @@ from avemotion.models.fusion.build import build_fusion
 from avemotion.training.common import checkpoint
 from commands import predict
 
-# One workspace for all these files.
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.usefixtures("trained_here")]
+pytestmark = pytest.mark.usefixtures("trained_here")
 
 
 @pytest.fixture

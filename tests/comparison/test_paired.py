@@ -6,8 +6,6 @@ import pytest
 
 from avemotion.comparison import paired
 
-pytestmark = pytest.mark.xdist_group("experiments")  # one project for all these files
-
 
 @pytest.fixture
 def here(experiments, monkeypatch) -> Path:

@@ -7,8 +7,6 @@ from toy_project import run
 
 from avemotion.comparison import revisions
 
-pytestmark = pytest.mark.xdist_group("experiments")  # one project for all these files
-
 
 def test_cache_without_the_file(experiments, tmp_path, monkeypatch):
     copy = tmp_path / "copy"

@@ -18,9 +18,6 @@ from toy_project import init, run, session
 from avemotion.training.common import live_curves
 from tools.plots_page import LIBRARIES, PAGE
 
-pytestmark = pytest.mark.xdist_group("results")
-
-
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium or chrome on the path")
 

@@ -14,8 +14,7 @@ from avemotion.media.waveforms import read_waveform
 from avemotion.prediction import piece_features, recording, trained_models, windows
 from commands import predict
 
-# One workspace for all these files.
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.usefixtures("trained_here")]
+pytestmark = pytest.mark.usefixtures("trained_here")
 
 
 def test_the_state_runs_on_as_over_a_dialogue():

@@ -9,8 +9,6 @@ from results_toys import facts, write
 
 from avemotion.scoring import results, summaries
 
-pytestmark = pytest.mark.xdist_group("results")  # one result for all these files
-
 
 def test_without_dialogues_turns_are_resampled_by_speaker(copied):
     file = copied / "data/manifest/affect/labels.csv"

@@ -3,11 +3,8 @@
 import json
 import re
 
-import pytest
 import yaml
 from project_params import REPO as ROOT
-
-pytestmark = pytest.mark.xdist_group("results")  # one result for all these files
 
 
 def test_plots_of_dvc_yaml_are_what_evaluate_writes(evaluated):

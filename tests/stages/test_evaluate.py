@@ -9,8 +9,6 @@ from results_toys import PREDICTED, TEST, VALENCE, detail, empty_exports, plot, 
 
 from avemotion.formats import labels
 
-pytestmark = pytest.mark.xdist_group("results")  # one result for all these files
-
 
 def test_emotion_scores_by_hand(evaluated):
     scores = detail(evaluated, "emotion")

@@ -21,7 +21,7 @@ from avemotion.params import va as va_params
 from avemotion.training.common.folds import Fold
 from stages import features, fusion, pretrain_audio, pretrain_video, va
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("trained")]
+pytestmark = pytest.mark.slow
 SMALL = CHANGES | {
     "augment.audio.views": {"clean": 1, "0dB": 1},
     "features.wavlm.layers": [0],

@@ -15,8 +15,6 @@ from results_toys import FUSION, TEST, TRUTH, detail, facts, make, plot, run, ta
 from avemotion.formats import labels
 from stages import report
 
-pytestmark = pytest.mark.xdist_group("results")  # one result for all these files
-
 
 def into_folds(root: Path) -> None:
     """The same six test clips as two folds of three; the clips of the other fold train."""

@@ -10,8 +10,7 @@ from trained_project import CLASSES, main, rows
 from avemotion.formats import clips
 from stages import features, va
 
-# One workspace for all these files.
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.usefixtures("trained_here")]
+pytestmark = pytest.mark.usefixtures("trained_here")
 
 
 def test_conditions_of_the_test_clips():
