@@ -1,5 +1,6 @@
 """The whole of params.yaml as all stages read it; the stage check validates it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +14,8 @@ from avemotion.parsing import registry
 from avemotion.system import params_file
 
 SAMPLES = ("ravdess", "iemocap")
+IN_CHAIN = ("wavlm", "mel", "frames", "prosody", "speaker")  # features with a stage of their own in dvc.yaml
+MEL_BANDS = 64  # the mel encoders are built for this number
 # The stages that train on a role, and the sections that only they read.
 XATTN = [field.name for field in fields(xattn.XattnParams)]
 HALVES = {
@@ -35,6 +38,7 @@ class Whole:
     fusion: fusion.Config
     va: va.Config
     features: Mapping[tuple[str, str], features.Config]  # by kind and role
+    more_features: list[str]
     keys: Mapping[str, list[str]]  # by stage
 
 
@@ -54,7 +58,7 @@ def read(file: Path) -> Whole:
 
     by("sample", sample.configure, list(SAMPLES))
     by("evaluate", evaluate.configure)
-    by("features_more", features.configure_more)
+    more_features = by("features_more", features.configure_more)
     cells = [(kind, role) for kind in features.kinds() for role in ROLES]
     whole = Whole(
         file=file,
@@ -64,6 +68,7 @@ def read(file: Path) -> Whole:
         pretrain_video=by("pretrain_video", pretrain_video.configure),
         fusion=by("fusion", fusion.configure),
         va=by("va", va.configure),
+        more_features=more_features,
         keys=keys,
     )
     _refuse_unread(file, {key for stage_keys in keys.values() for key in stage_keys})
@@ -79,7 +84,7 @@ def _refuse_unread(file: Path, read: set[str]) -> None:
 def _leaves(section: Mapping[str, Any], above: str = "") -> list[str]:
     keys: list[str] = []
     for name, value in section.items():
-        keys += _leaves(value, f"{above}{name}.") if isinstance(value, dict) else [f"{above}{name}"]
+        keys += _leaves(value, f"{above}{name}.") if isinstance(value, dict) and value else [f"{above}{name}"]
     return keys
 
 
@@ -97,9 +102,29 @@ def refuse(whole: Whole) -> None:
     Raises:
         ValueError: a later stage would refuse the combination; the message names both values and the remedy.
     """
-    for fault in (_speech_fault(whole), _views_fault(whole), _pooling_fault(whole), _roles_fault(whole)):
-        if fault:
+    for of in (_device_fault, _features_fault, _speech_fault, _views_fault, _mel_fault, _pooling_fault, _roles_fault):
+        if fault := of(whole):
             raise ValueError(f"{whole.file}: {fault}")
+
+
+def _device_fault(whole: Whole) -> str | None:
+    """Only the form of the name: another machine may have other GPUs."""
+    if re.fullmatch(r"auto|cpu|cuda(:\d+)?", whole.fusion.compute.device):
+        return None
+    return f"compute.device is {whole.fusion.compute.device!r}; choose auto, cpu, cuda or cuda:N"
+
+
+def _features_fault(whole: Whole) -> str | None:
+    if twice := sorted(set(whole.more_features) & set(IN_CHAIN)):
+        return f"more_features names {', '.join(twice)}, which the chain extracts anyway; leave it out"
+    return None
+
+
+def _mel_fault(whole: Whole) -> str | None:
+    encoder, mels = whole.fusion.audio.encoder, params_file.read(whole.file, "features.mel.mels", int)
+    if "emotion" not in whole.manifest.corpora or encoder == "wavlm" or mels == MEL_BANDS:
+        return None
+    return f"features.mel.mels is {mels}, but audio.encoder {encoder} takes {MEL_BANDS}; give {MEL_BANDS}, or use wavlm"
 
 
 def _speech_fault(whole: Whole) -> str | None:

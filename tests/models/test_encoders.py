@@ -8,8 +8,9 @@ from fusion_toys import CLASSES, fusion
 from torchvision.models import resnet18
 from torchvision.transforms.functional import normalize
 
-from avemotion.models.encoders.audio_encoders import _average_pool
+from avemotion.models.encoders.audio_encoders import _average_pool, build_audio
 from avemotion.models.encoders.video_encoder import BLOCKS, IMAGENET_MEAN, IMAGENET_STD, VideoResNet18
+from avemotion.params.whole import MEL_BANDS
 
 
 @pytest.mark.parametrize("size", [(5, 7), (16, 75), (4, 4), (3, 2), (1, 9)])
@@ -57,3 +58,10 @@ def test_video_model_continues_from_every_block():
         model.start_from(blocks)
         torch.testing.assert_close(model(lower, mask), whole, rtol=1e-5, atol=1e-6)
     assert lower is frames
+
+
+@pytest.mark.parametrize("encoder", ["cnn", "plain18", "resnet18"])
+def test_mel_encoders_take_the_bands_that_check_asks_for(encoder):
+    model = build_audio(CLASSES, {"encoder": encoder}).eval()
+    mask = torch.ones(2, 20, dtype=torch.bool)
+    assert model(torch.randn(2, 20, MEL_BANDS), mask).shape == (2, CLASSES)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from project_params import REPO
 
+from avemotion.params import whole
 from avemotion.params.shared.corpora import ROLES
 from avemotion.system import params_file
 from avemotion.system.source_code import sources
@@ -25,7 +26,10 @@ WHOLE_ROOMS = {
     "avemotion/params/shared": "sections that every stage reads, a dep as a whole",
 }
 # Dep of one stage -> why it is wider than what the stage imports.
-WIDER = {("check", "avemotion"): "check reads the params of every stage, and lists parts by their files"}
+WIDER = {
+    ("check", "avemotion"): "check reads the params of every stage, and lists parts by their files",
+    ("report", "avemotion/scoring"): "all but headlines.py; a change there re-runs a page of seconds, trains nothing",
+}
 NO_DEP = {"avemotion/__init__.py"}  # one import line
 
 
@@ -141,6 +145,11 @@ def test_dvc_knows_these_stages_and_no_others():
     assert set(entries()) == set(STAGES)
 
 
+def test_check_knows_the_features_of_the_chain():
+    names = {name.partition("@")[0] for name in entries() if name.startswith("features_")}
+    assert {name.removeprefix("features_") for name in names} - {"more"} == set(whole.IN_CHAIN)
+
+
 def test_the_folder_stages_is_the_dag():
     in_dag = {module.split(".")[1] for stage in STAGES.values() for module in stage.modules[:1]}
     assert {path.stem for path in (REPO / "stages").iterdir() if path.name != "__pycache__"} == in_dag | {"__init__"}
@@ -192,6 +201,33 @@ def test_data_moves_forward():
             assert any(within(dep, out) for out in written), f"{name} needs {dep}"
         written += entries()[name].outs
     assert len(set(written)) == len(written)
+
+
+def test_dvc_runs_the_chain_in_this_order():
+    from dvc.repo import Repo
+
+    with Repo(str(REPO)) as repo:
+        edges = {(before.addressing, after.addressing) for after, before in repo.index.graph.edges}
+    sample = "sample/dvc.yaml:sample@"
+    assert edges >= {
+        ("check", f"{sample}ravdess"),
+        ("check", f"{sample}iemocap"),
+        (f"{sample}ravdess", "manifest"),
+        (f"{sample}iemocap", "manifest"),
+        ("check", "manifest"),
+        ("manifest", "features_wavlm@emotion"),
+        ("features_wavlm@emotion", "pretrain_audio"),
+        ("features_frames@emotion", "pretrain_video"),
+        ("pretrain_audio", "fusion"),
+        ("pretrain_video", "fusion"),
+        ("fusion", "va"),
+        ("features_prosody@affect", "va"),
+        ("fusion", "evaluate@emotion"),
+        ("va", "evaluate@affect"),
+        ("evaluate@emotion", "report"),
+        ("evaluate@affect", "report"),
+    }
+    assert ("va", "evaluate@emotion") not in edges
 
 
 def test_folders_of_the_manifest_are_deps_of_report_alone():
