@@ -124,19 +124,19 @@ def test_a_silent_turn_has_no_score_and_is_counted(copied):
         else:
             table.loc[table.id == "d10_0", ["valence_predicted", "arousal_predicted"]] = np.nan
         write(folder / f"{name}.csv", table)
-    run(copied)
+    run(copied, "affect")
     scores = detail(copied, "affect")
     assert (scores["turns"], scores["unlabelled"], scores["silent"]) == (11, 2, 1)
     assert scores["fold_1"]["rmse_valence"] == 1 and scores["fold_1"]["turns"] == 3  # the others are one off as before
     write(folder / "predictions.csv", pd.read_csv(folder / "predictions.csv").assign(valence_predicted=np.nan))
     with pytest.raises(ValueError, match=r"fold_1/predictions.csv: no finite prediction for d10_1"):
-        run(copied)
+        run(copied, "affect")
 
 
 def test_a_model_that_does_not_hear_has_no_conditions(copied):
     file = copied / "data/models/fusion/conditions.csv"
     write(file, pd.read_csv(file).head(0))
-    run(copied)
+    run(copied, "emotion")
     assert detail(copied, "emotion")["condition"] == {}
     rows = table(copied, "conditions")
     assert rows["condition"].tolist() == ["as it is"] * 2 and rows["value"].tolist() == pytest.approx([5 / 6] * 2)

@@ -39,10 +39,11 @@ def into_folds(root: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def folded(tmp_path_factory) -> Path:
-    root = make(tmp_path_factory.mktemp("folded"))
+def folded(evaluated, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("folded") / "project"
+    shutil.copytree(evaluated, root)
     into_folds(root)
-    return run(root)
+    return run(root, "emotion", "report")
 
 
 def test_folds_of_the_emotion_corpus(evaluated, folded):
@@ -74,7 +75,7 @@ def test_a_fold_with_other_rows_is_refused(tmp_path):
     into_folds(root)
     shutil.copy(root / "data/models/fusion/fold_1/predictions.csv", root / "data/models/fusion/fold_2/predictions.csv")
     with pytest.raises(ValueError, match=r"fusion/fold_2/predictions\.csv: not the test rows .* 3 missing, 3 unknown"):
-        run(root)
+        run(root, "emotion")
 
 
 def test_manifest_metrics(evaluated):
@@ -119,7 +120,7 @@ def test_ablation_tables_are_shown(evaluated, tmp_path):
     (root / "ablations").mkdir()
     (root / "ablations/modes.md").write_text(table, encoding="utf-8")
     (root / "ablations/README.md").write_text("| not | this |\n", encoding="utf-8")
-    text = (run(root) / "plots/report.html").read_text(encoding="utf-8")
+    text = (run(root, "report") / "plots/report.html").read_text(encoding="utf-8")
     shown = [
         text.index(part) for part in ("Ablations: modes", "<th>model</th>", "<td>0.59 &lt;b&gt;</td>", "Mean over")
     ]
@@ -156,9 +157,10 @@ def test_page_shows_every_section_that_a_model_depends_on():
     assert sections - set(report.SHOWN) == {"seed", "compute", "corpora", "sample", "evaluate", "more_features"}
 
 
-def test_page_escapes_what_it_shows(tmp_path):
-    root = make(tmp_path)
+def test_page_escapes_what_it_shows(evaluated, tmp_path):
+    root = tmp_path / "project"
+    shutil.copytree(evaluated, root)
     content = yaml.safe_load((root / "params.yaml").read_text()) | {"speech": {"model": "<script>alert(1)</script>"}}
     (root / "params.yaml").write_text(yaml.safe_dump(content))
-    page = Page(run(root) / "plots/report.html")
+    page = Page(run(root, "report") / "plots/report.html")
     assert "script" not in {tag for tag, _ in page.tags} and "<script>alert(1)" in page.text

@@ -9,9 +9,9 @@ from project_params import REPO
 from toy_project import session
 
 from benchmarks import small_project
-from benchmarks.small_project import digests, run
+from benchmarks.small_project import OUTS, digests, run
 
-__all__ = ["ALL", "digests", "make", "params", "reproduce", "run", "session"]
+__all__ = ["ALL", "OUTS", "digests", "make", "params", "reproduce", "run", "session"]
 ALL = (
     *("check", "sample", "manifest", "features", "pretrain_audio", "pretrain_video"),
     *("fusion", "va", "evaluate", "report"),

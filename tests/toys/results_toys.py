@@ -167,13 +167,13 @@ def params_of(section: dict) -> dict:
     return {"seed": 0, "evaluate": section} | {name: {"of": name} for name in report.SHOWN}
 
 
-def run(root: Path) -> Path:
-    """The stages evaluate and report, there."""
+def run(root: Path, *parts: str) -> Path:
+    """The stages evaluate and report, there; parts: emotion and affect of evaluate, and report; none = all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        for stage in (evaluate, report):
-            patch.setattr("sys.argv", [stage.__name__])
-            stage.main()
+        for part in parts or ("emotion", "affect", "report"):
+            patch.setattr("sys.argv", ["report"] if part == "report" else ["evaluate", part])
+            (report if part == "report" else evaluate).main()
     return root
 
 
