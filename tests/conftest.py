@@ -120,7 +120,7 @@ def trained(tmp_path_factory) -> Path:
     """A workspace with models of six clips, by the stages themselves."""
     import trained_project
 
-    return trained_project.build(tmp_path_factory.mktemp("trained"), per_fold=False)
+    return trained_project.build(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

@@ -147,7 +147,8 @@ def unused(config: Config) -> dict[str, str]:
         reasons["va.pooling"] = f"va.interaction is {p.interaction}, which has its own pooling"
     if "heads" not in taken or (p.interaction == "concat" and p.pooling != "multihead"):
         reasons["xattn.heads"] = f"va.interaction is {p.interaction} and va.pooling {p.pooling}"
-    if p.interaction == "concat" and p.heads != "branches" and "fused" not in p.inputs:
+    widthless = p.interaction == "concat" or "speech" not in p.inputs
+    if widthless and p.heads != "branches" and "fused" not in p.inputs:
         reasons["va.dim"] = "no part of this model has that width"
     if "speaker" not in p.inputs:
         reasons["va.film"] = "va.inputs has no speaker"

@@ -1,5 +1,8 @@
 """Every stage once in one process, on a sample as small as the stages allow: what it leaves fits together."""
 
+import contextlib
+import importlib
+import io
 import json
 import math
 import shutil
@@ -7,16 +10,22 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from chain import ALL, OUTS, make
+from chain import ALL, OUTS, params
 from project_params import REPO
+from trained_project import main
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Path, str]:
     """(folder after the whole chain, what the stages printed)."""
-    folder = tmp_path_factory.mktemp("chain") / "project"
+    folder, printed = tmp_path_factory.mktemp("chain") / "project", io.StringIO()
     shutil.copytree(REPO / "data/Noise", folder / "data/Noise")
-    return folder, make(folder, {"compute.workers": 1}, ALL)
+    (folder / "params.yaml").write_text(params({"compute.workers": 1}), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.chdir(folder)
+        for name in ALL:
+            main(importlib.import_module(f"stages.{name}"))
+    return folder, printed.getvalue()
 
 
 def test_it_leaves_the_outs_of_dvc_yaml_and_nothing_else(made):

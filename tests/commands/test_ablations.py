@@ -190,4 +190,4 @@ def test_the_queue_makes_the_grid(tmp_path, monkeypatch, capsys):
     assert rows["fusion.mode"].tolist()[2:] == ["concat", "gated", "broken", "broken"]
     assert rows["seeds"].tolist() == ["1 2"] * 4 + ["1", "2"]
     assert rows["accuracy_p"][3] < 0.01 and math.isnan(rows["accuracy_p"][2])
-    assert rows["fault"][4:].str.contains("failed; `dvc queue logs").all()
+    assert rows["fault"][4:].str.contains("failed; see `dvc queue logs").all()

@@ -52,8 +52,9 @@ def test_emotion_of_a_clip_is_the_pipelines_own(told):
 
 
 def test_first_turn_of_a_dialogue_is_the_pipelines_own(told):
-    for fold, first in ((1, "a1"), (2, "b1"), (3, "c1")):
-        (of,) = told(f"{first}.mov")[0]["recordings"]
+    firsts = ("a1", "b1", "c1")
+    told_of = told(*(f"{first}.mov" for first in firsts))[0]["recordings"]
+    for fold, (first, of) in enumerate(zip(firsts, told_of, strict=True), 1):
         expected = rows(f"va/fold_{fold}/predictions.csv").loc[first]
         for target in ("valence", "arousal"):
             assert of[target]["folds"][fold - 1] == pytest.approx(expected[f"{target}_predicted"], abs=1e-4)
@@ -63,8 +64,8 @@ def test_first_turn_of_a_dialogue_is_the_pipelines_own(told):
 
 def test_a_lost_modality_is_that_of_the_conditions(told):
     table = rows("fusion/conditions.csv").set_index("condition", append=True)
-    for file, condition in (("corpus/c1.wav", "audio_only"), ("corpus/c1.mp4", "video_only")):
-        (of,) = told(file)[0]["recordings"]
+    told_of = told("corpus/c1.wav", "corpus/c1.mp4")[0]["recordings"]
+    for of, condition in zip(told_of, ("audio_only", "video_only"), strict=True):
         expected = table.loc[("c1", condition), [f"p_{name}" for name in CLASSES]].to_list()
         assert list(of["emotion"].values()) == pytest.approx(expected, abs=1e-4)
         heard = condition == "audio_only"

@@ -21,6 +21,7 @@ from avemotion.formats import feature_store
 from stages import features
 
 
+@pytest.mark.slow
 def test_added_clips_are_the_only_ones_extracted_though_dvc_deletes_outs(tmp_path):
     """A real `dvc repro`: rows come from DVC's cache."""
     project = tmp_path / "project"

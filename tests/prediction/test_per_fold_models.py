@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from trained_project import build, main, rewrite
+from trained_project import build_per_fold, main, rewrite
 
 from avemotion.training.va.turn_embeddings import fusion_checksum
 from commands import predict
@@ -14,8 +14,8 @@ from stages import va
 
 
 @pytest.fixture(scope="module")
-def per_fold(tmp_path_factory) -> Path:
-    return build(tmp_path_factory.mktemp("per_fold"), per_fold=True)
+def per_fold(trained, tmp_path_factory) -> Path:
+    return build_per_fold(trained, tmp_path_factory.mktemp("per_fold") / "project")
 
 
 @pytest.fixture
@@ -62,9 +62,10 @@ def test_without_per_fold_the_first_serves_all(own):
 
 def test_prediction_follows_the_folds(own, capsys):
     """The first turn of each dialogue by the model that never heard its speaker: the pipeline's own numbers."""
-    for fold, name in ((1, "a1"), (2, "b1"), (3, "c1")):
-        main(predict, f"{name}.mov", "--json")
-        (of,) = json.loads(capsys.readouterr().out)["recordings"]
+    names = ("a1", "b1", "c1")
+    main(predict, *(f"{name}.mov" for name in names), "--json")
+    told = json.loads(capsys.readouterr().out)["recordings"]
+    for fold, (name, of) in enumerate(zip(names, told, strict=True), 1):
         expected = pd.read_csv(f"data/models/va/fold_{fold}/predictions.csv").set_index("id").loc[name]
         for target in ("valence", "arousal"):
             assert of[target]["folds"][fold - 1] == pytest.approx(expected[f"{target}_predicted"], abs=1e-4)

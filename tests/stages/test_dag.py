@@ -100,21 +100,27 @@ class Entry:
 
 
 @cache
-def entries() -> dict[str, Entry]:
-    from dvc.dependency.param import ParamsDependency
+def repo() -> Any:
+    """The project as DVC reads it."""
     from dvc.repo import Repo
 
+    return Repo(str(REPO))
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    from dvc.dependency.param import ParamsDependency
+
     found = {}
-    with Repo(str(REPO)) as repo:
-        for stage in repo.index.stages:
-            params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
-            files = [dep for dep in stage.deps if dep not in params]
-            found[stage.addressing] = Entry(
-                deps=tuple(relative(files)),
-                params=tuple(sorted(key for dep in params for key in dep.params)),
-                outs=tuple(relative(stage.outs)),
-                uncached=any(not out.use_cache for out in stage.outs),
-            )
+    for stage in repo().index.stages:
+        params = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+        files = [dep for dep in stage.deps if dep not in params]
+        found[stage.addressing] = Entry(
+            deps=tuple(relative(files)),
+            params=tuple(sorted(key for dep in params for key in dep.params)),
+            outs=tuple(relative(stage.outs)),
+            uncached=any(not out.use_cache for out in stage.outs),
+        )
     return found
 
 
@@ -204,10 +210,7 @@ def test_data_moves_forward():
 
 
 def test_dvc_runs_the_chain_in_this_order():
-    from dvc.repo import Repo
-
-    with Repo(str(REPO)) as repo:
-        edges = {(before.addressing, after.addressing) for after, before in repo.index.graph.edges}
+    edges = {(before.addressing, after.addressing) for after, before in repo().index.graph.edges}
     sample = "sample/dvc.yaml:sample@"
     assert edges >= {
         ("check", f"{sample}ravdess"),
@@ -298,11 +301,8 @@ def test_every_param_has_a_reader():
 
 
 def test_final_models_are_artifacts_that_dvc_knows():
-    from dvc.repo import Repo
-
-    with Repo(str(REPO)) as repo:
-        found = repo.artifacts.read()["dvc.yaml"]
-        outs = {out.fs_path for out in repo.index.outs}
+    found = repo().artifacts.read()["dvc.yaml"]
+    outs = {out.fs_path for out in repo().index.outs}
     assert sorted(found) == ["fusion", "va"]
     for artifact in found.values():
         assert artifact.type == "model" and artifact.desc and len(artifact.labels) > 2

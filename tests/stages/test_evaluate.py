@@ -92,6 +92,7 @@ def test_precision_of_the_stored_states(evaluated):
     }
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_folder(evaluated, copied):
     run(copied)
     files = [

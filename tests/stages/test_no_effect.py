@@ -58,7 +58,7 @@ OTHER = {
     "fusion.simple_gate": True,
     "fusion.gate_bias": 0.7,
     "fusion.audio_dropout": 0.5,
-    "fusion.video_dropout": 0.4,
+    "fusion.video_dropout": 0.5,
     "fusion.audio_checkpoint": "data/models/none",
     "fusion.video_checkpoint": "data/models/none",
     "va.layers": "learned",
@@ -148,6 +148,7 @@ COMBINATIONS = [
     (va, BRANCHLESS | {"va.state.kind": "none", "va.inputs": ["speech", "prosody"]}),
     (va, {"va.inputs": ["prosody", "fused"]}),
     (va, {"va.inputs": ["fused"]}),
+    (va, {"va.inputs": ["prosody"], "va.heads": "separate"}),
     (va, {"va.inputs": ["speech"], "va.finetune_layers": 1}),
     (va, {"va.state.updater": "transformer"}),
 ]

@@ -1,6 +1,7 @@
 """Six clips, and the models that the stages themselves train on them for two epochs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -50,34 +51,43 @@ def facts(role: str, folds: list[int]) -> CorpusFacts:
     )  # fmt: skip
 
 
-def build(root: Path, *, per_fold: bool) -> Path:
-    """Features, fusion and VA models of three folds; films with sound as <clip>.mov.
-
-    per_fold: one corpus in both roles, with a fusion model for each fold.
-    """
+def build(root: Path) -> Path:
+    """Features, fusion and VA models of three folds; films with sound as <clip>.mov."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        params_with(root, CHANGES | (PER_FOLD if per_fold else {}))
+        params_with(root, CHANGES)
         Path("corpus").mkdir()
         films = {clip: film(Path(f"corpus/{clip}.mp4"), seed) for seed, clip in enumerate(SPLITS)}
         write_manifest({clip: voice(0.9 + 0.1 * i, 100 + 30 * i, i) for i, clip in enumerate(SPLITS)}, films)
-        rows = [
-            {"id": clip, "label": CLASSES[i % 2], "emotion": CLASSES[i % 2], "speaker": f"S{DIALOGUES[clip]}"}
-            | {"dialogue": f"d{DIALOGUES[clip]}", "turn": i, "valence": 1 + i % 4, "arousal": 5 - i % 3}
-            | {"split": str(DIALOGUES[clip])}
-            for i, clip in enumerate(SPLITS)
-        ]
-        if per_fold:
-            labels.write("emotion", rows, replace(facts("emotion", [1, 2, 3]), split=labels.PER_FOLD))
-        else:
-            labels.write("emotion", [row | {"split": SPLITS[row["id"]]} for row in rows], facts("emotion", []))
-        labels.write("affect", rows, facts("affect", [1, 2, 3]))
-        main(features, "wavlm", "frames", "prosody", "speaker")
-        main(fusion)
-        main(va)
         for clip in SPLITS:
             join(films[clip], Path(f"corpus/{clip}.wav"), Path(f"{clip}.mov"))
+        labels.write("emotion", [row | {"split": SPLITS[row["id"]]} for row in turns()], facts("emotion", []))
+        labels.write("affect", turns(), facts("affect", [1, 2, 3]))
+        for stage, kinds in ((features, ("wavlm", "frames", "prosody", "speaker")), (fusion, ()), (va, ())):
+            main(stage, *kinds)
     return root
+
+
+def build_per_fold(trained: Path, root: Path) -> Path:
+    """A copy with one corpus in both roles, and a fusion model for each fold."""
+    shutil.copytree(trained, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        params_with(root, CHANGES | PER_FOLD)
+        labels.write("emotion", turns(), replace(facts("emotion", [1, 2, 3]), split=labels.PER_FOLD))
+        main(fusion)
+        main(va)
+    return root
+
+
+def turns() -> list[dict[str, Any]]:
+    """Rows of labels.csv of the six clips; the split is the fold."""
+    return [
+        {"id": clip, "label": CLASSES[i % 2], "emotion": CLASSES[i % 2], "speaker": f"S{DIALOGUES[clip]}"}
+        | {"dialogue": f"d{DIALOGUES[clip]}", "turn": i, "valence": 1 + i % 4, "arousal": 5 - i % 3}
+        | {"split": str(DIALOGUES[clip])}
+        for i, clip in enumerate(SPLITS)
+    ]
 
 
 def rows(file: str) -> pd.DataFrame:

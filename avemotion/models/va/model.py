@@ -93,7 +93,7 @@ class VAModel(nn.Module):
                 self.film = FiLM(a.speaker_dim, speech_dim if self.film_steps else self.interaction.out_dim)
         if a.prosody_dim:
             sizes["prosody"] = PROSODY
-            if interaction.kind(a.interaction).projects_prosody:
+            if self.interaction is not None and self.interaction.projects_prosody:
                 sizes["prosody"], self.project_prosody = a.dim, nn.Linear(PROSODY, a.dim)
         if a.fused_dim:
             sizes["fused"] = a.dim
