@@ -86,4 +86,4 @@ def _between(low: float, high: float, kind: type) -> Callable[[str], float]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, memory="compute.workers")

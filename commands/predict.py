@@ -168,4 +168,4 @@ def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction",
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, memory="--window")

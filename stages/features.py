@@ -62,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, memory="compute.workers or features.wavlm.window_seconds")

@@ -96,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, memory="fusion.batch_size")

@@ -93,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, memory="pretrain_audio.batch_size")

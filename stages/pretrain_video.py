@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, memory="pretrain_video.batch_size or augment.frames.draw")

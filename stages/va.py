@@ -180,4 +180,4 @@ def summary(config: Config) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(main, memory="va.state.dialogues, va.state.chunk, va.batch_size or compute.workers")

@@ -27,6 +27,7 @@ SENTENCES = {
     "WSI": "We'll stop in a couple of minutes",
 }
 NAME = re.compile(r"(1[0-9]{3})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2})")
+OVERLONG = {"1064_IEO_DIS_MD"}  # its published recording runs for 61 s; those of all other clips for 1 to 5 s
 DEMOGRAPHICS = "VideoDemographics.csv"  # ActorID, Age, Sex ...
 
 
@@ -37,7 +38,7 @@ def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
     the other one.
 
     Returns:
-        clips sorted by id; rejects: duplicate names, names outside the scheme, missing files.
+        clips sorted by id; rejects: duplicate names, names outside the scheme, missing and overlong files.
 
     Raises:
         ValueError: VideoDemographics.csv is damaged.
@@ -45,14 +46,18 @@ def list_clips(root: Path, params: None) -> tuple[list[Clip], list[Reject]]:
     kinds = {".wav": "audio", ".flv": "video", ".mp4": "video"}
     files, rejects = find_media(root, kinds, _identify, "actor_sentence_emotion_level, such as 1001_IEO_ANG_HI")
     genders = _genders(root / DEMOGRAPHICS)
+    overlong = sorted({clip_id for clip_id, _ in files} & OVERLONG)
     clips = [
         _clip(clip_id, files.get((clip_id, "audio")), files.get((clip_id, "video")), genders)
-        for clip_id in sorted({clip_id for clip_id, _ in files})
+        for clip_id in sorted({clip_id for clip_id, _ in files} - OVERLONG)
     ]
     without_sound = [f"AudioWAV/{clip.id}.wav" for clip in clips if not clip.audio]
     without_picture = [f"VideoFlash/{clip.id}.flv" for clip in clips if not clip.video]
     rejects += missing(without_sound, len(clips), "AudioWAV/*.wav", "picture only")
     rejects += missing(without_picture, len(clips), "VideoFlash/*.flv", "sound only")
+    for clip_id in overlong:
+        path = files.get((clip_id, "audio")) or files[clip_id, "video"]
+        rejects.append(Reject(path, "runs for a minute after the sentence, as published", lost=1))
     return clips, in_order(rejects)
 
 

@@ -68,8 +68,8 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
 
 def _list_session(root: Path, session: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
     clips, rejects, left_out = [], [], Counter()
-    wavs = (path.relative_to(root).as_posix() for path in session.glob("sentences/wav/*/*.wav"))
-    wavs = {path: True for path in sorted(wavs) if not path.rpartition("/")[2].startswith(".")}
+    wavs = _files(root, session, "sentences/wav/*/*", ".wav")
+    avis = _files(root, session, "dialog/avi/DivX/*", ".avi")
     for ratings in sorted(session.glob("dialog/EmoEvaluation/*.txt")):
         if ratings.name.startswith(".") or not ratings.is_file():
             continue
@@ -80,21 +80,27 @@ def _list_session(root: Path, session: Path, params: Params) -> tuple[list[Clip]
             continue
         turns, unread = read_ratings(ratings, place)
         rejects += unread
-        avi = (root / _avi(ratings.stem)).is_file()
+        avi = avis.get(_avi(ratings.stem))
         texts = read_transcript(session / "dialog/transcriptions" / ratings.name)
         for index, turn in enumerate(turns):
-            wav = wavs.pop(_wav(turn.id), False)
+            wav = wavs.pop(_wav(turn.id), None)
             if dialogue["part"] not in params.parts:
                 left_out[dialogue["part"]] += 1
             elif wav or avi:
                 clips.append(_clip(turn, index, texts.get(turn.id), wav, avi, params.wearer_side))
             else:
                 rejects.append(Reject(_wav(turn.id), "missing, and the dialogue's avi too: the turn is lost", lost=1))
-    rejects += [Reject(path, "no rated turn of this name in EmoEvaluation") for path in wavs]
+    rejects += [Reject(path, "no rated turn of this name in EmoEvaluation") for path in wavs.values()]
     for part, count in left_out.items():
         pattern = f"{session.name}/*_{part}*"
         rejects.append(Reject(pattern, f"{count} turns; manifest.iemocap.parts does not name {part}", group=True))
     return clips, rejects
+
+
+def _files(root: Path, session: Path, pattern: str, suffix: str) -> dict[str, str]:
+    """Files of a suffix in any case: path below root with the suffix in lower case -> path below root."""
+    paths = sorted(path.relative_to(root) for path in session.glob(pattern) if path.suffix.lower() == suffix)
+    return {path.with_suffix(suffix).as_posix(): path.as_posix() for path in paths if not path.name.startswith(".")}
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ def _wav(turn_id: str) -> str:
     return f"{_session(turn_id)}/sentences/wav/{turn_id.rpartition('_')[0]}/{turn_id}.wav"
 
 
-def _clip(turn: Turn, index: int, text: str | None, wav: bool, avi: bool, wearer_side: str) -> Clip:
+def _clip(turn: Turn, index: int, text: str | None, wav: str | None, avi: str | None, wearer_side: str) -> Clip:
     dialogue, _, number = turn.id.rpartition("_")
     letter, wearer = number[0], dialogue[5]
     left = (letter == wearer) == (wearer_side == "left")
@@ -167,8 +173,8 @@ def _clip(turn: Turn, index: int, text: str | None, wav: bool, avi: bool, wearer
         speaker=f"{dialogue[:5]}{letter}",
         gender=GENDERS[letter],
         emotion=turn.emotion,
-        audio=_wav(turn.id) if wav else None,
-        video=_avi(dialogue) if avi else None,
+        audio=wav,
+        video=avi,
         video_start=turn.start if avi else None,
         video_end=turn.end if avi else None,
         video_crop=((0.0, TOP, 0.5, BOTTOM) if left else (0.5, TOP, 1.0, BOTTOM)) if avi else None,

@@ -26,6 +26,7 @@ from avemotion.formats import feature_store
 from avemotion.formats.clips import ClipMedia
 from avemotion.formats.feature_store import Rejected
 from avemotion.system.media_error import MediaError
+from avemotion.system.memory import out_of_memory
 from avemotion.system.outputs import alone
 from avemotion.system.source_code import source_digest
 from avemotion.system.workers import Compute, parallel, progress
@@ -228,6 +229,8 @@ def _extract(extractor: Extractor | GroupExtractor, root: Path, folder: Path, cl
     try:
         extracted = checked(extractor, clips, root)
     except MediaError as error:
+        if out_of_memory(error):
+            raise  # no fault of the file
         if len(clips) == 1:
             return {clips[0].id: (getattr(clips[0], extractor.modality), error.reason)}
         one_by_one = [_extract(extractor, root, folder, [clip]) for clip in clips]  # to identify the failing ones

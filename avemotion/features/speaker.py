@@ -146,12 +146,11 @@ def _rotation() -> "torch.Tensor":
 def _xvector(source: str, device: str) -> "WavLMForXVector":
     from transformers import WavLMForXVector
 
+    from avemotion.models.speech import strict_loading
     from avemotion.system import runtime
 
-    try:
-        return WavLMForXVector.from_pretrained(source).eval().to(runtime.device(device))
-    except (OSError, ValueError) as error:
-        raise _unavailable("xvector", source) from error
+    model = strict_loading.load(WavLMForXVector, source, None, "features.speaker.source")
+    return model.to(runtime.device(device))
 
 
 @lru_cache(maxsize=1)
@@ -168,11 +167,7 @@ def _ecapa(source: str, device: str) -> Any:
     try:
         return EncoderClassifier.from_hparams(source, run_opts={"device": str(runtime.device(device))})
     except (OSError, ValueError, RuntimeError, KeyError) as error:  # KeyError: a folder with other hyperparams
-        raise _unavailable("ecapa", source) from error
-
-
-def _unavailable(model: str, source: str) -> ValueError:
-    return ValueError(
-        f"features.speaker.source {source!r} ({model}) is neither a folder with the model, nor in the local "
-        "cache, nor downloadable; connect to the network once, name a folder, or choose model statistics"
-    )
+        raise ValueError(
+            f"features.speaker.source {source!r} (ecapa) is neither a folder with the model, nor in the local "
+            "cache, nor downloadable; connect to the network once, name a folder, or choose model statistics"
+        ) from error

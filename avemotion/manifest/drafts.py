@@ -10,6 +10,8 @@ from avemotion.params.shared.corpora import Place
 from avemotion.parsing import registry
 from avemotion.parsing.clip import Clip, Reject, Whole
 
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
@@ -53,13 +55,15 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
     try:
         listed, rejects = corpus.list_clips(Path(root), options)
     except ValueError as error:
-        raise ValueError(f"corpora.{role}.root: {error}") from error
+        raise ValueError(f"corpora.{role}.root: {error}{_packed(Path(root))}") from error
     label_of, class_names = splits.classify(listed, corpus, role, params.emotion.classes)
     kept, unused = (_for_emotion if role == "emotion" else _for_affect)(listed, label_of)
     rejects += unused
     if not kept:
         reasons = f": {summary.reasons(rejects)}" if rejects else ""
-        raise ValueError(f"corpora.{role}.root is {root}, where no usable clip of {name} was found{reasons}")
+        raise ValueError(
+            f"corpora.{role}.root is {root}, where no usable clip of {name} was found{reasons}{_packed(Path(root))}"
+        )
     return Draft(
         role=role,
         corpus=name,
@@ -74,6 +78,15 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
         label_of=label_of,
         classes=class_names,
     )
+
+
+def _packed(root: Path) -> str:
+    """The remedy for a download that nobody has unpacked."""
+    archives = sorted(path.name for path in root.iterdir() if path.suffix.lower() in ARCHIVES)
+    if not archives:
+        return ""
+    more = ", ..." if len(archives) > 1 else ""
+    return f"; unpack its {len(archives)} archives ({archives[0]}{more}) first"
 
 
 def _for_emotion(listed: list[Clip], label_of: dict[str, str]) -> tuple[list[Clip], list[Reject]]:

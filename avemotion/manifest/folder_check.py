@@ -33,6 +33,8 @@ def report(draft: Draft, part_of: dict[str, str]) -> str:
         }
     )
     lines += [f"{len(draft.clips)} clips of use as {draft.role}:", summary.by_split(frame, draft.classes)]
+    if draft.role == "emotion":
+        lines += summary.untrained(frame, draft.classes)
     if draft.rejects:
         lines.append(f"left out or missing: {summary.reasons(draft.rejects)}")
     if faults := _file_faults(draft):

@@ -29,6 +29,22 @@ def by_split(rows: pd.DataFrame, classes: list[str]) -> str:
     return table.rename_axis(index=None, columns=None).to_string()
 
 
+def untrained(rows: pd.DataFrame, classes: list[str]) -> list[str]:
+    """A warning if the training clips of a model lack a class; rows as in by_split."""
+    parts = set(rows["split"])
+    if parts <= set(splits.PARTS):
+        training, where = [{"train"}], ""
+    else:
+        folds = sorted(parts, key=int)
+        held_out = zip(folds, [*folds[1:], folds[0]], strict=True)  # each fold tests once, the next one validates
+        training, where = [parts - set(pair) for pair in held_out], " of some fold"
+    present = [set(rows.loc[rows["split"].isin(of), "label"]) for of in training]
+    lacking = [name for name in classes if any(name not in labels for labels in present)]
+    if not lacking:
+        return []
+    return [f"warning: the training clips{where} lack {', '.join(lacking)}; no model can predict what it never saw"]
+
+
 def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent: list[str]) -> str:
     """Clips, speakers and classes of each split, as a table.
 
@@ -44,6 +60,8 @@ def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent:
         f"{no_sound} without sound, {no_picture} without picture",
         by_split(rows, facts.classes),
     ]
+    if facts.role == "emotion":
+        lines += untrained(rows, facts.classes)
     unrated = int(rows[["valence", "arousal"]].isna().all(axis=1).sum()) if facts.role == "affect" else 0
     if unrated:
         lines.append(

@@ -14,6 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
+from avemotion.system.memory import on_gpu, out_of_memory
+
 Config = TypeVar("Config")
 
 
@@ -64,11 +66,14 @@ def _end_with_dvc() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], None], memory: str = "compute.workers") -> None:
     """Run a stage or command, and report foreseeable errors in one line instead of a traceback.
 
-    These are a user's mistake (ValueError), a refusal of the system (a full disk, a folder without write permission)
-    and a killed worker process.
+    These are a user's mistake (ValueError), a refusal of the system (a full disk, a folder without write permission),
+    a lack of memory and a killed worker process.
+
+    Args:
+        memory: params or options to lower where memory runs out.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid UTF-8
@@ -76,16 +81,25 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
         return
-    except ValueError as error:
-        message = f"error: {error}"
-    except OSError as error:
-        if error.filename is None and error.errno not in REMEDIES:
+    except Exception as error:
+        message = _foreseen(error, memory)
+        if message is None:
             raise
-        place = f"{error.filename}: " if error.filename is not None else ""
-        message = f"error: {place}{error.strerror}; {REMEDIES.get(error.errno, f'correct this and {KEPT}')}"
-    except RuntimeError as error:
-        if not isinstance(error.__cause__, BrokenProcessPool):
-            raise
-        message = f"error: {error}; {KEPT}"
     gc.collect()  # frees the progress bars that the error referenced: each then ends its line
-    sys.exit(message)
+    sys.exit(f"error: {message}")
+
+
+def _foreseen(error: Exception, memory: str) -> str | None:
+    """The line that reports an error; None for one that only a mistake of the program explains."""
+    if out_of_memory(error):
+        where = "the GPU's memory" if on_gpu(error) else "memory"
+        reason = " ".join(str(error).split("\n")[0].split()) or type(error).__name__
+        return f"{where} is too small ({reason}); lower {memory}, and {KEPT}"
+    if isinstance(error, ValueError):
+        return str(error)
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in REMEDIES):
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return f"{place}{error.strerror}; {REMEDIES.get(error.errno, f'correct this and {KEPT}')}"
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, BrokenProcessPool):
+        return f"{error}; {KEPT}"
+    return None

@@ -45,6 +45,17 @@ def test_doubles_and_foreign_names_are_listed(tmp_path):
     }
 
 
+def test_the_overlong_recording_is_listed(tmp_path):
+    touch(tmp_path, "AudioWAV/1064_IEO_DIS_MD.wav", "VideoFlash/1064_IEO_DIS_MD.flv")
+    touch(tmp_path, "AudioWAV/1064_IEO_DIS_HI.wav", "VideoFlash/1064_IEO_DIS_HI.flv")
+    clips, rejects = cremad.list_clips(tmp_path, None)
+    assert [clip.id for clip in clips] == ["1064_IEO_DIS_HI"]
+    assert reasons(rejects) == {
+        "AudioWAV/1064_IEO_DIS_MD.wav": "runs for a minute after the sentence, as published",
+    }
+    assert sum(reject.lost for reject in rejects) == 1
+
+
 def test_damaged_demographics_are_named(tmp_path):
     (tmp_path / "VideoDemographics.csv").write_text("ActorID;Sex\n1001;Male\n")
     with pytest.raises(ValueError, match=r"VideoDemographics\.csv: no column ActorID, Sex; .*separate the columns"):

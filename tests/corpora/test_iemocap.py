@@ -148,6 +148,17 @@ def test_iemocap_keeps_what_media_there_is(tmp_path):
     )
 
 
+def test_iemocap_takes_files_whose_suffix_is_in_capitals(tmp_path):
+    session = iemocap_tree(tmp_path)
+    for path in [*session.glob("sentences/wav/*/*.wav"), *session.glob("dialog/avi/DivX/*.avi")]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    clips, rejects = iemocap.list_clips(tmp_path, WHOLE)
+    turn = by_id(clips)["Ses01F_impro01_M000"]
+    assert turn.video == "Session1/dialog/avi/DivX/Ses01F_impro01.AVI" and turn.video_start == turn.start
+    assert turn.audio == "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.WAV"
+    assert rejects == []
+
+
 def test_iemocap_leaves_out_parts(tmp_path):
     iemocap_tree(tmp_path)
     dialogue(tmp_path, "Ses05M_script01_1b", [turn_line("Ses05M_script01_1b_M000", 1, 2)])

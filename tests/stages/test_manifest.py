@@ -318,3 +318,27 @@ def test_strict_params(tmp_path):
     (tmp_path / "p.yaml").write_text(yaml.safe_dump(settings()))
     config = manifest.configure(tmp_path / "p.yaml")
     assert config.compute == params_file.read(tmp_path / "p.yaml", "compute", ComputeParams)
+
+
+def test_archives_that_nobody_unpacked_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "download"
+    root.mkdir()
+    for name in ("Audio_Speech_Actors_01-24.zip", "Video_Speech_Actor_01.zip"):
+        (root / name).touch()
+    for name, found in (("ravdess", "no usable clip of ravdess was found"), ("iemocap", "holds no Session1")):
+        corpora = {"emotion": {"name": name, "root": "download"}, "affect": {"name": None, "root": "download"}}
+        with pytest.raises(
+            ValueError, match=rf"{found}.*; unpack its 2 archives \(Audio_Speech_.*\.zip, \.\.\.\) first"
+        ):
+            run(monkeypatch, corpora=corpora)
+
+
+def test_a_class_without_training_clips_is_a_warning(project, monkeypatch, capsys):
+    """Actors 1 and 2 train, without their happy clips."""
+    for path in (project / "data/ravdess").rglob("0[23]-01-03-*-0[12].*"):
+        path.unlink()
+    for arguments in (("--check",), ()):
+        run(monkeypatch, *arguments)
+        printed = capsys.readouterr().out
+        assert printed.count("warning") == 1 and "warning: the training clips lack happy;" in printed

@@ -4,14 +4,16 @@ import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import psutil
 import pytest
 from faults import alive, disk_full, until
-from project_params import REPO
+from project_params import REPO, SERIAL
 
 from avemotion.system import cli
-from avemotion.system.workers import progress
+from avemotion.system.workers import parallel, progress
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,52 @@ def test_an_error_of_no_file_keeps_its_traceback():
 
     with pytest.raises(ConnectionResetError):
         cli.run(main)
+
+
+def exhausted():
+    np.empty(1 << 50)
+
+
+def exhausted_by_torch():
+    import torch
+
+    torch.empty(1 << 50)
+
+
+def wrapped():
+    try:
+        exhausted()
+    except MemoryError as error:
+        raise ValueError("model.json: damaged") from error
+
+
+@pytest.mark.parametrize("lack", [exhausted, exhausted_by_torch, wrapped])
+def test_a_lack_of_memory_is_one_line_with_the_params_to_lower(lack):
+    with pytest.raises(SystemExit) as ended:
+        cli.run(lack, memory="fusion.batch_size")
+    line = str(ended.value.code)
+    assert line.startswith("error: memory is too small (") and "\n" not in line
+    assert "; lower fusion.batch_size, and run again; finished work is kept" in line
+
+
+def test_a_lack_of_memory_on_the_gpu():
+    import torch
+
+    def main():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has 1 GiB")
+
+    with pytest.raises(SystemExit) as ended:
+        cli.run(main, memory="fusion.batch_size")
+    reason = "CUDA out of memory. Tried to allocate 2.00 GiB."
+    line = f"error: the GPU's memory is too small ({reason}); lower fusion.batch_size, and run again"
+    assert str(ended.value.code).startswith(line)
+
+
+def test_a_lack_of_memory_in_a_worker_process():
+    units, two = [1 << 50] * 4, replace(SERIAL, workers=2)
+    with pytest.raises(SystemExit) as ended:
+        cli.run(lambda: list(parallel(np.empty, units, two, "units")), memory="compute.workers")
+    assert "memory is too small" in str(ended.value.code) and "lower compute.workers" in str(ended.value.code)
 
 
 DVC = """

@@ -3,16 +3,18 @@
 The import of torch and transformers takes seconds, so each function imports what it uses.
 """
 
+import json
 import multiprocessing
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avemotion.models.speech import tiny
+from avemotion.models.speech import strict_loading, tiny
 
 if TYPE_CHECKING:
     from transformers import WavLMConfig, WavLMModel
 
+PARAM = "speech.model"
 # Arguments of WavLMConfig that differ from its defaults (those of wavlm-base): config_for needs no download for these.
 _LARGE = {
     "hidden_size": 1024,
@@ -28,13 +30,32 @@ CONFIGS: dict[str, dict] = {
     "microsoft/wavlm-base-plus": {"activation_dropout": 0.0},
     "microsoft/wavlm-large": {"activation_dropout": 0.0, **_LARGE},
 }
+REMEDY = f"give a folder with a downloaded WavLM, a hub id, or one of {', '.join(CONFIGS)}"
 
 
 def known_sizes(name: str) -> tuple[int, int] | None:
-    """(transformer layers, hidden size) of a model in CONFIGS, without any import; None for other models."""
-    if name not in CONFIGS:
+    """(transformer layers, hidden size) of a model in CONFIGS or in a folder, without torch; None for other hub ids.
+
+    Raises:
+        ValueError: a folder without a readable config.json, or with a model that is no WavLM.
+    """
+    if name in CONFIGS:
+        config = CONFIGS[name]
+    elif Path(name).is_dir():
+        config = _folder_config(Path(name))
+    else:
         return None
-    return CONFIGS[name].get("num_hidden_layers", 12), CONFIGS[name].get("hidden_size", 768)
+    return config.get("num_hidden_layers", 12), config.get("hidden_size", 768)
+
+
+def _folder_config(folder: Path) -> dict:
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{PARAM} is {str(folder)!r}, which holds no readable config.json; {REMEDY}") from error
+    if (found := config.get("model_type")) != "wavlm":
+        raise ValueError(f"{PARAM} is {str(folder)!r}, whose config.json has model_type {found}; {REMEDY}")
+    return config
 
 
 def config_for(name: str) -> "WavLMConfig":
@@ -43,16 +64,12 @@ def config_for(name: str) -> "WavLMConfig":
     Layer drop and time masking are off, because cached states would differ from those in training.
 
     Raises:
-        ValueError: another name that is no folder with a config and cannot be downloaded.
+        ValueError: another name that is no folder with a WavLM's config and cannot be downloaded.
     """
     from transformers import WavLMConfig
 
-    if name in CONFIGS:
-        return WavLMConfig(**CONFIGS[name], layerdrop=0.0, apply_spec_augment=False)
-    try:
-        return WavLMConfig.from_pretrained(name, layerdrop=0.0, apply_spec_augment=False)
-    except (OSError, ValueError) as error:
-        raise _unavailable(name) from error
+    own = CONFIGS[name] if name in CONFIGS else strict_loading.config_of(WavLMConfig, name, PARAM)
+    return WavLMConfig(**own | {"layerdrop": 0.0, "apply_spec_augment": False})
 
 
 def load(name: str, seed: int = 0) -> "WavLMModel":
@@ -62,7 +79,7 @@ def load(name: str, seed: int = 0) -> "WavLMModel":
         seed: of tiny's weights. They stand in for a checkpoint, so they do not depend on the seed of the run.
 
     Raises:
-        ValueError: the weights are not in a folder, not in the local cache, and cannot be downloaded.
+        ValueError: strict_loading.load refuses the checkpoint.
     """
     import torch
     from transformers import WavLMModel
@@ -75,10 +92,7 @@ def load(name: str, seed: int = 0) -> "WavLMModel":
             model = WavLMModel(config_for(name))
             tiny.set_filterbank(model)
         return model.eval()
-    try:
-        return WavLMModel.from_pretrained(name, config=config_for(name)).eval()
-    except (OSError, ValueError) as error:
-        raise _unavailable(name) from error
+    return strict_loading.load(WavLMModel, name, config_for(name), PARAM)
 
 
 def normalizes_input(name: str, config: "WavLMConfig") -> bool:
@@ -94,11 +108,3 @@ def boundary_layer(config: "WavLMConfig", layers: int) -> int:
             f"give 0 to {config.num_hidden_layers}"
         )
     return config.num_hidden_layers - layers
-
-
-def _unavailable(name: str) -> ValueError:
-    reason = "the folder holds no WavLM" if Path(name).is_dir() else "it is neither in the local cache nor downloadable"
-    return ValueError(
-        f"speech.model is {name!r}, but {reason}; connect to the network once, give a folder with the "
-        f"downloaded model, or choose one of {', '.join(CONFIGS)}"
-    )

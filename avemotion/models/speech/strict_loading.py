@@ -1,0 +1,119 @@
+"""Published weights: loaded whole and in float32, or refused. No tensor of the result is random."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from avemotion.system.memory import out_of_memory
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+Model = TypeVar("Model", bound="PreTrainedModel")
+UNUSED = {"masked_spec_embed"}  # SpecAugment inside the model, which is never trained with it here
+SHOWN = 3  # names of tensors in a message
+
+
+def load(kind: type[Model], name: str, config: "PretrainedConfig | None", param: str) -> Model:
+    """A model in eval mode and float32 with every tensor from its checkpoint.
+
+    transformers itself fills tensors that a checkpoint lacks with random numbers, and loads a model of another type
+    under a warning (huggingface/transformers#32433).
+
+    Args:
+        kind: class of transformers.
+        name: hub id or folder.
+        config: None = the checkpoint's own.
+        param: key of params.yaml that gives the name, for messages.
+
+    Raises:
+        ValueError: the checkpoint is of another model type, or lacks tensors of the model, or has others or other
+            shapes inside it, or does not decode; or there is no such checkpoint. Parts beside the model, such as
+            the head of a fine-tuned checkpoint, are left out and printed.
+    """
+    import torch
+
+    assert kind.config_class is not None
+    config_of(kind.config_class, name, param)
+    options: dict[str, Any] = {"dtype": torch.float32, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    try:
+        with _quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # of tensors in UNUSED
+            loaded: Any = kind.from_pretrained(name, config=config, **options)
+    except OSError as error:
+        raise _unavailable(name, param, kind.config_class.model_type) from error
+    except Exception as error:  # a damaged file raises errors of safetensors, zipfile, pickle and struct
+        if out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{param} is {name!r}, whose weights do not load ({reason}); download them again") from error
+    model, report = loaded
+    _refuse_partial(model, report, name, param)
+    return model.eval()
+
+
+def config_of(kind: "type[PretrainedConfig]", name: str, param: str) -> dict[str, Any]:
+    """The fields of a checkpoint's config.json.
+
+    Raises:
+        ValueError: there is no such checkpoint, or it is of another model type.
+    """
+    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        raise _unavailable(name, param, kind.model_type)
+    try:
+        fields, _ = kind.get_config_dict(name)
+    except (OSError, ValueError) as error:
+        raise _unavailable(name, param, kind.model_type) from error
+    if (found := fields.get("model_type")) != kind.model_type:
+        raise ValueError(f"{param} is {name!r}, whose config.json has model_type {found}; give a {kind.model_type}")
+    return fields
+
+
+def _refuse_partial(model: "PreTrainedModel", report: dict, name: str, param: str) -> None:
+    parts = {part for part, _ in model.named_children()}
+    prefix = f"{model.base_model_prefix}."
+    foreign = set(report["unexpected_keys"])
+    inside = {key for key in foreign if key.removeprefix(prefix).split(".")[0] in parts}
+    faults = {
+        "lacks": set(report["missing_keys"]) - UNUSED,
+        "has, besides the model's own,": inside,
+        "has another shape of": {key for key, *_ in report["mismatched_keys"]},
+    }
+    for verb, keys in faults.items():
+        if keys:
+            raise ValueError(
+                f"{param} is {name!r}, whose checkpoint {verb} {_listed(keys)}; its config.json and its weights do not "
+                "belong together, or the file is cut short: download both again"
+            )
+    if beside := foreign - inside:
+        print(f"{param} {name}: {_listed(beside)} left out, no part of {type(model).__name__}", file=sys.stderr)
+
+
+def _listed(keys: set[str]) -> str:
+    names = sorted(keys)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
+
+
+def _unavailable(name: str, param: str, expected: str) -> ValueError:
+    reason = "it is neither in the local cache nor downloadable"
+    if Path(name).is_dir():
+        reason = f"the folder holds no {expected} model (config.json and model.safetensors)"
+    return ValueError(
+        f"{param} is {name!r}, but {reason}; connect to the network once, or give a folder with the downloaded model"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the table of tensors that transformers prints; errors here name them."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
