@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import avemotion.system.environment  # noqa: F401  fixes kernels before a test module imports torch or numpy
+
 # Before torch is imported, here and in every process that a test starts: two workers share two cores. Stages set
 # their own number of threads from compute.threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
