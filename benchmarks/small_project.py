@@ -20,7 +20,7 @@ SMALL = {
     "sample.iemocap.dialogues": 1,
     "sample.iemocap.turns": 6,
     "views.emotion": [10],
-    "augment.audio.views": {"clean": 1, "10dB": 1},
+    "augment.audio.views": {"clean": 1, "snr_10": 1},
     "features.frames.count": 2,
     "features.frames.size": 32,
     "pretrain_audio.head_epochs": 1,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -60,7 +61,10 @@ def read(file: Path, key: str, kind: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """A YAML loader without objects. A key that occurs twice is an error; YAML's own loader takes the last one."""
+    """A YAML loader without objects, with the floats of YAML 1.2: DVC writes `-S va.lr=5.0e-6` as 5e-06.
+
+    A key that occurs twice is an error; YAML's own loader takes the last one.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         mapping = super().construct_mapping(node, deep)
@@ -69,6 +73,10 @@ class _Loader(yaml.SafeLoader):
             duplicate = next((name for name in names if names.count(name) > 1), "a key")
             raise yaml.constructor.ConstructorError(None, None, f"{duplicate} occurs twice", node.start_mark)
         return mapping
+
+
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")  # yaml.org/spec/1.2.2, section 10.3.2
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))  # tried after integers
 
 
 @lru_cache
@@ -119,8 +127,7 @@ def _convert(value: Any, kind: Any, place: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        hint = "; YAML reads 1e-4 as text, write 1.0e-4" if kind is float and isinstance(value, str) else ""
-        raise ValueError(f"{place} is {value!r}; expected {kind.__name__}{hint}")
+        raise ValueError(f"{place} is {value!r}; expected {kind.__name__}")
     return value
 
 

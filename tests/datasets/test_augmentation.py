@@ -19,7 +19,7 @@ def augmented(frames, clip="a", epoch=1, seed=0, **on):
 
 
 def test_views_are_drawn_with_their_weights():
-    weights, draws = {"clean": 15.0, "20dB": 4, "10dB": 8, "5dB": 3, "0dB": 0}, 3000
+    weights, draws = {"clean": 15.0, "snr_20": 4, "snr_10": 8, "snr_5": 3, "snr_0": 0}, 3000
     names = [draw_view(weights, f"clip{i}", epoch, 0) for epoch in (1, 2, 3) for i in range(draws // 3)]
     used = sorted(name for name, weight in weights.items() if weight)
     assert set(names) == set(used)

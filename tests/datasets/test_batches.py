@@ -21,9 +21,9 @@ from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentPa
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 
 LENGTHS = {"a": 5, "b": 3, "c": None, "d": 4, "e": 1, "f": 2, "g": 6}  # c has neither sound nor picture
-VIEWS = ["clean", "10dB"]
+VIEWS = ["clean", "snr_10"]
 MASKS = SpecAugmentParams(p=1.0, masks=1, freq=6, time=9)
-HEARD = AudioAugmentParams(views={"clean": 1, "10dB": 1}, spec_augment=MASKS)
+HEARD = AudioAugmentParams(views={"clean": 1, "snr_10": 1}, spec_augment=MASKS)
 SEEN = FrameAugmentParams(draw=2, flip=0.5, blur=0.5, darken=0.5, noise=0.5)
 
 
@@ -117,9 +117,9 @@ def test_audio_source_of_mel(mel):
             original = torch.from_numpy(mel.get(clip, "mel", view).astype(np.float32))
             assert torch.equal(source(clip, 5)[0], spec_augment(original, MASKS, clip, 5, 3))
     with pytest.raises(
-        ValueError, match=r"augment\.audio\.views names 5dB, but the cache holds clean, 10dB; add the SNR"
+        ValueError, match=r"augment\.audio\.views names snr_5, but the cache holds clean, snr_10; add the SNR"
     ):
-        AudioSource(mel, "mel", AudioAugmentParams(views={"5dB": 1.0}, spec_augment=MASKS))
+        AudioSource(mel, "mel", AudioAugmentParams(views={"snr_5": 1.0}, spec_augment=MASKS))
 
 
 def test_frame_source(frames):

@@ -17,12 +17,12 @@ def stores(tmp_path):
         shapes = {"last": (length, 5), "boundary": (length, 3)}
         return {
             view: {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-            for view in (CLEAN, "10dB")
+            for view in (CLEAN, "snr_10")
         }
 
     rows = {"a": views(4), "b": None, "c": views(1)}
     facts = {"settings": {"model": "tiny"}}
-    feature_store.write(tmp_path / "wavlm", [CLEAN, "10dB"], rows.items(), facts)
+    feature_store.write(tmp_path / "wavlm", [CLEAN, "snr_10"], rows.items(), facts)
     return FeatureStore(tmp_path / "wavlm"), MemoryStore(rows, facts)
 
 

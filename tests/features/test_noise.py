@@ -24,7 +24,7 @@ def test_noise_has_the_asked_signal_to_noise_ratio(recording):
     views = noise.configure(write_params({"views.emotion": [20, 7.5]}), "emotion")
     clean = voice(2, 130, 0).astype(np.float32)
     made = views.make(clean, "clip")
-    assert views.names == ["clean", "20dB", "7.5dB"] and views.source == (
+    assert views.names == ["clean", "snr_20", "snr_7_5"] and views.source == (
         "data/Noise/noise.wav" if recording else "gaussian"
     )
     np.testing.assert_array_equal(made[0], clean)

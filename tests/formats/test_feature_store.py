@@ -20,16 +20,16 @@ def rows_of(seed, lengths, dim=3):
 @pytest.fixture
 def written(tmp_path):
     """(folder, what was written): the first and the last clip are missing."""
-    content = {"b": rows_of(1, {"clean": 4, "5dB": 2}), "c": rows_of(2, {"clean": 0, "5dB": 3})}
+    content = {"b": rows_of(1, {"clean": 4, "snr_5": 2}), "c": rows_of(2, {"clean": 0, "snr_5": 3})}
     clips_ = [("a", None), ("b", content["b"]), ("c", content["c"]), ("d", None)]
-    feature_store.write(tmp_path / "wavlm", ["clean", "5dB"], clips_, {"model": "tiny"})
+    feature_store.write(tmp_path / "wavlm", ["clean", "snr_5"], clips_, {"model": "tiny"})
     return tmp_path / "wavlm", content
 
 
 def test_reader_gives_back_every_row(written):
     folder, content = written
     reader = feature_store.FeatureStore(folder)
-    assert (reader.ids, reader.views, reader.missing) == (["a", "b", "c", "d"], ["clean", "5dB"], ["a", "d"])
+    assert (reader.ids, reader.views, reader.missing) == (["a", "b", "c", "d"], ["clean", "snr_5"], ["a", "d"])
     assert reader.facts == {"model": "tiny"} and reader.dim("states") == (3,)
     for clip, views in content.items():
         for view, arrays in views.items():
@@ -38,7 +38,7 @@ def test_reader_gives_back_every_row(written):
                 assert reader.length(clip, name, view) == len(rows)
     assert reader.length("a", "states") == 0 and reader.get("d", "states").shape == (0, 3)
     plain = np.load(folder / "states.npy")  # an ordinary .npy: readable without this project
-    np.testing.assert_array_equal(plain[:6], np.concatenate([content["b"][v]["states"] for v in ("clean", "5dB")]))
+    np.testing.assert_array_equal(plain[:6], np.concatenate([content["b"][v]["states"] for v in ("clean", "snr_5")]))
 
 
 def test_slices_are_views_of_the_file_and_workers_open_it_themselves(written):
@@ -108,7 +108,7 @@ def test_flipped_bit_names_file_clip_and_remedy(written, array, at, clip):
     with pytest.raises(ValueError, match=expected):
         damaged.verify()
     other = {"b": "c", "c": "b"}[clip]
-    np.testing.assert_array_equal(damaged.checked(other)["5dB"]["states"], written[1][other]["5dB"]["states"])
+    np.testing.assert_array_equal(damaged.checked(other)["snr_5"]["states"], written[1][other]["snr_5"]["states"])
     assert damaged.checked("a") is None
 
 
@@ -122,7 +122,7 @@ def test_changed_index_is_noticed_on_opening(written):
         feature_store.FeatureStore(written[0])
 
 
-@pytest.mark.parametrize("query", [("x", "states"), ("b", "last"), ("b", "states", "20dB")])
+@pytest.mark.parametrize("query", [("x", "states"), ("b", "last"), ("b", "states", "snr_20")])
 def test_unknown_names_are_errors(written, query):
-    with pytest.raises(ValueError, match=r"no '(x|last|20dB)'"):
+    with pytest.raises(ValueError, match=r"no '(x|last|snr_20)'"):
         feature_store.FeatureStore(written[0]).get(*query)

@@ -24,7 +24,7 @@ MISTAKES = [
         {"fusion.mode": "attention"},
         "fusion.mode is 'attention'; choose one of audio, concat, gated, late, video, xattn",
     ),
-    (fusion, {"fusion.lr": "3e-4"}, "fusion.lr is '3e-4'; expected float; YAML reads 1e-4 as text, write 1.0e-4"),
+    (fusion, {"fusion.lr": "quick"}, "fusion.lr is 'quick'; expected float"),
     (fusion, {"xattn.heads": 3}, "xattn.heads is 3; it must divide d_model (128)"),
     (fusion, {"xattn.heads": 0}, "xattn.heads is 0; it must divide"),
     (fusion, {"xattn.head": "late"}, "xattn.head is 'late'; choose one of concat, gated"),

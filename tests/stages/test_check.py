@@ -71,7 +71,7 @@ REFUSALS = [
     ({"manifest.csv.scale": [5, 1]}, "manifest.csv.scale is [5.0, 1.0]; give [lowest, highest]"),
     (inside("manifest.emotion", fold=3), "manifest.emotion: unknown key fold; known are"),
     ({"views.emotion": [20, 20]}, "views.emotion is [20.0, 20.0]; give each SNR once"),
-    ({"augment.audio.views": {"clean": 1, "30dB": 1}}, "augment.audio.views names 30dB, but views.emotion gives"),
+    ({"augment.audio.views": {"clean": 1, "snr_30": 1}}, "augment.audio.views names snr_30, but views.emotion gives"),
     (inside("augment.audio.spec_augment", prob=1), "augment.audio.spec_augment: unknown key prob; known are p,"),
     ({"features.mel.dtype": "int8"}, "features.mel.dtype is 'int8'; choose one of float16, float32"),
     ({"features.mel.mels": 80, "audio.encoder": "cnn"}, "features.mel.mels is 80"),

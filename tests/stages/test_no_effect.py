@@ -23,7 +23,7 @@ from stages import features, fusion, pretrain_audio, pretrain_video, va
 
 pytestmark = pytest.mark.slow
 SMALL = CHANGES | {
-    "augment.audio.views": {"clean": 1, "0dB": 1},
+    "augment.audio.views": {"clean": 1, "snr_0": 1},
     "features.wavlm.layers": [0],
     "pretrain_audio.head_epochs": 1,
     "pretrain_audio.epochs": 1,
@@ -39,7 +39,7 @@ OTHER = {
     "speech": {"model": "tiny", "unfreeze_layers": 1},
     "audio": {"encoder": "plain18", "dim": 32},
     "audio.dim": 32,
-    "augment.audio": {"views": {"0dB": 1}, "spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20}},
+    "augment.audio": {"views": {"snr_0": 1}, "spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20}},
     "augment.audio.spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20},
     "augment.frames": {"draw": 1, "flip": 1.0, "blur": 1.0, "darken": 1.0, "noise": 1.0},
     "augment.frames.draw": 1,

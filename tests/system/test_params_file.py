@@ -34,7 +34,7 @@ GOOD = {
     "opened": "true",
     "kind": "two",
     "inner": "{rate: 2, names: [a, b]}",
-    "weights": "{x: 1, 5dB: 0.5}",
+    "weights": "{x: 1, snr_5: 0.5}",
     "folder": "null",
 }
 
@@ -55,13 +55,22 @@ def test_a_section_becomes_its_dataclass(tmp_path):
         "opened": True,
         "kind": "two",
         "inner": inner,
-        "weights": {"x": 1.0, "5dB": 0.5},
+        "weights": {"x": 1.0, "snr_5": 0.5},
         "folder": None,
     }
     assert vars(outer) == expected
     assert type(outer.inner.rate) is float and type(outer.weights["x"]) is float  # an int passes as a float
     assert read(tmp_path, folder="data").folder == "data" and read(tmp_path, kind="3").kind == 3
     assert params_file.read(tmp_path / "p.yaml", "s.outer.inner.names", list[str]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5e-06", 5e-6), ("1e-4", 1e-4), ("1E3", 1000.0), ("-.5", -0.5), ("3.", 3.0), ("5.0e-6", 5e-6), ("+1e+2", 100.0)],
+)
+def test_floats_are_those_of_yaml_1_2(tmp_path, text, value):
+    """DVC writes 5.0e-6 as 5e-06, which YAML 1.1 reads as text."""
+    assert read(tmp_path, inner=f"{{rate: {text}, names: [a]}}").inner.rate == value
 
 
 @pytest.mark.parametrize(
@@ -78,7 +87,9 @@ def test_a_section_becomes_its_dataclass(tmp_path):
         ({"opened": "'yes'"}, "s.outer.opened is 'yes'; expected bool"),
         ({"kind": "four"}, "s.outer.kind is 'four'; choose one of one, two, 3"),
         ({"kind": "3.0"}, "s.outer.kind is 3.0; choose one of one, two, 3"),
-        ({"inner": "{rate: 1e-4, names: []}"}, "s.outer.inner.rate is '1e-4'; expected float; YAML reads 1e-4 as text"),
+        ({"inner": "{rate: '1e-4', names: []}"}, "s.outer.inner.rate is '1e-4'; expected float"),
+        ({"inner": "{rate: 1e, names: []}"}, "s.outer.inner.rate is '1e'; expected float"),
+        ({"inner": "{rate: 1e999, names: []}"}, "s.outer.inner.rate is inf; expected float"),
         ({"inner": "{rate: true, names: []}"}, "s.outer.inner.rate is True; expected float"),
         ({"inner": "{rate: .nan, names: []}"}, "s.outer.inner.rate is nan; expected float"),
         ({"inner": "{rate: .inf, names: []}"}, "s.outer.inner.rate is inf; expected float"),

@@ -31,7 +31,7 @@ class NoiseViews:
 
     @property
     def names(self) -> list[str]:
-        """clean, 20dB, ..."""
+        """clean, snr_20, ..."""
         return [CLEAN, *(view_name(snr) for snr in self.snrs)]
 
     @property
@@ -48,7 +48,7 @@ class NoiseViews:
         import torch
         import torchaudio.functional as AF
 
-        rng = np.random.default_rng(seed_for(self.seed, clip, view_name(snr)))
+        rng = np.random.default_rng(seed_for(self.seed, clip, f"{snr:g}dB"))
         measured = min(len(waveform), round(MEASURED * SAMPLE_RATE))
         if self.recording:
             noise = _segment(len(waveform), measured, rng)
@@ -83,8 +83,8 @@ def _hash() -> str:
 
 
 def view_name(snr: float) -> str:
-    """20.0 -> 20dB."""
-    return f"{snr:g}dB"
+    """20.0 -> snr_20, 7.5 -> snr_7_5: a name that `-S augment.audio.views.snr_20=2` accepts."""
+    return f"snr_{snr:g}".replace(".", "_")
 
 
 def _segment(samples: int, measured: int, rng: np.random.Generator) -> np.ndarray:

@@ -23,7 +23,7 @@ class SpecAugmentParams:
 class AudioAugmentParams:
     """Audio of training clips."""
 
-    views: dict[str, float]  # relative weight of each cached view (clean, 20dB ...); empty means clean only
+    views: dict[str, float]  # relative weight of each cached view (clean, snr_20 ...); empty means clean only
     spec_augment: SpecAugmentParams  # for the mel encoders
 
     def __post_init__(self) -> None:

@@ -54,4 +54,4 @@ def label(condition: str) -> str:
 
 
 def _snr(condition: str) -> float:
-    return float(condition.removeprefix("snr_"))
+    return float(condition.removeprefix("snr_").replace("_", "."))

@@ -75,7 +75,7 @@ def conditions(
         datasets["video_only"] = data.dataset("test", absent(audio), video)
     for view in audio.store.views:
         if view != CLEAN:
-            datasets[f"snr_{view.removesuffix('dB')}"] = data.dataset("test", audio.at(view), video)
+            datasets[view] = data.dataset("test", audio.at(view), video)
     return datasets
 
 
