@@ -9,6 +9,7 @@ from avemotion.params.manifest import ManifestParams
 from avemotion.params.shared.corpora import Place
 from avemotion.parsing import registry
 from avemotion.parsing.clip import Clip, Reject, Whole
+from avemotion.system import experiment_copy
 
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar"}
 
@@ -50,6 +51,7 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
         known = ", ".join(registry.with_ratings())
         remedy = "state it in manifest.csv.scale" if name == "csv" else f"use {known} or csv"
         raise ValueError(f"corpora.affect.name is {name}, which has no valence and arousal; {remedy}")
+    experiment_copy.refuse_left_behind(Path(root), f"corpora.{role}.root is {root}")
     if not Path(root).is_dir():
         raise ValueError(f"corpora.{role}.root is {root}, which is no folder; name the one that holds {name}")
     try:

@@ -1,5 +1,7 @@
 """Noisy views: the asked signal-to-noise ratio, whatever the noise, and the same for every extractor."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import soundfile
@@ -24,9 +26,12 @@ def test_noise_has_the_asked_signal_to_noise_ratio(recording):
     views = noise.configure(write_params({"views.emotion": [20, 7.5]}), "emotion")
     clean = voice(2, 130, 0).astype(np.float32)
     made = views.make(clean, "clip")
-    assert views.names == ["clean", "snr_20", "snr_7_5"] and views.source == (
-        "data/Noise/noise.wav" if recording else "gaussian"
-    )
+    assert views.names == ["clean", "snr_20", "snr_7_5"]
+    if recording:
+        digest = hashlib.blake2b(noise.RECORDING.read_bytes(), digest_size=16).hexdigest()
+        assert views.source == f"data/Noise/noise.wav {digest[:12]}"
+    else:
+        assert views.source == "gaussian"
     np.testing.assert_array_equal(made[0], clean)
     added = made[1:].astype(np.float64) - clean
     ratio = db((clean.astype(np.float64) ** 2).sum() / (added**2).sum(1))
@@ -95,3 +100,17 @@ def test_a_noise_recording_changes_the_extractor():
     assert features.configure(write_params(), "mel", "emotion").extractor != before
     with pytest.raises(ValueError, match=r"views\.emotion is \[5\.0, 5\.0\]; give each SNR once"):
         noise.configure(write_params({"views.emotion": [5, 5]}), "emotion")
+
+
+def test_a_recording_that_an_experiment_lacks_is_not_replaced_by_gaussian_noise(tmp_path, monkeypatch):
+    """`dvc exp run --temp` copies what git tracks; an untracked recording stays behind."""
+    copy = tmp_path / "project/.dvc/tmp/exps/standalone/tmpabc"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert noise.configure(write_params({"views.emotion": [20]}), "emotion").source == "gaussian"
+    left = tmp_path / "project/data/Noise/noise.wav"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    with pytest.raises(ValueError, match=rf"noise\.wav: not in this copy of the project: {left} exists, .*git add -f"):
+        noise.configure(write_params({"views.emotion": [20]}), "emotion")
+    assert noise.configure(write_params({"views.emotion": []}), "emotion").snrs == ()

@@ -334,6 +334,15 @@ def test_archives_that_nobody_unpacked_are_named(tmp_path, monkeypatch):
             run(monkeypatch, corpora=corpora)
 
 
+def test_a_corpus_that_an_experiment_lacks_is_named(tmp_path, monkeypatch):
+    copy = tmp_path / "project/.dvc/tmp/exps/standalone/tmpabc"
+    copy.mkdir(parents=True)
+    (tmp_path / "project/data/ravdess").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    with pytest.raises(ValueError, match=r"data/ravdess: not in this copy of the project: .* what git tracks"):
+        run(monkeypatch)
+
+
 def test_a_class_without_training_clips_is_a_warning(project, monkeypatch, capsys):
     """Actors 1 and 2 train, without their happy clips."""
     for path in (project / "data/ravdess").rglob("0[23]-01-03-*-0[12].*"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from avemotion.formats.feature_store import CLEAN
 from avemotion.media.waveforms import SAMPLE_RATE, read_waveform
-from avemotion.system import params_file
+from avemotion.system import experiment_copy, params_file
 from avemotion.system.media_error import MediaError
 from avemotion.system.seeds import seed_for
 
@@ -36,8 +36,8 @@ class NoiseViews:
 
     @property
     def source(self) -> str:
-        """The origin of the noise, for the index."""
-        return RECORDING.as_posix() if self.recording else "gaussian"
+        """The origin of the noise, for the index and the metrics; the digits are those of the file's hash."""
+        return f"{RECORDING.as_posix()} {self.recording[:12]}" if self.recording else "gaussian"
 
     def make(self, waveform: np.ndarray, clip: str) -> np.ndarray:
         """waveform [samples], the first MEASURED seconds of a clip or more -> float32 [views, samples], as in names."""
@@ -77,6 +77,7 @@ def _hash() -> str:
         with RECORDING.open("rb") as stream:
             return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except FileNotFoundError:
+        experiment_copy.refuse_left_behind(RECORDING, str(RECORDING))  # the noise would be Gaussian without a word
         return ""
     except OSError as error:
         raise ValueError(f"{RECORDING}: cannot be opened ({error.strerror}); repair or remove it") from error
