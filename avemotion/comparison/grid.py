@@ -62,7 +62,13 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
         ValueError: no run has finished, runs of a row differ in other params, or the baseline is not one row.
     """
     notes: list[str] = []
-    groups = _grouped([run for run in runs if run.models], by)
+    finished = [run for run in runs if run.models]
+    if not finished:
+        reason = next((f" ({run.name}: {run.fault})" for run in runs if run.fault), "")
+        raise ValueError(
+            f"no finished run{reason}; see `dvc queue status` and `dvc exp show`, or name folders with --folders"
+        )
+    groups = _grouped(finished, by)
     settings = {key: _seeds(key, group, notes) for key, group in groups.items()}
     reference = None if baseline is None else settings[_find(list(settings), {"model": "fusion"} | dict(baseline))]
     rows = []
@@ -98,8 +104,6 @@ Key = tuple[tuple[str, str], ...]
 
 def _grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Key, list[tuple[Run, Judged]]]:
     """Runs with one of their models each, by setting."""
-    if not runs:
-        raise ValueError("no finished run; see `dvc queue status` and `dvc exp show`, or name folders with --folders")
     groups: dict[Key, list[tuple[Run, Judged]]] = {}
     for model in sorted(UNREAD):
         for run in runs:

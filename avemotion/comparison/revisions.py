@@ -70,13 +70,14 @@ def _files(revision: str) -> "DVCFileSystem":
 
 def _copy(files: "DVCFileSystem", revision: str, file: Path, folder: Path) -> None:
     from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
 
     target = folder / file
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         files.get_file(file.as_posix(), str(target))
-    except (OSError, DvcException) as error:
-        if not any(_hash(files, path) for path in (file, *file.parents)):
+    except (OSError, DvcException, DataIndexDirError) as error:
+        if not any(_recorded(files, path) for path in (file, *file.parents)):
             remedy = "run its chain to the end (`dvc repro`, `dvc exp run`) and commit dvc.lock"
             raise ValueError(f"{revision} has no {file}; {remedy}") from error
         raise ValueError(
@@ -85,9 +86,13 @@ def _copy(files: "DVCFileSystem", revision: str, file: Path, folder: Path) -> No
         ) from error
 
 
-def _hash(files: "DVCFileSystem", path: Path) -> str | None:
-    """The digest of a file or folder in dvc.lock; None if dvc.lock does not name it."""
+def _recorded(files: "DVCFileSystem", path: Path) -> bool:
+    """Whether dvc.lock names a file or folder, or the folder that it is in."""
+    from dvc_data.index import DataIndexDirError
+
     try:
-        return files.info(path.as_posix()).get("md5")
+        return files.info(path.as_posix()).get("md5") is not None
     except OSError:
-        return None
+        return False
+    except DataIndexDirError:  # the cache lacks even the list of the folder's files
+        return True

@@ -19,6 +19,6 @@ def refuse_left_behind(path: Path, name: str) -> None:
         if folder.parts[-3:] == COPIES and not path.exists() and (source := folder.parents[2] / path).exists():
             raise ValueError(
                 f"{name}: not in this copy of the project: {source} exists, but `dvc exp run --temp` and `--queue` "
-                "copy only what git tracks; name it by its absolute path, track it (`git add -f`, or `dvc add`), or run the "
-                "experiment without --temp and --queue"
+                "copy only what git tracks; name it by its absolute path, track it (`git add -f`, `dvc add`), or run "
+                "the experiment without --temp and --queue"
             )

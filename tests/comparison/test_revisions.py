@@ -13,8 +13,9 @@ def test_cache_without_the_file(experiments, tmp_path, monkeypatch):
     shutil.copytree(experiments, copy, symlinks=True)
     shutil.rmtree(copy / ".dvc/cache")
     monkeypatch.chdir(copy)
-    with pytest.raises(ValueError, match=r"corpus.json of better is not in DVC's cache; bring it with `dvc fetch`"):
-        revisions.fetch("better", tmp_path / "out", ["fusion"])
+    for stages in (["fusion"], ["fusion", "va"]):  # files that are outs of their own, and files of a folder
+        with pytest.raises(ValueError, match=r"corpus.json of better is not in DVC's cache; bring it with `dvc fetch`"):
+            revisions.fetch("better", tmp_path / "out", stages)
 
 
 def test_revision_without_results(experiments, tmp_path, monkeypatch):
