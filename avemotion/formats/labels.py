@@ -34,6 +34,7 @@ class CorpusFacts:
     speakers: int
     rejected: int  # rows of rejected.csv
     folds: list[int]  # values of labels.split; empty where these are train, val and test
+    labels: str | dict[str, list[str]] = "corpus"  # manifest.emotion.labels; corpus = the corpus's own categories
 
     @property
     def absent(self) -> bool:

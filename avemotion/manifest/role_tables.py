@@ -8,7 +8,7 @@ import pandas as pd
 
 from avemotion.formats import clips, labels
 from avemotion.formats.clips import ClipMedia
-from avemotion.manifest import attach, disjoint, splits, summary
+from avemotion.manifest import attach, disjoint, labelling, splits, summary
 from avemotion.manifest.drafts import Draft
 from avemotion.manifest.probe import Media, Unit
 from avemotion.params.manifest import AffectParams, EmotionParams
@@ -74,6 +74,7 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
         speakers=len({clip.speaker for clip in role.clips}),
         rejected=len(role.rejects),
         folds=splits.fold_numbers(part_of),
+        labels=split.params.labels if isinstance(split.params, EmotionParams) else "corpus",
     )
     clips.write(draft.role, role.media, folder)
     labels.write(draft.role, rows, facts, folder)
@@ -81,7 +82,8 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     absent = []
     if drawn == "actor" and isinstance(split.params, EmotionParams):
         absent = splits.absent_actors(role.clips, split.params)
-    return summary.role(facts, role.media, pd.DataFrame(rows), absent)
+    left_out = labelling.left_out(reject.reason for reject in role.rejects)
+    return summary.role(facts, role.media, pd.DataFrame(rows), absent, left_out)
 
 
 def write_absent(folder: Path, role: str) -> None:

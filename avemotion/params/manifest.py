@@ -9,6 +9,10 @@ from avemotion.params.shared.corpora import ROLES, Place, place
 from avemotion.parsing import registry
 from avemotion.system import params_file
 
+# Class -> categories of IEMOCAP: the four classes of most papers, 5531 turns, excitement counted as happiness.
+IEMOCAP4: dict[str, list[str]] = {"angry": ["ang"], "happy": ["hap", "exc"], "neutral": ["neu"], "sad": ["sad"]}
+Labels = Literal["corpus", "coarse4", "iemocap4"] | dict[str, list[str]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Actors:
@@ -22,13 +26,16 @@ class Actors:
 class EmotionParams:
     """Section manifest.emotion."""
 
-    classes: Literal[8, 4]  # 8: the corpus's own categories; 4: neutral, positive, negative, surprise
-    split: Literal["actor", "actor_kfold", "given", "stratified"]
+    # corpus: its own categories; coarse4: COARSE; iemocap4: IEMOCAP4; or class -> categories
+    labels: Literal["corpus", "coarse4", "iemocap4"] | dict[str, list[str]]
+    split: Literal["actor", "actor_kfold", "sessions", "speakers", "given", "stratified"]
     actors: Actors  # for split: actor
     folds: int  # for split: actor_kfold
     ratios: list[float]  # train, val, test; for split: stratified
 
     def __post_init__(self) -> None:
+        if not isinstance(self.labels, str):
+            _check_mapping(self.labels)
         _check_folds(self.folds)
         if len(self.ratios) != 3 or min(self.ratios) <= 0 or abs(sum(self.ratios) - 1) > 1e-6:
             raise ValueError(f"ratios is {self.ratios}; give train, val and test, each above 0, that sum to 1")
@@ -48,6 +55,21 @@ class AffectParams:
 
     def __post_init__(self) -> None:
         _check_folds(self.folds)
+
+
+def _check_mapping(mapping: dict[str, list[str]]) -> None:
+    if len(mapping) < 2:
+        raise ValueError(f"labels names the classes {list(mapping)}; give two or more, such as {{happy: [hap, exc]}}")
+    class_of: dict[str, str] = {}
+    for name, categories in mapping.items():
+        if not categories:
+            raise ValueError(f"labels.{name} is []; name the corpus's categories that belong to it")
+        for category in categories:
+            if category in class_of:
+                raise ValueError(
+                    f"labels.{name} takes {category}, as labels.{class_of[category]} does; leave it in one"
+                )
+            class_of[category] = name
 
 
 def _check_folds(count: int) -> None:

@@ -133,6 +133,7 @@ def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[st
             "speakers": facts.speakers,
             "rejected": facts.rejected,
             "synthetic": facts.synthetic,
+            "labels": facts.labels,
             "split": {part: int(counts.get(part.removeprefix("fold_"), 0)) for part in parts},
             "class": {name: int((known["label"] == name).sum()) for name in facts.classes},
         }

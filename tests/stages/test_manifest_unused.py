@@ -10,7 +10,7 @@ from avemotion.params.manifest import configure, unused
 OTHER = {
     "manifest.seed": 9,
     "manifest.emotion": {
-        "classes": 4,
+        "labels": "coarse4",
         "split": "given",
         "actors": {"val": [1], "test": [2]},
         "folds": 3,

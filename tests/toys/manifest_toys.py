@@ -27,7 +27,7 @@ def settings(**changes: object) -> dict:
             "seed": 0,
             "max_rejected": 0.1,
             "emotion": {
-                "classes": 8,
+                "labels": "corpus",
                 "split": "actor",
                 "actors": {"val": [17, 18], "test": [21, 22]},
                 "folds": 4,
@@ -52,7 +52,7 @@ def settings(**changes: object) -> dict:
 
 def emotion_params(**changes: object) -> EmotionParams:
     """Section manifest.emotion; changes by name."""
-    usual = {"classes": 8, "split": "actor", "actors": Actors(val=[], test=[]), "folds": 3}
+    usual = {"labels": "corpus", "split": "actor", "actors": Actors(val=[], test=[]), "folds": 3}
     return EmotionParams(**usual | {"ratios": [0.7, 0.15, 0.15]} | changes)
 
 
