@@ -12,13 +12,19 @@ NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
 
 def as_markdown(grid: Grid, metrics: list[str]) -> str:
     """The table with a legend and the missing runs."""
-    header = [*grid.columns, "seeds", *(HEADLINES[name] for name in metrics)]
+    several = any(len(row.splits) > 1 for row in grid.rows)
+    header = [*grid.columns, "seeds", *(["splits"] if several else []), *(HEADLINES[name] for name in metrics)]
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     for row in grid.rows:
         setting = [row.setting.get(column, NONE) for column in grid.columns]
         cells = [_cell(row.cells.get(name)) for name in metrics]
-        lines.append("| " + " | ".join([*setting, str(len(row.seeds)), *cells]) + " |")
-    lines += ["", "Mean ± sd over seeds [95 % interval of the mean, over test clips resampled by speaker or dialogue]."]
+        counts = [str(len(row.seeds)), *([str(len(row.splits))] if several else [])]
+        lines.append("| " + " | ".join([*setting, *counts, *cells]) + " |")
+    over = "seeds and splits (the sd of each in brackets)" if several else "seeds"
+    lines += [
+        "",
+        f"Mean ± sd over {over} [95 % interval of the mean, over test clips resampled by speaker or dialogue].",
+    ]
     if any(cell.p is not None for row in grid.rows for cell in row.cells.values()):
         lines[-1] += " p: two-sided, of the paired difference from the baseline, not corrected for the number of rows."
     if grid.synthetic:
@@ -35,7 +41,8 @@ def as_table(grid: Grid, metrics: list[str]) -> pd.DataFrame:
     lines = []
     for row in grid.rows:
         line: dict[str, object] = {column: row.setting.get(column) for column in grid.columns}
-        line |= {"runs": len(row.seeds), "seeds": " ".join(map(str, row.seeds))}
+        line |= {"runs": row.runs, "seeds": " ".join(map(str, row.seeds))}
+        line |= {"splits": " ".join("/".join(map(str, split)) for split in row.splits)}
         for name in metrics:
             cell = row.cells.get(name)
             parts = vars(cell) if cell else dict.fromkeys(Cell.__dataclass_fields__)
@@ -53,6 +60,8 @@ def _cell(cell: Cell | None) -> str:
     if cell is None:
         return NONE
     text = f"{cell.mean:.3f}" + ("" if math.isnan(cell.sd) else f" ± {cell.sd:.3f}")
+    if not math.isnan(cell.sd_splits):
+        text += f" (seeds {cell.sd_seeds:.3f}, splits {cell.sd_splits:.3f})"
     text += f" [{cell.low:.3f}, {cell.high:.3f}]"
     if cell.p is None:
         return text

@@ -12,11 +12,10 @@ from avemotion.comparison.compared_models import MODELS
 from avemotion.comparison.paired import Judged
 from avemotion.scoring import results
 
-UNVARIED = (
-    "seed",
-    "compute",
-    "evaluate",
-)  # sections that change no model, and the seed, over which scores are averaged
+# Sections that change no model, and the seed, over which scores are averaged.
+UNVARIED = ("seed", "compute", "evaluate")
+# Param that deals speakers into folds -> the split that reads it. Scores are averaged over it too.
+DEALS = {"manifest.emotion.deal": ("emotion", "actor_kfold"), "manifest.affect.deal": ("affect", "speakers")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +24,7 @@ class Run:
 
     name: str
     seed: int | None
+    split: tuple[int, ...]  # numbers of the assignments of speakers to folds, those of DEALS; 0 where not used
     params: dict[str, str]  # dotted name -> value as JSON, without UNVARIED
     models: dict[str, Judged]  # trained models, by name in MODELS
     fault: str  # reason for missing scores; "" = finished
@@ -104,7 +104,12 @@ def _read(name: str, params: str, root: Path, fault: str) -> Run:
         except ValueError as error:
             fault, models = str(error), {}
     flat = {key: value for key, value in _flat(content).items() if key.split(".")[0] not in UNVARIED}
-    return Run(name=name, seed=content.get("seed"), params=flat, models=models, fault=fault)
+    return Run(name=name, seed=content.get("seed"), split=_split(content), params=flat, models=models, fault=fault)
+
+
+def _split(content: dict) -> tuple[int, ...]:
+    sections = [(content.get("manifest", {}).get(role, {}), split) for role, split in DEALS.values()]
+    return tuple(section.get("deal", 0) if section.get("split") == split else 0 for section, split in sections)
 
 
 def _flat(section: dict, above: str = "") -> dict[str, str]:
@@ -119,6 +124,6 @@ def _text(value: object) -> str:
 
 
 def varied(runs: Sequence[Run]) -> list[str]:
-    """Names of the params in which runs differ, in the order of params.yaml."""
-    names = list(dict.fromkeys(name for run in runs for name in run.params))
+    """Names of the params in which runs differ, in the order of params.yaml; without those of DEALS."""
+    names = list(dict.fromkeys(name for run in runs for name in run.params if name not in DEALS))
     return [name for name in names if len({run.params.get(name) for run in runs}) > 1]

@@ -1,10 +1,10 @@
 """Splits of a role: the place of each clip in train, val, test or a fold."""
 
-import re
 from collections.abc import Callable, Iterable
 
-from avemotion.manifest import deal, disjoint
+from avemotion.manifest import deal, disjoint, protocol_split
 from avemotion.params.manifest import AffectParams, EmotionParams
+from avemotion.parsing import protocols
 from avemotion.parsing.clip import Clip
 from avemotion.system.seeds import seed_for
 
@@ -18,7 +18,7 @@ def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, s
         ValueError: a number fits several speakers, or two entries name the same speaker.
     """
     part_of: dict[str, str] = {}
-    known = _by_entry(clips)
+    known = protocol_split.speakers_by_entry(clips)
     for part, listed in (("val", params.actors.val), ("test", params.actors.test)):
         for entry in listed:
             fits = known.get(entry, [])
@@ -34,18 +34,8 @@ def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, s
 
 def absent_actors(clips: list[Clip], params: EmotionParams) -> list[str]:
     """Entries of manifest.emotion.actors without a speaker in the corpus."""
-    known = _by_entry(clips)
+    known = protocol_split.speakers_by_entry(clips)
     return [str(entry) for entry in params.actors.val + params.actors.test if entry not in known]
-
-
-def _by_entry(clips: Iterable[Clip]) -> dict[int | str, list[str]]:
-    """Possible entry of manifest.emotion.actors -> its speakers. Entries are full names and the numbers at the end."""
-    known: dict[int | str, list[str]] = {}
-    for speaker in sorted({clip.speaker for clip in clips}):
-        known.setdefault(speaker, []).append(speaker)
-        if number := re.search(r"\d+$", speaker):
-            known.setdefault(int(number[0]), []).append(speaker)
-    return known
 
 
 def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
@@ -80,8 +70,8 @@ def by_session(clips: list[Clip], params: EmotionParams | AffectParams, seed: in
 
 
 def actor_kfold(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
-    """Clip id -> the test fold of its speaker, as text. Nothing is random: see deal.deal."""
-    return deal.deal(clips, params.folds, "manifest.emotion", whole_dialogues=False)
+    """Clip id -> the test fold of its speaker, as text. It depends on no seed but params.deal: see deal.deal."""
+    return deal.deal(clips, params.folds, "manifest.emotion", whole_dialogues=False, number=params.deal)
 
 
 def each_speaker(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
@@ -92,7 +82,7 @@ def each_speaker(clips: list[Clip], params: EmotionParams, seed: int) -> dict[st
 
 def speaker_folds(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
     """Clip id -> the fold as text. Speakers of one dialogue are in the same fold, because turns have context."""
-    return deal.deal(clips, params.folds, "manifest.affect", whole_dialogues=True)
+    return deal.deal(clips, params.folds, "manifest.affect", whole_dialogues=True, number=params.deal)
 
 
 def given(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
@@ -127,16 +117,24 @@ SPLITTERS: dict[str, dict[str, Splitter]] = {
     "affect": {"sessions": by_session, "speakers": speaker_folds, "given": given},
 }
 # Splits of the emotion role that may assign a speaker to several parts, by design or as published.
-OVERLAPPING = {"given", "stratified"}
+OVERLAPPING = {"given", "protocol", "stratified"}
 
 
-def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
+def assign(
+    role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int, corpus: str = ""
+) -> dict[str, str]:
     """Clip id -> train, val or test, or the number of a fold, checked.
+
+    Args:
+        corpus: its name, for split: protocol.
 
     Raises:
         ValueError: a split is empty, there are fewer than three folds, or a speaker is in two of them.
     """
-    part_of = SPLITTERS[role][params.split](clips, params, seed)
+    if isinstance(params, EmotionParams) and params.split == "protocol":
+        part_of = protocol_split.assign(clips, protocols.read(corpus, str(params.protocol)))
+    else:
+        part_of = SPLITTERS[role][params.split](clips, params, seed)
     present = set(part_of.values())
     place = f"manifest.{role}.split is {params.split}"
     if numbers := fold_numbers(part_of):
@@ -155,6 +153,7 @@ def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, s
             "actor": f"change manifest.{role}.actors (speakers: {_few({clip.speaker for clip in clips})})",
             "stratified": f"change manifest.{role}.ratios",
             "given": "choose another split",
+            "protocol": "choose another split",
         }
         raise ValueError(f"{place} and leaves {', '.join(empty)} empty; {remedies[params.split]} or the corpus")
     if role == "affect" or params.split not in OVERLAPPING:

@@ -134,6 +134,7 @@ def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[st
             "rejected": facts.rejected,
             "synthetic": facts.synthetic,
             "labels": facts.labels,
+            "protocol": facts.protocol,
             "split": {part: int(counts.get(part.removeprefix("fold_"), 0)) for part in parts},
             "class": {name: int((known["label"] == name).sum()) for name in facts.classes},
         }
@@ -232,8 +233,8 @@ def _over_folds(folds: Mapping[str, Mapping[str, float]], names: tuple[str, ...]
 def _training_means(results: Affect) -> dict[str, pd.Series]:
     """<target>_predicted of every test turn: the mean label of its model's training folds."""
     folds, means = results.facts.folds, {}
-    for i, fold in enumerate(folds):
-        held_out = {str(fold), str(folds[(i + 1) % len(folds)])}
+    for fold in folds:
+        held_out = {str(fold), str(results.facts.validation_of(fold))}
         means[fold] = results.known.loc[~results.known["split"].isin(held_out), TARGETS].mean()
     return {
         f"{t}_predicted": results.turns["fold"].map({fold: mean[t] for fold, mean in means.items()}) for t in TARGETS

@@ -111,6 +111,31 @@ def test_one_seed_gives_the_interval_of_evaluate_and_the_p_of_compare(here, monk
     assert (gated["uar_low"], gated["uar_high"]) == pytest.approx(bounds, abs=1e-6)
 
 
+def test_seeds_and_splits_are_one_grid_with_two_variances(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scores = {}
+    for deal in (0, 1):
+        emotion = {"split": "actor_kfold", "deal": deal}
+        for seed in (1, 2):
+            name = f"{deal}-{seed}"
+            train(Path(name), "gated", 10 * deal + seed, manifest={"shift": 0, "emotion": emotion})
+            file = Path(name) / "params.yaml"  # the toy has no splits: another seed stands for another split
+            file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"seed": seed}))
+            rows = pd.read_csv(f"{name}/data/models/fusion/predictions.csv")
+            scores[deal, seed] = float((rows.label == rows.predicted).mean())
+    rows = table(monkeypatch, capsys).set_index("model").loc["fusion"]
+    assert (rows["runs"], rows["seeds"], rows["splits"]) == (4, "1 2", "0/0 1/0")
+    means = [np.mean([scores[deal, seed] for seed in (1, 2)]) for deal in (0, 1)]
+    within = np.mean([np.var([scores[deal, seed] for seed in (1, 2)], ddof=1) for deal in (0, 1)])
+    assert rows["accuracy_sd_seeds"] == pytest.approx(within**0.5, abs=1e-6)
+    between = max(0.0, np.var(means, ddof=1) - within / 2)
+    assert rows["accuracy_sd_splits"] == pytest.approx(between**0.5, abs=1e-6)
+    lines = call(monkeypatch, capsys, "--metric", "accuracy").splitlines()
+    assert lines[0] == "| model | seeds | splits | accuracy |" and "| 2 | 2 | " in lines[4]
+    assert re.search(r"± 0\.\d{3} \(seeds 0\.\d{3}, splits 0\.\d{3}\) \[", lines[4])
+    assert "over seeds and splits (the sd of each in brackets)" in lines[-1]
+
+
 def test_markdown(here, monkeypatch, capsys):
     lines = call(monkeypatch, capsys, "--metric", "uar", "accuracy").splitlines()
     assert lines[0] == "| model | fusion.mode | seeds | UAR | accuracy |"
