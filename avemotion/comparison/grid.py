@@ -11,6 +11,7 @@ from avemotion.comparison import paired
 from avemotion.comparison.paired import Judged
 from avemotion.comparison.runs import DEALS, Run
 from avemotion.scoring import intervals
+from avemotion.scoring.results import On
 
 # Sections that a unimodal model does not depend on: runs that differ only in these have the same model.
 UNREAD = {
@@ -58,6 +59,7 @@ class Grid:
     failed: list[Run]
     notes: list[str]
     synthetic: bool  # some run was tested on the synthetic sample
+    on: On  # the rows that were scored
 
 
 def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | None, draws: int, seed: int) -> Grid:
@@ -95,6 +97,7 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
         failed=sorted((run for run in runs if run.fault), key=lambda run: _place(run, by)),
         notes=notes,
         synthetic=any(judged.synthetic for of in settings.values() for judged in of.values()),
+        on=next(judged.on for of in settings.values() for judged in of.values()),
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from avemotion.comparison.grid import Cell, Grid
 from avemotion.scoring.headlines import HEADLINES
+from avemotion.scoring.results import NAMES
 
 NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
 
@@ -23,10 +24,15 @@ def as_markdown(grid: Grid, metrics: list[str]) -> str:
     over = "seeds and splits (the sd of each in brackets)" if several else "seeds"
     lines += [
         "",
-        f"Mean ± sd over {over} [95 % interval of the mean, over test clips resampled by speaker or dialogue].",
+        f"Mean ± sd over {over} [95 % interval of the mean, over {NAMES[grid.on]} clips resampled by speaker or "
+        "dialogue].",
     ]
     if any(cell.p is not None for row in grid.rows for cell in row.cells.values()):
         lines[-1] += " p: two-sided, of the paired difference from the baseline, not corrected for the number of rows."
+    if grid.on == "val":
+        lines[-1] += (
+            " For choosing: training chose its epochs on the same validation clips, so these scores are too good."
+        )
     if grid.synthetic:
         lines[-1] += " Synthetic sample: not a result about real people."
     lines += [f"- {note}" for note in grid.notes]
@@ -41,7 +47,7 @@ def as_table(grid: Grid, metrics: list[str]) -> pd.DataFrame:
     lines = []
     for row in grid.rows:
         line: dict[str, object] = {column: row.setting.get(column) for column in grid.columns}
-        line |= {"runs": row.runs, "seeds": " ".join(map(str, row.seeds))}
+        line |= {"on": grid.on, "runs": row.runs, "seeds": " ".join(map(str, row.seeds))}
         line |= {"splits": " ".join("/".join(map(str, split)) for split in row.splits)}
         for name in metrics:
             cell = row.cells.get(name)
@@ -51,7 +57,14 @@ def as_table(grid: Grid, metrics: list[str]) -> pd.DataFrame:
     for run in grid.failed:
         params = {name: run.params.get(name) for name in grid.columns[1:]}
         lines.append(
-            {"model": "fusion", **params, "runs": 0, "seeds": str(run.seed), "fault": f"{run.name}: {run.fault}"}
+            {
+                "model": "fusion",
+                **params,
+                "on": grid.on,
+                "runs": 0,
+                "seeds": str(run.seed),
+                "fault": f"{run.name}: {run.fault}",
+            }
         )
     return pd.DataFrame(lines)
 

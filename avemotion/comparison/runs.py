@@ -11,6 +11,7 @@ from avemotion.comparison import paired, revisions
 from avemotion.comparison.compared_models import MODELS
 from avemotion.comparison.paired import Judged
 from avemotion.scoring import results
+from avemotion.scoring.results import On
 
 # Sections that change no model, and the seed, over which scores are averaged.
 UNVARIED = ("seed", "compute", "evaluate")
@@ -30,12 +31,13 @@ class Run:
     fault: str  # reason for missing scores; "" = finished
 
 
-def experiments(commits: int, scratch: Path) -> list[Run]:
+def experiments(commits: int, scratch: Path, on: On) -> list[Run]:
     """All DVC experiments derived from the last commits, finished or not.
 
     Args:
         commits: how many, HEAD included.
         scratch: an empty folder for their predictions.
+        on: the rows that are scored, val or test; the same in the functions below.
 
     Raises:
         ValueError: this is no DVC project.
@@ -55,20 +57,20 @@ def experiments(commits: int, scratch: Path) -> list[Run]:
         state = (row["State"] or "Success").lower()
         fault = "" if state == "success" else f"{state}; see `dvc queue logs {name}`"
         # A failed or queued one has no git reference yet, only a commit.
-        runs.append(_of_revision(name, row["rev"], fault, scratch / row["rev"]))
+        runs.append(_of_revision(name, row["rev"], fault, scratch / row["rev"], on))
     return runs
 
 
-def revision(name: str, scratch: Path) -> Run:
+def revision(name: str, scratch: Path, on: On) -> Run:
     """A finished run by the name of an experiment, a branch or a commit.
 
     Raises:
         ValueError: there is no such revision.
     """
-    return _of_revision(name, name, "", scratch / name)
+    return _of_revision(name, name, "", scratch / name, on)
 
 
-def folder(root: Path) -> Run:
+def folder(root: Path, on: On) -> Run:
     """A run whose project folder (params.yaml, data/manifest, data/models) was copied from elsewhere.
 
     Raises:
@@ -77,20 +79,20 @@ def folder(root: Path) -> Run:
     file = root / "params.yaml"
     if not file.is_file():
         raise ValueError(f"{file}: no such file; name folders that hold params.yaml, data/manifest and data/models")
-    return _read(str(root), file.read_text(encoding="utf-8"), root, "")
+    return _read(str(root), file.read_text(encoding="utf-8"), root, "", on)
 
 
-def _of_revision(name: str, commit: str, fault: str, scratch: Path) -> Run:
+def _of_revision(name: str, commit: str, fault: str, scratch: Path, on: On) -> Run:
     params = revisions.read_text(commit, Path("params.yaml"))
     if not fault:
         try:
             revisions.fetch(commit, scratch, [*MODELS, "va"])
         except ValueError as error:
             fault = str(error)
-    return _read(name, params, scratch, fault)
+    return _read(name, params, scratch, fault, on)
 
 
-def _read(name: str, params: str, root: Path, fault: str) -> Run:
+def _read(name: str, params: str, root: Path, fault: str, on: On) -> Run:
     models: dict[str, Judged] = {}
     content = yaml.safe_load(params)
     if not fault:
@@ -100,7 +102,7 @@ def _read(name: str, params: str, root: Path, fault: str) -> Run:
                 raise ValueError(f"{root / results.MODELS}: no model")
             rated = (root / results.MODELS / "va").is_dir()
             for model in trained:
-                models[model] = paired.read(root, name, model, affect=rated and model == "fusion")
+                models[model] = paired.read(root, name, model, affect=rated and model == "fusion", on=on)
         except ValueError as error:
             fault, models = str(error), {}
     flat = {key: value for key, value in _flat(content).items() if key.split(".")[0] not in UNVARIED}

@@ -69,7 +69,8 @@ def read(corpus: str, name: str) -> Protocol:
     folds, test = constants["FOLDS"] or {}, frozenset((constants["TEST"] or "").split())
     assert constants["SOURCE"] and bool(folds) != bool(test), f"{file}: SOURCE, and FOLDS or TEST"
     validates = constants["VALIDATES"] or {}
-    assert not validates or (set(validates) == set(folds) and set(validates.values()) <= set(folds)), file
+    # Each fold validates once, so that scores of all validation clips are scores of each clip once.
+    assert not validates or (set(validates) == set(folds) == set(validates.values())), file
     return Protocol(
         name=name,
         source=constants["SOURCE"],
