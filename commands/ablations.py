@@ -5,8 +5,9 @@
     python -m commands.ablations --baseline fusion.mode=concat --out ablations/fusion.md
 
 Each row is one setting of the params in which the runs differ. Scores are computed from the saved predictions of the
-test clips. They are means over seeds, with intervals and p values by bootstrap over speakers (emotion) or dialogues
-(valence, arousal). The next `dvc repro report` adds the tables in ablations/ to plots/report.html.
+validation clips, on which a setting is to be chosen; --on test scores the chosen one, once. They are means over seeds,
+with intervals and p values by bootstrap over speakers (emotion) or dialogues (valence, arousal). The next
+`dvc repro report` adds the tables in ablations/ to plots/report.html.
 """
 
 import argparse
@@ -28,6 +29,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--metric", nargs="+", choices=HEADLINES, default=list(HEADLINES), help="columns (default: all)"
     )
+    parser.add_argument(
+        "--on", choices=("val", "test"), default="val", help="clips that are scored: val to choose (default), or test"
+    )
     parser.add_argument("--baseline", nargs="+", metavar="PARAM=VALUE", help="setting to compare the others with")
     parser.add_argument("--draws", type=int, default=2000, help="number of bootstrap draws (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
@@ -46,11 +50,13 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         if options.folders:
-            collected = [runs.folder(folder) for folder in options.folders]
+            collected = [runs.folder(folder, options.on) for folder in options.folders]
         elif options.revisions:
-            collected = [runs.revision(name, Path(scratch) / str(i)) for i, name in enumerate(options.revisions)]
+            collected = [
+                runs.revision(name, Path(scratch) / str(i), options.on) for i, name in enumerate(options.revisions)
+            ]
         else:
-            collected = runs.experiments(options.commits, Path(scratch))
+            collected = runs.experiments(options.commits, Path(scratch), options.on)
     by = options.by or runs.varied([run for run in collected if run.models])
     table = grid.build(collected, by, _baseline(options.baseline), options.draws, options.seed)
     if options.out and options.out.suffix == ".csv":

@@ -1,9 +1,12 @@
-"""Compares the saved predictions of two revisions on the same test clips: difference, 95 % interval, p.
+"""Compares the saved predictions of two revisions on the same clips: difference, 95 % interval, p.
 
-Each side is `workspace`, a git revision or a DVC experiment. Its files come from DVC's cache, without a checkout:
+The clips are the validation clips, on which one of the two is to be chosen. --on test compares the test clips: do that
+once, after the choice. Each side is `workspace`, a git revision or a DVC experiment. Its files come from DVC's cache,
+without a checkout:
 
     python -m commands.compare main workspace
     python -m commands.compare gated-seed1 concat-seed1 --json
+    python -m commands.compare main workspace --on test
     python -m commands.compare workspace workspace --model pretrain_audio fusion
 """
 
@@ -28,6 +31,9 @@ def parse() -> argparse.Namespace:
         default=["fusion"],
         help="model of both sides, or one for each side; fusion includes valence and arousal",
     )
+    parser.add_argument(
+        "--on", choices=("val", "test"), default="val", help="clips that are compared: val to choose (default), or test"
+    )
     parser.add_argument("--draws", type=int, default=10_000, help="number of bootstrap draws (default: 10000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
@@ -49,7 +55,7 @@ def main() -> None:
         for place, revision, model in zip("ab", (options.first, options.second), models, strict=False):
             stages = [model, "va"] if affect else [model]
             root = revisions.fetch(revision, Path(scratch) / place, stages)
-            sides.append(paired.read(root, _name(revision, model, models), model, affect=affect))
+            sides.append(paired.read(root, _name(revision, model, models), model, affect=affect, on=options.on))
     differences = paired.differences([sides[0]], [sides[1]], options.draws, options.seed)
     render = difference_text.as_json if options.json else difference_text.as_text
     print(render(*sides, differences))

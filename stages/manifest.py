@@ -87,7 +87,8 @@ def split(config: Config, listed: "dict[str, list[Clip]]") -> dict[str, dict[str
     if not config.pretrain.per_fold:
         disjoint.between_roles({role: str(config.corpora[role].name) for role in listed}, listed)
         return {
-            role: splits.assign(role, clips, getattr(manifest, role), manifest.seed) for role, clips in listed.items()
+            role: splits.assign(role, clips, getattr(manifest, role), manifest.seed, str(config.corpora[role].name))
+            for role, clips in listed.items()
         }
     affect = splits.assign("affect", listed["affect"], manifest.affect, manifest.seed)
     part_of = {"emotion": per_fold.follow(listed["emotion"], listed["affect"], affect), "affect": affect}

@@ -105,7 +105,7 @@ def main() -> None:
     table = labels.read("affect")
     if table[TARGETS].isna().all().any():
         raise ValueError("data/manifest/affect/labels.csv: no valence or no arousal; corpora.affect needs both")
-    plan = folds.cyclic(corpus.folds)
+    plan = folds.plan(corpus)
     for fold in plan:  # reports faults of the rows before any work
         objective.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
 

@@ -6,6 +6,7 @@ from avemotion.comparison import paired
 from avemotion.comparison.paired import Difference, Judged
 from avemotion.scoring import summaries
 from avemotion.scoring.headlines import HEADLINES
+from avemotion.scoring.results import NAMES
 
 SIGNIFICANT = 0.05
 FEW = 10  # clusters below which a bootstrap interval is clearly too narrow
@@ -16,6 +17,7 @@ def as_json(first: Judged, second: Judged, differences: dict[str, Difference]) -
     content = {
         "first": first.name,
         "second": second.name,
+        "on": first.on,
         "headlines": {name: asdict(difference) for name, difference in differences.items()},
         "clips": len(first.emotion),
         "turns": 0 if first.affect is None else len(first.affect),
@@ -40,9 +42,9 @@ def as_text(first: Judged, second: Judged, differences: dict[str, Difference]) -
 def sentence(first: Judged, second: Judged, differences: dict[str, Difference]) -> str:
     """The differences in words."""
     significant = {name: d for name, d in differences.items() if d.p < SIGNIFICANT}
-    over = f"{len(first.emotion)} test clips of {differences['accuracy'].clusters} speakers"
+    over = f"{len(first.emotion)} {NAMES[first.on]} clips of {differences['accuracy'].clusters} speakers"
     if "ccc_valence" in differences:
-        over += f" and {len(first.affect)} test turns of {differences['ccc_valence'].clusters} dialogues"
+        over += f" and {len(first.affect)} {NAMES[first.on]} turns of {differences['ccc_valence'].clusters} dialogues"
     parts = []
     for word, sign in (("better", 1), ("worse", -1)):
         named = [

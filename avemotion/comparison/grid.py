@@ -1,12 +1,17 @@
 """The table of an ablation: one row per setting of the varied params, with scores over its seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from avemotion.comparison import paired
 from avemotion.comparison.paired import Judged
-from avemotion.comparison.runs import Run
+from avemotion.comparison.runs import DEALS, Run
 from avemotion.scoring import intervals
+from avemotion.scoring.results import On
 
 # Sections that a unimodal model does not depend on: runs that differ only in these have the same model.
 UNREAD = {
@@ -18,13 +23,16 @@ UNREAD = {
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One score of a setting: mean and sd (NaN for one seed) over seeds, and the 95 % interval of the mean over clips.
+    """One score of a setting: mean and sd (NaN for one run) over runs, and the 95 % interval of the mean over clips.
 
+    sd_seeds, sd_splits: the parts of sd that come from seeds and from assignments of speakers to folds (NaN: unknown).
     difference and p: comparison with the baseline; None without a baseline.
     """
 
     mean: float
     sd: float
+    sd_seeds: float
+    sd_splits: float
     low: float
     high: float
     difference: float | None = None
@@ -37,6 +45,8 @@ class Row:
 
     setting: dict[str, str]  # model, then the varied params that the model reads
     seeds: tuple[int | None, ...]
+    splits: tuple[tuple[int, ...], ...]  # assignments of speakers to folds
+    runs: int
     cells: dict[str, Cell]  # by headline
 
 
@@ -49,6 +59,7 @@ class Grid:
     failed: list[Run]
     notes: list[str]
     synthetic: bool  # some run was tested on the synthetic sample
+    on: On  # the rows that were scored
 
 
 def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | None, draws: int, seed: int) -> Grid:
@@ -69,14 +80,14 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
             f"no finished run{reason}; see `dvc queue status` and `dvc exp show`, or name folders with --folders"
         )
     groups = _grouped(finished, by)
-    settings = {key: _seeds(key, group, notes) for key, group in groups.items()}
+    settings = {key: _replicates(key, group, notes) for key, group in groups.items()}
     reference = None if baseline is None else settings[_find(list(settings), {"model": "fusion"} | dict(baseline))]
     rows = []
-    for key, by_seed in settings.items():
-        cells = _cells(list(by_seed.values()), draws, seed)
-        if reference is not None and by_seed is not reference:
+    for key, replicates in settings.items():
+        cells = _cells(replicates, draws, seed)
+        if reference is not None and replicates is not reference:
             try:
-                differences = paired.differences(list(reference.values()), list(by_seed.values()), draws, seed)
+                differences = paired.differences(list(reference.values()), list(replicates.values()), draws, seed)
             except ValueError as error:
                 notes.append(f"{_label(dict(key))} is not compared with the baseline: {error}")
                 differences = {}
@@ -84,13 +95,15 @@ def build(runs: Sequence[Run], by: Sequence[str], baseline: Mapping[str, str] | 
                 name: Cell(**vars(cells[name]) | {"difference": d.difference, "p": d.p})
                 for name, d in differences.items()
             }
-        rows.append(Row(setting=dict(key), seeds=tuple(by_seed), cells=cells))
+        seeds, splits = (tuple(dict.fromkeys(of)) for of in zip(*replicates, strict=True))
+        rows.append(Row(setting=dict(key), seeds=seeds, splits=splits, runs=len(replicates), cells=cells))
     return Grid(
         columns=["model", *by],
         rows=rows,
         failed=sorted((run for run in runs if run.fault), key=lambda run: _place(run, by)),
         notes=notes,
-        synthetic=any(judged.synthetic for by_seed in settings.values() for judged in by_seed.values()),
+        synthetic=any(judged.synthetic for of in settings.values() for judged in of.values()),
+        on=next(judged.on for of in settings.values() for judged in of.values()),
     )
 
 
@@ -100,6 +113,7 @@ def _place(run: Run, by: Sequence[str]) -> tuple:
 
 
 Key = tuple[tuple[str, str], ...]
+Replicates = dict[tuple[int | None, tuple[int, ...]], Judged]  # (seed, assignment of speakers to folds) -> model
 
 
 def _grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Key, list[tuple[Run, Judged]]]:
@@ -120,7 +134,7 @@ def _grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Key, list[tuple[Run
 
 def _check_one_setting(key: Key, runs: list[Run], unread: tuple[str, ...]) -> None:
     for run in runs[1:]:
-        names = run.params.keys() | runs[0].params.keys()
+        names = (run.params.keys() | runs[0].params.keys()) - DEALS.keys()
         differing = {name for name in names if run.params.get(name) != runs[0].params.get(name)}
         if others := sorted(name for name in differing if name.split(".")[0] not in unread):
             raise ValueError(
@@ -129,31 +143,62 @@ def _check_one_setting(key: Key, runs: list[Run], unread: tuple[str, ...]) -> No
             )
 
 
-def _seeds(key: Key, group: list[tuple[Run, Judged]], notes: list[str]) -> dict[int | None, Judged]:
-    """One model per seed, sorted. A second model of a seed with other predictions is left out, with a note."""
-    by_seed: dict[int | None, Judged] = {}
-    for run, judged in sorted(group, key=lambda pair: (str(pair[0].seed).zfill(9), pair[0].name)):
-        first = by_seed.setdefault(run.seed, judged)
+def _replicates(key: Key, group: list[tuple[Run, Judged]], notes: list[str]) -> Replicates:
+    """One model per seed and split, sorted. A second one with other predictions is left out, with a note."""
+    replicates: Replicates = {}
+    for run, judged in sorted(group, key=lambda pair: (pair[0].split, str(pair[0].seed).zfill(9), pair[0].name)):
+        first = replicates.setdefault((run.seed, run.split), judged)
         if first.headlines() != judged.headlines():
             notes.append(
                 f"{_label(dict(key))}, seed {run.seed}: {judged.name} gave other predictions than {first.name} "
                 "and is left out"
             )
-    without = [judged.name for judged in by_seed.values() if judged.affect is None]
-    if 0 < len(without) < len(by_seed):
+    without = [judged.name for judged in replicates.values() if judged.affect is None]
+    if 0 < len(without) < len(replicates):
         notes.append(f"{_label(dict(key))}: no valence and arousal, for {', '.join(without)} lacks data/models/va")
-    return by_seed
+    return replicates
 
 
-def _cells(setting: list[Judged], draws: int, seed: int) -> dict[str, Cell]:
+def _cells(replicates: Replicates, draws: int, seed: int) -> dict[str, Cell]:
+    setting = list(replicates.values())
     for judged in setting[1:]:
         paired.check_same_rows(setting[0], judged)
     drawn = paired.draw(setting, draws, seed)
+    scores = pd.DataFrame([judged.headlines() for judged in setting])
+    splits = [split for _, split in replicates]
     cells = {}
     for name, (mean, sd) in paired.mean_scores(setting).items():
         low, high = intervals.bounds(drawn[name])
-        cells[name] = Cell(mean=mean, sd=sd, low=low, high=high)
+        of_seeds, of_splits = components(scores[name].to_numpy(), splits)
+        cells[name] = Cell(mean=mean, sd=sd, sd_seeds=of_seeds, sd_splits=of_splits, low=low, high=high)
     return cells
+
+
+def components(scores: NDArray[np.float64], splits: Sequence[Hashable]) -> tuple[float, float]:
+    """Standard deviations of seeds and of splits: a one-way model with random effects (Searle et al. 1992, ch. 3).
+
+    The variance of seeds is the mean variance within a split. The variance of splits is that between the means of the
+    splits, less the share of it that seeds explain; 0 where seeds explain all of it.
+
+    Args:
+        scores: [R], one a run.
+        splits: [R], the split of each run.
+
+    Returns:
+        NaN for the seeds if no split has two runs; NaN for the splits if there is only one, or if the variance of
+        seeds is unknown.
+    """
+    groups = [values.to_numpy() for _, values in pd.Series(scores).groupby(pd.factorize(pd.Series(splits))[0])]
+    runs, sizes = len(scores), np.array([len(group) for group in groups])
+    if runs == len(groups):
+        return float("nan"), float("nan")
+    within = sum(((group - group.mean()) ** 2).sum() for group in groups) / (runs - len(groups))
+    if len(groups) < 2:
+        return float(np.sqrt(within)), float("nan")
+    means = np.array([group.mean() for group in groups])
+    between = (sizes * (means - np.mean(scores)) ** 2).sum() / (len(groups) - 1)
+    per_split = (runs - (sizes**2).sum() / runs) / (len(groups) - 1)  # runs a split, if all have the same number
+    return float(np.sqrt(within)), float(np.sqrt(max(0.0, (between - within) / per_split)))
 
 
 def _find(keys: list[Key], wanted: Mapping[str, str]) -> Key:

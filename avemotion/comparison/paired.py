@@ -1,7 +1,8 @@
-"""Saved predictions of several models on the same test rows: headline scores, and differences with interval and p.
+"""Saved predictions of several models on the same rows: headline scores, and differences with interval and p.
 
+The rows are the validation clips or the test clips. Settings are chosen on validation clips, and scored on test clips.
 A setting is a list of models with the same params, one per seed. Its score is the mean over them. The bootstrap
-resamples test clips, by speaker (emotion) or dialogue (valence and arousal); both sides of a difference get the same
+resamples clips, by speaker (emotion) or dialogue (valence and arousal); both sides of a difference get the same
 clips.
 """
 
@@ -16,6 +17,7 @@ from avemotion.formats.targets import TARGETS
 from avemotion.scoring import intervals, results, summaries
 from avemotion.scoring.cluster_sums import Sums
 from avemotion.scoring.headlines import HEADLINES
+from avemotion.scoring.results import NAMES, On
 from avemotion.system.seeds import seed_for
 
 CLUSTERS = {"emotion": "speakers", "valence": "dialogues", "arousal": "dialogues"}
@@ -23,13 +25,14 @@ CLUSTERS = {"emotion": "speakers", "valence": "dialogues", "arousal": "dialogues
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Test rows of one model (fusion with its va model), and the sums of its scores."""
+    """Test or validation rows of one model (fusion with its va model), and the sums of its scores."""
 
     name: str
     emotion: pd.DataFrame  # id, label, predicted, speaker
     affect: pd.DataFrame | None  # id, dialogue, valence, arousal, <target>_predicted; None = no va model
     sums: dict[str, Sums]  # emotion and, with a va model, valence and arousal
     synthetic: bool
+    on: On  # the rows
 
     def headlines(self) -> dict[str, float]:
         """Scores of the model, those of HEADLINES."""
@@ -49,25 +52,26 @@ class Difference:
     clusters: int  # speakers or dialogues
 
 
-def read(root: Path, name: str, model: str, *, affect: bool) -> Judged:
+def read(root: Path, name: str, model: str, *, affect: bool, on: On) -> Judged:
     """One model of the project in root.
 
     Args:
         name: of the model, for messages.
         model: one of MODELS.
         affect: read va too.
+        on: the rows, val or test.
 
     Raises:
         ValueError: a file is missing, or does not fit the labels.
     """
     facts, known = results.read_manifest("emotion", root)
-    emotion = results.classified(model, facts, known, root)
+    emotion = results.classified(model, facts, known, root, on)
     sums, turns = {"emotion": summaries.emotion_sums(emotion, facts.classes)}, None
     if affect:
-        turns = results.predicted_turns(*results.read_manifest("affect", root), root)
+        turns = results.predicted_turns(*results.read_manifest("affect", root), root, on)
         sums |= {target: summaries.affect_sums(summaries.labelled(turns, target)) for target in TARGETS}
         turns = turns.sort_values("id", ignore_index=True)
-    return Judged(name=name, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic)
+    return Judged(name=name, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic, on=on)
 
 
 def check_same_rows(first: Judged, second: Judged) -> None:
@@ -76,15 +80,16 @@ def check_same_rows(first: Judged, second: Judged) -> None:
     Raises:
         ValueError: a clip is missing from one of them, or its label, speaker or dialogue differs.
     """
-    tables = [("test clips", first.emotion, second.emotion, ["label", "speaker"])]
+    what_rows = NAMES[first.on]
+    tables = [(f"{what_rows} clips", first.emotion, second.emotion, ["label", "speaker"])]
     if first.affect is not None and second.affect is not None:
-        tables.append(("test turns", first.affect, second.affect, [*TARGETS, "dialogue"]))
+        tables.append((f"{what_rows} turns", first.affect, second.affect, [*TARGETS, "dialogue"]))
     for what, a, b, columns in tables:
         foreign = sorted(set(a["id"]) ^ set(b["id"]))
         if foreign:
             raise ValueError(
-                f"{first.name} and {second.name} were tested on different {what}: {len(foreign)} are in one of them "
-                f"alone ({', '.join(foreign[:3])}{', ...' if len(foreign) > 3 else ''}); compare runs of one split"
+                f"{first.name} and {second.name} have predictions of different {what}: {len(foreign)} are in one of "
+                f"them alone ({', '.join(foreign[:3])}{', ...' if len(foreign) > 3 else ''}); compare runs of one split"
             )
         for column in columns:
             differs = (a[column] != b[column]) & ~(a[column].isna() & b[column].isna())

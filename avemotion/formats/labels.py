@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -34,11 +34,19 @@ class CorpusFacts:
     speakers: int
     rejected: int  # rows of rejected.csv
     folds: list[int]  # values of labels.split; empty where these are train, val and test
+    labels: str | dict[str, list[str]] = "corpus"  # manifest.emotion.labels; corpus = the corpus's own categories
+    protocol: str | None = None  # name of the published protocol, for split: protocol
+    # test fold -> the fold that validates its model, with keys as text; empty: the next fold
+    validates: dict[str, int] = field(default_factory=dict)
 
     @property
     def absent(self) -> bool:
         """Whether the role has no corpus: then it has no clips, and its stages do nothing."""
         return self.corpus is None
+
+    def validation_of(self, fold: int) -> int:
+        """The fold that validates the model of a test fold."""
+        return self.validates.get(str(fold), self.folds[(self.folds.index(fold) + 1) % len(self.folds)])
 
     @property
     def per_fold(self) -> bool:

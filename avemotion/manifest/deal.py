@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from avemotion.parsing.clip import Clip
+from avemotion.system.seeds import seed_for
 
 
-def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) -> dict[str, str]:
+def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool, number: int = 0) -> dict[str, str]:
     """Clip id -> fold 1 to count as text.
 
     Speakers are assigned in the order of their number of clips, rounded to powers of two, then of gender and name. Each
@@ -16,6 +17,8 @@ def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) 
     Args:
         section: params section, for error messages.
         whole_dialogues: keep speakers who share a dialogue in one fold.
+        number: 0 takes speakers of one size and gender in the order of their names; each other number takes them in
+            another order, by a hash of their names.
 
     Raises:
         ValueError: fewer speakers (or groups of speakers who share dialogues) than folds.
@@ -31,7 +34,11 @@ def deal(clips: list[Clip], count: int, section: str, *, whole_dialogues: bool) 
     fold_of: dict[str, int] = {}
     same, weight = Counter(), Counter()
     kinds = {group: tuple(sorted(names)) for group, names in genders.items()}
-    for group in sorted(sizes, key=lambda group: (-sizes[group].bit_length(), kinds[group], group)):
+
+    def place(group: str) -> tuple:
+        return -sizes[group].bit_length(), kinds[group], seed_for(number, "deal", group) if number else 0, group
+
+    for group in sorted(sizes, key=place):
         kind = kinds[group]
         fold = min(range(1, count + 1), key=lambda fold: (same[kind, fold], weight[fold], fold))
         fold_of[group] = fold

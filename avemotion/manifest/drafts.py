@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from avemotion.manifest import splits, summary
+from avemotion.manifest import labelling, summary
 from avemotion.manifest.probe import Unit
-from avemotion.params.manifest import ManifestParams
+from avemotion.params.manifest import Labels, ManifestParams
 from avemotion.params.shared.corpora import Place
 from avemotion.parsing import registry
-from avemotion.parsing.clip import Clip, Reject, Whole
+from avemotion.parsing.clip import Clip, Corpus, Reject, Whole
 from avemotion.system import experiment_copy
 
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar"}
@@ -58,8 +58,11 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
         listed, rejects = corpus.list_clips(Path(root), options)
     except ValueError as error:
         raise ValueError(f"corpora.{role}.root: {error}{_packed(Path(root))}") from error
-    label_of, class_names = splits.classify(listed, corpus, role, params.emotion.classes)
-    kept, unused = (_for_emotion if role == "emotion" else _for_affect)(listed, label_of)
+    label_of, class_names = labelling.classify(listed, corpus, role, params.emotion.labels)
+    if role == "emotion":
+        kept, unused = _for_emotion(listed, label_of, corpus, params.emotion.labels)
+    else:
+        kept, unused = _for_affect(listed)
     rejects += unused
     if not kept:
         reasons = f": {summary.reasons(rejects)}" if rejects else ""
@@ -91,17 +94,19 @@ def _packed(root: Path) -> str:
     return f"; unpack its {len(archives)} archives ({archives[0]}{more}) first"
 
 
-def _for_emotion(listed: list[Clip], label_of: dict[str, str]) -> tuple[list[Clip], list[Reject]]:
+def _for_emotion(
+    listed: list[Clip], label_of: dict[str, str], corpus: Corpus, labels: Labels
+) -> tuple[list[Clip], list[Reject]]:
     """Clips with a class."""
     rejects = [
-        Reject(clip.audio or clip.video, f"category names no emotion: {clip.emotion or 'none'}")
+        Reject(clip.audio or clip.video, labelling.reject_reason(clip, corpus, labels))
         for clip in listed
         if clip.id not in label_of
     ]
     return [clip for clip in listed if clip.id in label_of], rejects
 
 
-def _for_affect(listed: list[Clip], label_of: dict[str, str]) -> tuple[list[Clip], list[Reject]]:
+def _for_affect(listed: list[Clip]) -> tuple[list[Clip], list[Reject]]:
     """Clips with valence or arousal, and unrated turns as context of the rated turns of their dialogues."""
     rated = {clip.id for clip in listed if clip.valence is not None or clip.arousal is not None}
     dialogues = {clip.dialogue for clip in listed if clip.id in rated} - {None}

@@ -8,10 +8,11 @@ import pandas as pd
 
 from avemotion.formats import clips, labels
 from avemotion.formats.clips import ClipMedia
-from avemotion.manifest import attach, disjoint, splits, summary
+from avemotion.manifest import attach, disjoint, labelling, protocol_split, splits, summary
 from avemotion.manifest.drafts import Draft
 from avemotion.manifest.probe import Media, Unit
 from avemotion.params.manifest import AffectParams, EmotionParams
+from avemotion.parsing import protocols
 from avemotion.parsing.clip import Clip, Reject
 from avemotion.system import tables
 
@@ -61,6 +62,9 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     """Write the role's four files below folder; returns a summary for the log."""
     draft, part_of = role.draft, split.part_of
     drawn = labels.PER_FOLD if split.per_fold else split.params.split
+    numbers, protocol = splits.fold_numbers(part_of), None
+    if drawn == "protocol" and isinstance(split.params, EmotionParams):
+        protocol = protocols.read(draft.corpus, str(split.params.protocol))
     rows = [vars(clip) | {"label": draft.label_of.get(clip.id), "split": part_of[clip.id]} for clip in role.clips]
     facts = labels.CorpusFacts(
         corpus=draft.corpus,
@@ -73,7 +77,10 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
         clips=len(role.clips),
         speakers=len({clip.speaker for clip in role.clips}),
         rejected=len(role.rejects),
-        folds=splits.fold_numbers(part_of),
+        folds=numbers,
+        protocol=protocol.name if protocol else None,
+        validates=protocol_split.validates(protocol, numbers) if protocol else {},
+        labels=split.params.labels if isinstance(split.params, EmotionParams) else "corpus",
     )
     clips.write(draft.role, role.media, folder)
     labels.write(draft.role, rows, facts, folder)
@@ -81,7 +88,8 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     absent = []
     if drawn == "actor" and isinstance(split.params, EmotionParams):
         absent = splits.absent_actors(role.clips, split.params)
-    return summary.role(facts, role.media, pd.DataFrame(rows), absent)
+    left_out = labelling.left_out(reject.reason for reject in role.rejects)
+    return summary.role(facts, role.media, pd.DataFrame(rows), absent, left_out)
 
 
 def write_absent(folder: Path, role: str) -> None:

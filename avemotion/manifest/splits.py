@@ -1,36 +1,14 @@
-"""Classes and splits of a role: the label of each clip, and its place in train, val, test or a fold."""
+"""Splits of a role: the place of each clip in train, val, test or a fold."""
 
-import re
 from collections.abc import Callable, Iterable
 
-from avemotion.manifest import deal, disjoint
+from avemotion.manifest import deal, disjoint, protocol_split
 from avemotion.params.manifest import AffectParams, EmotionParams
-from avemotion.parsing.clip import COARSE, Clip, Corpus
+from avemotion.parsing import protocols
+from avemotion.parsing.clip import Clip
 from avemotion.system.seeds import seed_for
 
 PARTS = ("train", "val", "test")
-
-
-def classify(clips: Iterable[Clip], corpus: Corpus, role: str, classes: int) -> tuple[dict[str, str], list[str]]:
-    """Class of each clip and all class names in index order.
-
-    In the emotion role, classes is 8 (the corpus's own categories) or 4 (COARSE). A clip has no class if it has no
-    category or one that names no emotion. In the affect role, the class is always the corpus's own category.
-    """
-    named = [clip for clip in clips if clip.emotion]
-    if role == "affect":
-        labels = {clip.id: clip.emotion for clip in named}
-        return labels, list(corpus.emotions or sorted(set(labels.values())))
-    named = [clip for clip in named if clip.emotion not in corpus.unlabelled]
-    if classes == 8:
-        labels = {clip.id: clip.emotion for clip in named}
-        return labels, list(corpus.emotions or sorted(set(labels.values())))
-    if unknown := sorted({clip.emotion for clip in named} - set(corpus.coarse)):
-        raise ValueError(
-            f"manifest.emotion.classes is 4, but {', '.join(unknown)} belongs to none of {', '.join(COARSE)}; "
-            "use 8 (the corpus's own categories)"
-        )
-    return {clip.id: corpus.coarse[clip.emotion] for clip in named}, list(COARSE)
 
 
 def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
@@ -40,7 +18,7 @@ def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, s
         ValueError: a number fits several speakers, or two entries name the same speaker.
     """
     part_of: dict[str, str] = {}
-    known = _by_entry(clips)
+    known = protocol_split.speakers_by_entry(clips)
     for part, listed in (("val", params.actors.val), ("test", params.actors.test)):
         for entry in listed:
             fits = known.get(entry, [])
@@ -56,18 +34,8 @@ def by_actor(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, s
 
 def absent_actors(clips: list[Clip], params: EmotionParams) -> list[str]:
     """Entries of manifest.emotion.actors without a speaker in the corpus."""
-    known = _by_entry(clips)
+    known = protocol_split.speakers_by_entry(clips)
     return [str(entry) for entry in params.actors.val + params.actors.test if entry not in known]
-
-
-def _by_entry(clips: Iterable[Clip]) -> dict[int | str, list[str]]:
-    """Possible entry of manifest.emotion.actors -> its speakers. Entries are full names and the numbers at the end."""
-    known: dict[int | str, list[str]] = {}
-    for speaker in sorted({clip.speaker for clip in clips}):
-        known.setdefault(speaker, []).append(speaker)
-        if number := re.search(r"\d+$", speaker):
-            known.setdefault(int(number[0]), []).append(speaker)
-    return known
 
 
 def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
@@ -89,25 +57,32 @@ def stratified(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str,
     return part_of
 
 
-def by_session(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
+def by_session(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
     """Clip id -> the session as text: one fold per recording session.
 
     Raises:
         ValueError: the corpus has no sessions.
     """
     if any(clip.session is None for clip in clips):
-        raise ValueError("manifest.affect.split is sessions, but the corpus has none; use speakers or given")
+        role = "emotion" if isinstance(params, EmotionParams) else "affect"
+        raise ValueError(f"manifest.{role}.split is sessions, but the corpus has none; use speakers or given")
     return {clip.id: str(clip.session) for clip in clips}
 
 
 def actor_kfold(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
-    """Clip id -> the test fold of its speaker, as text. Nothing is random: see deal.deal."""
-    return deal.deal(clips, params.folds, "manifest.emotion", whole_dialogues=False)
+    """Clip id -> the test fold of its speaker, as text. It depends on no seed but params.deal: see deal.deal."""
+    return deal.deal(clips, params.folds, "manifest.emotion", whole_dialogues=False, number=params.deal)
+
+
+def each_speaker(clips: list[Clip], params: EmotionParams, seed: int) -> dict[str, str]:
+    """Clip id -> the fold as text: one fold per speaker, in the order of their names (leave one speaker out)."""
+    fold_of = {speaker: str(fold) for fold, speaker in enumerate(sorted({clip.speaker for clip in clips}), 1)}
+    return {clip.id: fold_of[clip.speaker] for clip in clips}
 
 
 def speaker_folds(clips: list[Clip], params: AffectParams, seed: int) -> dict[str, str]:
     """Clip id -> the fold as text. Speakers of one dialogue are in the same fold, because turns have context."""
-    return deal.deal(clips, params.folds, "manifest.affect", whole_dialogues=True)
+    return deal.deal(clips, params.folds, "manifest.affect", whole_dialogues=True, number=params.deal)
 
 
 def given(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
@@ -131,20 +106,35 @@ def given(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) ->
 
 Splitter = Callable[..., dict[str, str]]
 SPLITTERS: dict[str, dict[str, Splitter]] = {
-    "emotion": {"actor": by_actor, "actor_kfold": actor_kfold, "given": given, "stratified": stratified},
+    "emotion": {
+        "actor": by_actor,
+        "actor_kfold": actor_kfold,
+        "sessions": by_session,
+        "speakers": each_speaker,
+        "given": given,
+        "stratified": stratified,
+    },
     "affect": {"sessions": by_session, "speakers": speaker_folds, "given": given},
 }
 # Splits of the emotion role that may assign a speaker to several parts, by design or as published.
-OVERLAPPING = {"given", "stratified"}
+OVERLAPPING = {"given", "protocol", "stratified"}
 
 
-def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int) -> dict[str, str]:
+def assign(
+    role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int, corpus: str = ""
+) -> dict[str, str]:
     """Clip id -> train, val or test, or the number of a fold, checked.
+
+    Args:
+        corpus: its name, for split: protocol.
 
     Raises:
         ValueError: a split is empty, there are fewer than three folds, or a speaker is in two of them.
     """
-    part_of = SPLITTERS[role][params.split](clips, params, seed)
+    if isinstance(params, EmotionParams) and params.split == "protocol":
+        part_of = protocol_split.assign(clips, protocols.read(corpus, str(params.protocol)))
+    else:
+        part_of = SPLITTERS[role][params.split](clips, params, seed)
     present = set(part_of.values())
     place = f"manifest.{role}.split is {params.split}"
     if numbers := fold_numbers(part_of):
@@ -163,6 +153,7 @@ def assign(role: str, clips: list[Clip], params: EmotionParams | AffectParams, s
             "actor": f"change manifest.{role}.actors (speakers: {_few({clip.speaker for clip in clips})})",
             "stratified": f"change manifest.{role}.ratios",
             "given": "choose another split",
+            "protocol": "choose another split",
         }
         raise ValueError(f"{place} and leaves {', '.join(empty)} empty; {remedies[params.split]} or the corpus")
     if role == "affect" or params.split not in OVERLAPPING:

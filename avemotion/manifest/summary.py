@@ -1,22 +1,33 @@
 """Summaries of a manifest for the log."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from avemotion.formats.clips import ClipMedia
 from avemotion.formats.labels import CorpusFacts
-from avemotion.manifest import splits
+from avemotion.manifest import labelling, splits
 from avemotion.parsing.clip import Reject
 
 
 def reasons(rejects: Iterable[Reject]) -> str:
-    """The reasons of groups of files, then the most frequent kinds of reason of single files with their counts."""
+    """The reasons of groups of files, then the most frequent kinds of reason of single files with their counts.
+
+    Categories that the labels leave out are one kind, with the count of each category.
+    """
     rejects = list(rejects)
     groups = [reject.reason for reject in rejects if reject.group]
+    if categories := labelling.left_out(reject.reason for reject in rejects):
+        groups.append(unlisted(categories))
     counts = Counter(reject.reason.partition(": ")[0] for reject in rejects if not reject.group)
+    counts.pop(labelling.LEFT_OUT, None)
     return "; ".join([*groups, *(f"{count} x {reason}" for reason, count in counts.most_common(6))])
+
+
+def unlisted(categories: Mapping[str, int]) -> str:
+    """The clips that manifest.emotion.labels leaves out, by category."""
+    return f"{labelling.PARAM} leaves out " + ", ".join(f"{count} {name}" for name, count in categories.items())
 
 
 def by_split(rows: pd.DataFrame, classes: list[str]) -> str:
@@ -45,12 +56,15 @@ def untrained(rows: pd.DataFrame, classes: list[str]) -> list[str]:
     return [f"warning: the training clips{where} lack {', '.join(lacking)}; no model can predict what it never saw"]
 
 
-def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent: list[str]) -> str:
+def role(
+    facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent: list[str], left_out: Mapping[str, int]
+) -> str:
     """Clips, speakers and classes of each split, as a table.
 
     Args:
         rows: columns speaker, label, split, valence, arousal.
         absent: entries of manifest.emotion.actors without a speaker in the corpus.
+        left_out: category that manifest.emotion.labels does not list -> clips.
     """
     hours = sum(clip.duration for clip in media) / 3600
     no_sound, no_picture = sum(not clip.audio for clip in media), sum(not clip.video for clip in media)
@@ -67,6 +81,8 @@ def role(facts: CorpusFacts, media: list[ClipMedia], rows: pd.DataFrame, absent:
         lines.append(
             f"{unrated} turns have no valence and arousal: they are context of their dialogues, without a score"
         )
+    if left_out:
+        lines.append(unlisted(left_out))
     if absent:
         lines.append(f"manifest.emotion.actors names speakers that are not there: {', '.join(absent)}")
     if facts.per_fold:

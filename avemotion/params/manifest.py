@@ -6,8 +6,12 @@ from typing import Any, Literal
 
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.shared.corpora import ROLES, Place, place
-from avemotion.parsing import registry
+from avemotion.parsing import protocols, registry
 from avemotion.system import params_file
+
+# Class -> categories of IEMOCAP: the four classes of most papers, 5531 turns, excitement counted as happiness.
+IEMOCAP4: dict[str, list[str]] = {"angry": ["ang"], "happy": ["hap", "exc"], "neutral": ["neu"], "sad": ["sad"]}
+Labels = Literal["corpus", "coarse4", "iemocap4"] | dict[str, list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +26,25 @@ class Actors:
 class EmotionParams:
     """Section manifest.emotion."""
 
-    classes: Literal[8, 4]  # 8: the corpus's own categories; 4: neutral, positive, negative, surprise
-    split: Literal["actor", "actor_kfold", "given", "stratified"]
+    # corpus: its own categories; coarse4: COARSE; iemocap4: IEMOCAP4; or class -> categories
+    labels: Literal["corpus", "coarse4", "iemocap4"] | dict[str, list[str]]
+    split: Literal["actor", "actor_kfold", "sessions", "speakers", "protocol", "given", "stratified"]
+    protocol: str | None  # for split: protocol; a name of avemotion/protocols
     actors: Actors  # for split: actor
     folds: int  # for split: actor_kfold
+    deal: int  # for split: actor_kfold; 0: in the order of names; N: the Nth other assignment of speakers to folds
     ratios: list[float]  # train, val, test; for split: stratified
 
     def __post_init__(self) -> None:
+        if not isinstance(self.labels, str):
+            _check_mapping(self.labels)
+        if self.protocol is not None:
+            protocols.refuse_unknown(None, self.protocol)
+        elif self.split == "protocol":
+            known = ", ".join(f"{name} ({corpus})" for corpus, name in protocols.known())
+            raise ValueError(f"protocol is null, but split is protocol; choose one of {known}")
         _check_folds(self.folds)
+        _check_deal(self.deal)
         if len(self.ratios) != 3 or min(self.ratios) <= 0 or abs(sum(self.ratios) - 1) > 1e-6:
             raise ValueError(f"ratios is {self.ratios}; give train, val and test, each above 0, that sum to 1")
         for name, listed in vars(self.actors).items():
@@ -45,14 +60,36 @@ class AffectParams:
 
     split: Literal["sessions", "speakers", "given"]
     folds: int  # for split: speakers
+    deal: int  # for split: speakers; as in EmotionParams
 
     def __post_init__(self) -> None:
         _check_folds(self.folds)
+        _check_deal(self.deal)
+
+
+def _check_mapping(mapping: dict[str, list[str]]) -> None:
+    if len(mapping) < 2:
+        raise ValueError(f"labels names the classes {list(mapping)}; give two or more, such as {{happy: [hap, exc]}}")
+    class_of: dict[str, str] = {}
+    for name, categories in mapping.items():
+        if not categories:
+            raise ValueError(f"labels.{name} is []; name the corpus's categories that belong to it")
+        for category in categories:
+            if category in class_of:
+                raise ValueError(
+                    f"labels.{name} takes {category}, as labels.{class_of[category]} does; leave it in one"
+                )
+            class_of[category] = name
 
 
 def _check_folds(count: int) -> None:
     if count < 3:
         raise ValueError(f"folds is {count}; testing, validating and training take three or more")
+
+
+def _check_deal(number: int) -> None:
+    if number < 0:
+        raise ValueError(f"deal is {number}; give 0 (speakers in the order of their names) or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +139,12 @@ def configure(file: Path) -> Config:
         manifest=params_file.read(file, "manifest", _section()),
         pretrain=params_file.read(file, "pretrain", PretrainParams),
     )
+    emotion = config.manifest.emotion
+    if emotion.split == "protocol" and "emotion" in config.corpora and not config.pretrain.per_fold:
+        try:
+            protocols.refuse_unknown(config.corpora["emotion"].name, str(emotion.protocol))
+        except ValueError as error:
+            raise ValueError(f"{file}: manifest.emotion.{error}") from error
     if config.pretrain.per_fold and len(config.corpora) < len(ROLES):
         raise ValueError(
             f"{file}: pretrain.per_fold is true, but only corpora.{next(iter(config.corpora))} names a corpus; set "
@@ -135,6 +178,15 @@ def _section() -> type[ManifestParams]:
     )
 
 
+SPLIT_KEYS = ("split", "protocol", "actors", "folds", "deal", "ratios")  # of manifest.emotion
+USED_BY = {
+    "actor": ("actors",),
+    "actor_kfold": ("folds", "deal"),
+    "protocol": ("protocol",),
+    "stratified": ("ratios",),
+}  # split -> the keys that it reads
+
+
 def unused(config: Config) -> dict[str, str]:
     """Params without effect in combination with the others: key -> reason."""
     reasons: dict[str, str] = {}
@@ -142,18 +194,20 @@ def unused(config: Config) -> dict[str, str]:
     if "emotion" not in config.corpora:
         reasons["manifest.emotion"] = "corpora.emotion names no corpus"
     elif config.pretrain.per_fold:
-        for key in ("split", "actors", "folds", "ratios"):
+        for key in SPLIT_KEYS:
             reasons[f"manifest.emotion.{key}"] = "pretrain.per_fold is true: the emotion role has the folds of affect"
     else:
-        used = {"actor": "actors", "actor_kfold": "folds", "stratified": "ratios"}.get(emotion.split)
-        for key in {"actors", "folds", "ratios"} - {used}:
+        for key in SPLIT_KEYS[1:]:
+            if key in USED_BY.get(emotion.split, ()):
+                continue
             reasons[f"manifest.emotion.{key}"] = f"manifest.emotion.split is {emotion.split}"
     if "emotion" not in config.corpora or emotion.split != "stratified":
         reasons["manifest.seed"] = "no split is stratified"
     if "affect" not in config.corpora:
         reasons["manifest.affect"] = "corpora.affect names no corpus"
     elif affect.split != "speakers":
-        reasons["manifest.affect.folds"] = f"manifest.affect.split is {affect.split}"
+        for key in ("folds", "deal"):
+            reasons[f"manifest.affect.{key}"] = f"manifest.affect.split is {affect.split}"
     in_use = {corpus.name for corpus in config.corpora.values()}
     for name in registry.names():
         if name not in in_use and config.manifest.options(name) is not None:

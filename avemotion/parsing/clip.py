@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-COARSE = ("neutral", "positive", "negative", "surprise")  # manifest.emotion.classes: 4, in class-index order
+COARSE = ("neutral", "positive", "negative", "surprise")  # manifest.emotion.labels: coarse4, in class-index order
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,7 +91,9 @@ def _affect(affect: Mapping[str, Any], plots: Path) -> list[str]:
         page.heading("Valence and arousal"),
         page.paragraph(
             f"{affect['turns']} test turns of {affect['dialogues']} dialogues and {affect['speakers']} speakers; "
-            "95 % intervals by bootstrap over dialogues."
+            "95 % intervals by bootstrap over dialogues. On validation turns, by which settings are chosen: "
+            + ", ".join(f"CCC {target} {_number(affect['val'][f'ccc_{target}'])}" for target in TARGETS)
+            + "."
         ),
         page.table(("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE"), _affect_rows(affect)),
         _pictures(plots, AFFECT),
@@ -121,6 +123,7 @@ def _emotion_rows(emotion: Mapping) -> list[list[str]]:
     if "mean" in emotion:
         spread = [f"{_number(emotion['mean'][name])} ± {_number(emotion['sd'][name])}" for name in names]
         rows.append(["fusion, mean ± sd over folds", *spread])
+    rows.append(["fusion on validation clips", *(_number(emotion["val"][name]) for name in names)])
     rows += [[f"{part} alone", *(_number(emotion[part][name]) for name in names)] for part in ("audio", "video")]
     rows.append(["most frequent training class", _number(emotion["majority"]), NONE, NONE])
     return [*rows, ["chance", NONE, _number(emotion["chance"]), NONE]]

@@ -9,12 +9,14 @@ from avemotion.formats.targets import TARGETS
 # --only-changed` into 120 columns. metrics/detail/<role>.json has their intervals.
 HEADLINE_KEYS: dict[str, dict[str, Any]] = {
     "emotion": {
+        "val": dict.fromkeys(("accuracy", "uar", "macro_f1")),
         "test": dict.fromkeys(("accuracy", "uar", "macro_f1")),
         "audio": {"uar": None},
         "video": {"uar": None},
         **dict.fromkeys(("chance", "clips", "speakers", "synthetic", "speaker_overlap", "seed")),
     },
     "affect": {
+        "val": {f"ccc_{target}": None for target in TARGETS},
         **{f"ccc_{target}": None for target in TARGETS},
         **dict.fromkeys(("turns", "dialogues", "speakers", "silent", "synthetic", "speaker_overlap", "seed")),
     },

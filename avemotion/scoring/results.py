@@ -1,13 +1,13 @@
 """Readers of the training stages' outputs; they compare them with the labels.
 
 Every test clip must occur once, with its present label in the manifest: there is no score over other rows than those of
-labels.csv. `root` is the project's folder, by default the current one.
+labels.csv. The same holds for the validation clips. `root` is the project's folder, by default the current one.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ MODELS, MANIFEST = Path("data/models"), clips.FOLDER
 STAGES = {"emotion": ("pretrain_audio", "pretrain_video", "fusion"), "affect": ("va",)}  # by role
 REMEDY = "run `dvc repro`"
 HISTORY = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
+NAMES = {"val": "validation", "test": "test"}
+On = Literal["val", "test"]  # the rows that are scored
 BRANCHES = ("valence_own", "valence_rest", "arousal_own", "arousal_rest")
 
 
@@ -33,6 +35,7 @@ class Emotion:
     fusion: pd.DataFrame  # fold ("" = no folds), id, label, predicted, p_<class> ..., speaker, emotion, majority
     audio: pd.DataFrame
     video: pd.DataFrame
+    validation: dict[str, pd.DataFrame]  # stage -> its validation rows, with the columns of fusion
     gates: pd.DataFrame  # id, gate: share of audio, label; no rows where the mode has no gate
     # condition -> the test rows of fusion: audio_only, video_only, snr_20 ... (dB), those that the mode has
     conditions: dict[str, pd.DataFrame]
@@ -47,6 +50,7 @@ class Affect:
     # fold, id, dialogue (the speaker where a corpus has no dialogues), valence, arousal (NaN = unlabelled),
     # <target>_predicted, silent (no sound, so no prediction and no score)
     turns: pd.DataFrame
+    validation: pd.DataFrame  # validation turns of all folds, with the columns of turns
     branches: pd.DataFrame  # fold, id and BRANCHES; no rows where the model has no branches
 
 
@@ -72,13 +76,14 @@ def read_emotion(root: Path = Path()) -> Emotion:
         file = folder / "gates.csv"
         table = tables.read_csv(file, ("id", "split", "gate"), ("gate",), REMEDY).query("split == 'test'")
         if len(table):
-            gates.append(_joined(file, table, _test_rows(known, fold)))
+            gates.append(_joined(file, table, _rows_of(facts, known, fold)))
     return Emotion(
         facts=facts,
         known=known,
         fusion=classified("fusion", facts, known, root),
         audio=classified("pretrain_audio", facts, known, root),
         video=classified("pretrain_video", facts, known, root),
+        validation={stage: classified(stage, facts, known, root, on="val") for stage in STAGES["emotion"]},
         gates=pd.concat(gates, ignore_index=True) if gates else pd.DataFrame(columns=["id", "gate", "label"]),
         conditions=read_conditions(facts, known, root),
     )
@@ -97,12 +102,13 @@ def read_affect(root: Path = Path()) -> Affect:
         file = folder / "branches.csv"
         table = tables.read_csv(file, ("id", *BRANCHES), BRANCHES, REMEDY)
         if len(table):
-            rows = _test_rows(known[~known["id"].isin(silent)], fold)
+            rows = _rows_of(facts, known[~known["id"].isin(silent)], fold)
             branches.append(_joined(file, table, rows).assign(fold=int(fold)))
     return Affect(
         facts=facts,
         known=known,
         turns=turns,
+        validation=predicted_turns(facts, known, root, on="val"),
         branches=pd.concat(branches, ignore_index=True)
         if branches
         else pd.DataFrame(columns=["fold", "id", *BRANCHES]),
@@ -132,8 +138,10 @@ def read_rejected(role: str, root: Path = Path()) -> pd.DataFrame:
     return tables.read_csv(root / MANIFEST / role / "rejected.csv", ("path", "reason"), (), REMEDY)
 
 
-def classified(stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
-    """Test rows of a categorical model over all folds, with the columns of Emotion.fusion, sorted by id.
+def classified(
+    stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path = Path(), on: On = "test"
+) -> pd.DataFrame:
+    """Test or validation rows of a categorical model over all folds, with the columns of Emotion.fusion, by id.
 
     `majority` is the most frequent class among the training clips of the row's model.
 
@@ -145,7 +153,7 @@ def classified(stage: str, facts: CorpusFacts, known: pd.DataFrame, root: Path =
         file = folder / "predictions.csv"
         table = tables.read_csv(file, ("id", "split", "label", "predicted", *shares), shares, REMEDY)
         trained = known[~known["id"].isin(table["id"])]
-        table = _joined(file, table.query("split == 'test'"), _test_rows(known, fold))
+        table = _joined(file, table[table["split"] == on], _rows_of(facts, known, fold, on), on)
         _check_same(file, table, "label", table["label"] != table["label_known"])
         _check_finite(file, table, shares)
         unknown = sorted(set(table["predicted"]) - set(facts.classes))
@@ -169,12 +177,12 @@ def read_conditions(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()
         table = tables.read_csv(file, ("id", "condition", "predicted", *shares), shares, REMEDY)
         _check_finite(file, table, shares)
         for name, rows in table.groupby("condition", sort=False):
-            parts.setdefault(name, []).append(_joined(file, rows, _test_rows(known, fold)))
+            parts.setdefault(name, []).append(_joined(file, rows, _rows_of(facts, known, fold)))
     return {name: pd.concat(rows).sort_values("id", ignore_index=True) for name, rows in parts.items()}
 
 
-def predicted_turns(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()) -> pd.DataFrame:
-    """Test turns of va over all folds, with the columns of Affect.turns, sorted by fold, then id.
+def predicted_turns(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path(), on: On = "test") -> pd.DataFrame:
+    """Test or validation turns of va over all folds, with the columns of Affect.turns, sorted by fold, then id.
 
     Raises:
         ValueError: as for read_emotion.
@@ -183,8 +191,8 @@ def predicted_turns(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()
     columns = ("id", "split", *TARGETS, *predicted)
     for fold, folder in stage_folders("va", facts.folds, root).items():
         file = folder / "predictions.csv"
-        table = tables.read_csv(file, columns, columns[2:], REMEDY).query("split == 'test'")
-        table = _joined(file, table, _test_rows(known, fold))
+        table = tables.read_csv(file, columns, columns[2:], REMEDY)
+        table = _joined(file, table[table["split"] == on], _rows_of(facts, known, fold, on), on)
         silent = table[list(predicted)].isna().all(axis=1)
         _check_finite(file, table[~silent], predicted)
         for target in TARGETS:
@@ -235,12 +243,14 @@ def attention(folder: Path) -> dict[str, dict[str, np.ndarray]]:
     return exports
 
 
-def _test_rows(known: pd.DataFrame, fold: str) -> pd.DataFrame:
-    """Test rows of a fold's model in labels.csv ("" = no folds)."""
-    return known[known["split"] == (fold or "test")]
+def _rows_of(facts: CorpusFacts, known: pd.DataFrame, fold: str, on: On = "test") -> pd.DataFrame:
+    """Test or validation rows of a fold's model in labels.csv ("" = no folds)."""
+    if not fold:
+        return known[known["split"] == on]
+    return known[known["split"] == (fold if on == "test" else str(facts.validation_of(int(fold))))]
 
 
-def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame, on: On = "test") -> pd.DataFrame:
     """table with the columns of test, which get the suffix _known if both have them."""
     if table["id"].duplicated().any():
         raise ValueError(f"{file}: {table['id'][table['id'].duplicated()].iloc[0]} occurs twice; {REMEDY}")
@@ -248,8 +258,8 @@ def _joined(file: Path, table: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame
     if missing or unknown:
         some = ", ".join((missing + unknown)[:3])
         raise ValueError(
-            f"{file}: not the test rows of labels.csv: {len(missing)} missing, {len(unknown)} unknown ({some}, ...); "
-            f"the split changed since this model was trained; {REMEDY}"
+            f"{file}: not the {NAMES[on]} rows of labels.csv: {len(missing)} missing, {len(unknown)} unknown "
+            f"({some}, ...); the split changed since this model was trained; {REMEDY}"
         )
     return table.merge(test, on="id", suffixes=("", "_known")).sort_values("id", ignore_index=True)
 

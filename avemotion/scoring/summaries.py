@@ -28,7 +28,8 @@ def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
 
     <score>_low and _high are bounds of 95 % intervals of a bootstrap over speakers. `majority` is the accuracy of the
     most frequent class of the training clips, `chance` the UAR of any prediction that ignores its input. With folds,
-    `test` is over all folds together; mean and sd over folds and each fold follow.
+    `test` is over all folds together; mean and sd over folds and each fold follow. `val` holds the scores of the same
+    models on the validation clips, by which training and settings are chosen.
     """
     classes, fusion = results.facts.classes, results.fusion
     truth, prediction = indices(fusion, classes)
@@ -47,6 +48,7 @@ def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
         "test": test,
         "audio": _scores(results.audio, classes),
         "video": _scores(results.video, classes),
+        "val": _validation(results),
         **(_over_folds(folds, tuple(SCORES)) if folds else {}),
         "condition": conditions(results, draws, seed),
         "majority": metrics.accuracy(*indices(fusion.assign(predicted=fusion["majority"]), classes)),
@@ -58,6 +60,13 @@ def emotion(results: Emotion, draws: int, seed: int) -> dict[str, Any]:
         "speaker_overlap": results.facts.speaker_overlap,
         "seed": seed,
     }
+
+
+def _validation(results: Emotion) -> dict[str, Any]:
+    """Scores on the validation clips: of the fusion model, then of the unimodal models."""
+    classes, rows = results.facts.classes, results.validation
+    scores: dict[str, Any] = {**_scores(rows["fusion"], classes), "clips": len(rows["fusion"])}
+    return scores | {name: _scores(rows[f"pretrain_{name}"], classes) for name in ("audio", "video")}
 
 
 def conditions(results: Emotion, draws: int, seed: int) -> dict[str, dict[str, float]]:
@@ -81,8 +90,9 @@ def conditions(results: Emotion, draws: int, seed: int) -> dict[str, dict[str, f
 def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
     """Scores of valence and arousal: over all test turns together, mean and sd over folds, and each fold.
 
-    ccc_*_low and _high are bounds of 95 % intervals of a bootstrap over dialogues. `baseline` predicts the mean of the
-    fold's training turns. A score excludes turns without its label; `turns` counts the turns with both labels.
+    ccc_*_low and _high are bounds of 95 % intervals of a bootstrap over dialogues. `val` holds the scores of the same
+    models on the validation turns. `baseline` predicts the mean of the fold's training turns. A score excludes turns
+    without its label; `turns` counts the turns with both labels.
     """
     pooled: dict[str, Any] = {}
     for target in TARGETS:
@@ -103,6 +113,7 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
     return {
         **pooled,
         **_over_folds(folds, tuple(f"{name}_{target}" for name in AGREEMENT for target in TARGETS)),
+        "val": _agreement(results.validation),
         "baseline": baseline,
         "turns": int((~unlabelled).sum()),
         "unlabelled": int(unlabelled.sum()),  # includes the silent turns
@@ -133,6 +144,8 @@ def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[st
             "speakers": facts.speakers,
             "rejected": facts.rejected,
             "synthetic": facts.synthetic,
+            "labels": facts.labels,
+            "protocol": facts.protocol,
             "split": {part: int(counts.get(part.removeprefix("fold_"), 0)) for part in parts},
             "class": {name: int((known["label"] == name).sum()) for name in facts.classes},
         }
@@ -231,8 +244,8 @@ def _over_folds(folds: Mapping[str, Mapping[str, float]], names: tuple[str, ...]
 def _training_means(results: Affect) -> dict[str, pd.Series]:
     """<target>_predicted of every test turn: the mean label of its model's training folds."""
     folds, means = results.facts.folds, {}
-    for i, fold in enumerate(folds):
-        held_out = {str(fold), str(folds[(i + 1) % len(folds)])}
+    for fold in folds:
+        held_out = {str(fold), str(results.facts.validation_of(fold))}
         means[fold] = results.known.loc[~results.known["split"].isin(held_out), TARGETS].mean()
     return {
         f"{t}_predicted": results.turns["fold"].map({fold: mean[t] for fold, mean in means.items()}) for t in TARGETS

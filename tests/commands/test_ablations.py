@@ -53,15 +53,16 @@ def table(monkeypatch, capsys, *arguments: str) -> pd.DataFrame:
 
 def call(monkeypatch, capsys, *arguments: str) -> str:
     folders = [] if "--folders" in arguments else ["--folders", *sorted(p.name for p in Path().iterdir() if p.is_dir())]
-    monkeypatch.setattr("sys.argv", ["ablations", *folders, *arguments])
+    on = [] if "--on" in arguments else ["--on", "test"]
+    monkeypatch.setattr("sys.argv", ["ablations", *folders, *on, *arguments])
     ablations.main()
     return capsys.readouterr().out
 
 
-def accuracies(mode: str, stage: str = "fusion") -> list[float]:
+def accuracies(mode: str, stage: str = "fusion", on: str = "test") -> list[float]:
     found = []
     for seed in (1, 2, 3):
-        rows = pd.read_csv(f"{mode}{seed}/data/models/{stage}/predictions.csv")
+        rows = pd.read_csv(f"{mode}{seed}/data/models/{stage}/predictions.csv").query("split == @on")
         found.append(float((rows.label == rows.predicted).mean()))
     return found
 
@@ -82,9 +83,28 @@ def test_rows_are_settings_and_scores_are_means_over_seeds(here, monkeypatch, ca
         pd.concat([pd.read_csv(f"gated{seed}/data/models/va/fold_{fold}/predictions.csv") for fold in (1, 2, 3)])
         for seed in (1, 2, 3)
     ]
+    turns = [table.query("split == 'test'") for table in turns]
     ccc = [metrics.ccc(t["valence"], t["valence_predicted"]) for t in turns]
     assert rows["ccc_valence"][3] == pytest.approx(np.mean(ccc), abs=1e-6)
     assert rows["ccc_valence"][0] is None  # a unimodal model has none
+
+
+def test_settings_are_chosen_on_validation_clips(here, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["ablations", "--folders", *sorted(p.name for p in here.iterdir())])
+    ablations.main()  # no --on
+    assert "over validation clips resampled by speaker or dialogue]. For choosing: " in capsys.readouterr().out
+    rows = table(monkeypatch, capsys, "--on", "val", "--baseline", "fusion.mode=concat").iloc[-1]
+    means = {mode: np.mean(accuracies(mode, on="val")) for mode in ("concat", "gated")}
+    assert (rows["on"], rows["accuracy"]) == ("val", pytest.approx(means["gated"], abs=1e-6))
+    assert rows["accuracy_difference"] == pytest.approx(means["gated"] - means["concat"], abs=1e-6)
+    turns = [
+        pd.concat([pd.read_csv(f"gated{seed}/data/models/va/fold_{fold}/predictions.csv") for fold in (1, 2, 3)])
+        for seed in (1, 2, 3)
+    ]
+    ccc = [metrics.ccc(t["valence"], t["valence_predicted"]) for t in (t.query("split == 'val'") for t in turns)]
+    assert rows["ccc_valence"] == pytest.approx(np.mean(ccc), abs=1e-6)
+    assert means["gated"] != np.mean(accuracies("gated"))
+    assert set(table(monkeypatch, capsys)["on"]) == {"test"}
 
 
 def test_difference_from_the_baseline(here, monkeypatch, capsys):
@@ -100,7 +120,7 @@ def test_difference_from_the_baseline(here, monkeypatch, capsys):
 
 def test_one_seed_gives_the_interval_of_evaluate_and_the_p_of_compare(here, monkeypatch, capsys):
     rows = table(monkeypatch, capsys, "--folders", "concat1", "gated1", "--baseline", "fusion.mode=concat")
-    sides = [paired.read(Path(name), name, "fusion", affect=True) for name in ("concat1", "gated1")]
+    sides = [paired.read(Path(name), name, "fusion", affect=True, on="test") for name in ("concat1", "gated1")]
     found = paired.differences(sides[:1], sides[1:], 2000, 0)
     gated = rows.iloc[-1]
     for name in headlines.HEADLINES:
@@ -109,6 +129,31 @@ def test_one_seed_gives_the_interval_of_evaluate_and_the_p_of_compare(here, monk
     draws = {"draws": 2000, "seed": seed_for(0, "bootstrap", "emotion")}
     bounds = intervals.bootstrap(sides[1].sums["emotion"], **draws)["uar"]
     assert (gated["uar_low"], gated["uar_high"]) == pytest.approx(bounds, abs=1e-6)
+
+
+def test_seeds_and_splits_are_one_grid_with_two_variances(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scores = {}
+    for deal in (0, 1):
+        emotion = {"split": "actor_kfold", "deal": deal}
+        for seed in (1, 2):
+            name = f"{deal}-{seed}"
+            train(Path(name), "gated", 10 * deal + seed, manifest={"shift": 0, "emotion": emotion})
+            file = Path(name) / "params.yaml"  # the toy has no splits: another seed stands for another split
+            file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"seed": seed}))
+            rows = pd.read_csv(f"{name}/data/models/fusion/predictions.csv").query("split == 'test'")
+            scores[deal, seed] = float((rows.label == rows.predicted).mean())
+    rows = table(monkeypatch, capsys).set_index("model").loc["fusion"]
+    assert (rows["runs"], rows["seeds"], rows["splits"]) == (4, "1 2", "0/0 1/0")
+    means = [np.mean([scores[deal, seed] for seed in (1, 2)]) for deal in (0, 1)]
+    within = np.mean([np.var([scores[deal, seed] for seed in (1, 2)], ddof=1) for deal in (0, 1)])
+    assert rows["accuracy_sd_seeds"] == pytest.approx(within**0.5, abs=1e-6)
+    between = max(0.0, np.var(means, ddof=1) - within / 2)
+    assert rows["accuracy_sd_splits"] == pytest.approx(between**0.5, abs=1e-6)
+    lines = call(monkeypatch, capsys, "--metric", "accuracy").splitlines()
+    assert lines[0] == "| model | seeds | splits | accuracy |" and "| 2 | 2 | " in lines[4]
+    assert re.search(r"± 0\.\d{3} \(seeds 0\.\d{3}, splits 0\.\d{3}\) \[", lines[4])
+    assert "over seeds and splits (the sd of each in brackets)" in lines[-1]
 
 
 def test_markdown(here, monkeypatch, capsys):

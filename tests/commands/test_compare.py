@@ -18,7 +18,8 @@ def here(experiments, monkeypatch) -> Path:
 
 
 def call(monkeypatch, capsys, *arguments: str) -> str:
-    monkeypatch.setattr("sys.argv", ["compare", *arguments, "--draws", "1000"])
+    on = [] if "--on" in arguments else ["--on", "test"]
+    monkeypatch.setattr("sys.argv", ["compare", *arguments, *on, "--draws", "1000"])
     compare.main()
     return capsys.readouterr().out
 
@@ -27,6 +28,7 @@ def test_a_better_experiment(here, monkeypatch, capsys):
     found = json.loads(call(monkeypatch, capsys, "main", "better", "--json"))
     accuracy = found["headlines"]["accuracy"]
     table = pd.read_csv(here / "data/models/fusion/predictions.csv")  # the workspace is as main left it
+    table = table[table["split"] == "test"]
     assert accuracy["first"] == pytest.approx(
         metrics.accuracy(*(pd.factorize(table[c], sort=True)[0] for c in ("label", "predicted")))
     )
@@ -41,6 +43,16 @@ def test_a_better_experiment(here, monkeypatch, capsys):
         "Over 200 test clips of 20 speakers and 180 test turns of 30 dialogues, better is "
     )
     assert "better than main in accuracy" in found["sentence"] and "Synthetic" in found["sentence"]
+
+
+def test_without_on_the_clips_are_those_of_validation(here, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["compare", "main", "better", "--json", "--draws", "100"])
+    compare.main()
+    found = json.loads(capsys.readouterr().out)
+    rows = pd.read_csv(here / "data/models/fusion/predictions.csv").query("split == 'val'")
+    assert found["on"] == "val" and (found["clips"], found["turns"]) == (100, 180)
+    assert found["headlines"]["accuracy"]["first"] == pytest.approx((rows.label == rows.predicted).mean(), abs=1e-6)
+    assert found["sentence"].startswith("Over 100 validation clips of 10 speakers and 180 validation turns of 30 dial")
 
 
 def test_direction_and_mirror(here, monkeypatch, capsys):

@@ -14,10 +14,10 @@ def here(experiments, monkeypatch) -> Path:
 
 
 def test_missing_rows_are_refused(here):
-    first = paired.read(Path(), "a", "fusion", affect=True)
-    second = paired.read(Path(), "b", "fusion", affect=True)
+    first = paired.read(Path(), "a", "fusion", affect=True, on="test")
+    second = paired.read(Path(), "b", "fusion", affect=True, on="test")
     fewer = paired.Judged(**vars(second) | {"emotion": second.emotion[second.emotion["id"] != "c007"]})
-    with pytest.raises(ValueError, match=r"a and b were tested on different test clips: 1 are in one .* \(c007\)"):
+    with pytest.raises(ValueError, match=r"a and b have predictions of different test clips: 1 are in one .* \(c007\)"):
         paired.check_same_rows(first, fewer)
     moved = second.affect.assign(valence=second.affect["valence"] + 1)
     with pytest.raises(ValueError, match="valence of t000"):

@@ -121,5 +121,5 @@ def test_given_folds(tmp_path):
     rows = "".join(f"{i},{i}.wav,S{i // 2},{i // 2 + 1}\n" for i in range(8))
     write(tmp_path, "id,audio,speaker,split\n" + rows, *(f"{i}.wav" for i in range(8)))
     clips, _ = csv.list_clips(tmp_path, SCALED)
-    part_of = splits.assign("affect", clips, AffectParams(split="given", folds=5), 0)
+    part_of = splits.assign("affect", clips, AffectParams(split="given", folds=5, deal=0), 0)
     assert splits.fold_numbers(part_of) == [1, 2, 3, 4] and part_of["7"] == "4"

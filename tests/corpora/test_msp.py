@@ -127,7 +127,7 @@ def test_podcast_reads_rows(tmp_path, name):
     }
     assert msp_podcast.CORPUS.scale == (1, 7)
     with pytest.raises(ValueError, match=r"affect\.split is given and gives train, val and test, .* use speakers"):
-        splits.assign("affect", clips, AffectParams(split="given", folds=5), 0)
+        splits.assign("affect", clips, AffectParams(split="given", folds=5, deal=0), 0)
 
 
 def test_podcast_reads_json(tmp_path):

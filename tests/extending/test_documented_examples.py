@@ -1,5 +1,6 @@
 """Every example of docs/extending.md, in a copy of the project: one file where the page says."""
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import pytest
 import recordings
 import results_toys
 import soundfile
+import yaml
 from project_params import REPO, params_with
 from sklearn.metrics import mean_absolute_error
 
@@ -77,6 +79,15 @@ def test_a_corpus(copy):
         "cid_joy_2": "joy",
         "cid_neutral_1": "neutral",
     }
+    add("avemotion/protocols/studio_thirds.py")
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params["manifest"]["emotion"] |= {"split": "protocol", "protocol": "thirds"}
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    run("-m", "stages.manifest")
+    labels = pd.read_csv("data/manifest/emotion/labels.csv").set_index("id")
+    assert labels["split"].tolist() == [1, 2, 3, 3]
+    facts = json.loads(Path("data/manifest/emotion/corpus.json").read_text(encoding="utf-8"))
+    assert (facts["protocol"], facts["validates"]) == ("thirds", {"1": 3, "2": 1, "3": 2})
 
 
 def test_a_feature(copy):

@@ -73,7 +73,7 @@ def test_too_few_speakers_are_refused():
     with pytest.raises(ValueError, match=r"manifest\.emotion\.folds is 6, but there are 5 speakers; lower it"):
         deal.deal(ravdess(range(1, 6)), 6, "manifest.emotion", whole_dialogues=False)
     with pytest.raises(ValueError, match="folds is 2; testing, validating and training take three or more"):
-        AffectParams(split="speakers", folds=2)
+        AffectParams(split="speakers", folds=2, deal=0)
 
 
 @settings(deadline=None, derandomize=True, database=None)
@@ -114,7 +114,7 @@ def test_given_splits_must_be_stated_and_of_one_kind():
 
 
 def test_given_splits_of_the_affect_role_are_folds():
-    affect = AffectParams(split="given", folds=5)
+    affect = AffectParams(split="given", folds=5, deal=0)
     parts = [clip(str(i), f"S{i}", part=part) for i, part in enumerate(("train", "val", "test"))]
     with pytest.raises(
         ValueError, match=r"manifest\.affect\.split is given and gives train, val and test, .* use speakers"
@@ -124,3 +124,14 @@ def test_given_splits_of_the_affect_role_are_folds():
     assert list(splits.assign("affect", folds, affect, 0).values()) == ["1", "2", "3"]
     with pytest.raises(ValueError, match="puts speaker S0 into 1 and 3"):
         splits.assign("affect", [*folds, clip("9", "S0", part="3")], affect, 0)
+
+
+def test_another_number_deals_other_folds_of_the_same_balance():
+    clips = ravdess()
+    dealt = [members(deal.deal(clips, 6, "s", whole_dialogues=False, number=n), clips) for n in range(4)]
+    for folds in dealt:  # two men and two women each
+        assert [sorted(int(name[-2:]) % 2 for name in names) for names in folds.values()] == [[0, 0, 1, 1]] * 6
+    assert len({str(folds) for folds in dealt}) == 4
+    assert dealt[2] == members(deal.deal(clips[::-1], 6, "s", whole_dialogues=False, number=2), clips)
+    with pytest.raises(ValueError, match="deal is -1; give 0"):
+        emotion_params(deal=-1)

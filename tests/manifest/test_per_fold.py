@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifest_toys import OWN, own, run
+from results_toys import facts
 
 from avemotion.formats import clips, labels
 from avemotion.manifest import disjoint, per_fold, probe
 from avemotion.parsing.clip import Clip
-from avemotion.training.common.folds import cyclic
+from avemotion.training.common.folds import Fold, plan
 
 TWICE = {"corpora__emotion": {"name": "iemocap", "root": "data/iemocap"}}
 PER_FOLD = {"pretrain__per_fold": True}
@@ -20,6 +21,11 @@ PER_FOLD = {"pretrain__per_fold": True}
 def heard(fold, speakers: pd.Series, split: pd.Series) -> set[str]:
     """Whom the emotion models of a fold train or validate on, by what training itself makes of the column split."""
     return set(speakers[fold.parts(split) != "test"])
+
+
+def cyclic(part_of: dict[str, str]) -> list[Fold]:
+    folds = sorted(map(int, set(part_of.values())))
+    return plan(facts("emotion", folds=folds)) if len(folds) > 2 else []
 
 
 def clip(clip_id: str, speaker: str, **rest) -> Clip:
@@ -39,7 +45,7 @@ def test_one_corpus_in_both_roles_is_refused_and_the_remedy_works(project, monke
     assert emotion.groupby("split").speaker.unique().map(sorted).to_dict() == {
         str(k): [f"Ses0{k}F", f"Ses0{k}M"] for k in (1, 2, 3)
     }
-    for fold in cyclic(stated.folds):
+    for fold in plan(stated):
         tested = set(affect.speaker[fold.parts(affect.split) == "test"])
         assert len(tested) == 2 and not tested & heard(fold, emotion.speaker, emotion.split)
         chosen_by = [set(table.speaker[fold.parts(table.split) == "val"]) for table in (emotion, affect)]
@@ -78,7 +84,7 @@ def test_no_emotion_model_knows_whom_its_fold_tests(homes, sizes, rated):
     disjoint.between_folds({"emotion": emotion, "affect": affect}, parts)
     assert found == per_fold.follow(emotion[::-1], affect[::-1], part_of)
     known, split = (pd.Series(values) for values in ({c.id: c.speaker for c in emotion}, found))
-    for fold in cyclic(sorted(map(int, set(part_of.values())))) if len(set(part_of.values())) > 2 else []:
+    for fold in cyclic(part_of):
         tested = {one.speaker for one in affect if part_of[one.id] == str(fold.test)}
         assert not tested & heard(fold, known, split)
 

@@ -48,7 +48,7 @@ def test_folds_do_not_share_speakers():
             Clip(id=str(i), speaker=speaker, gender=None, emotion="e", session=session)
             for i, (speaker, session) in enumerate(speakers)
         ]
-        return splits.assign("affect", listed, AffectParams(split="sessions", folds=5), seed=0)
+        return splits.assign("affect", listed, AffectParams(split="sessions", folds=5, deal=0), seed=0)
 
     assert fold([("a", 1), ("b", 2), ("c", 3), ("a", 1)]) == {"0": "1", "1": "2", "2": "3", "3": "1"}
     with pytest.raises(ValueError, match="puts speaker a into 1 and 3"):

@@ -108,9 +108,9 @@ def test_a_key_that_no_stage_reads_is_named(tmp_path, text, named):
 
 
 # Params without effect in params.yaml itself: ravdess by speakers, iemocap by sessions, wavlm, xattn, cross_attention.
-MANIFEST = {
-    f"manifest.{key}" for key in ("affect.folds", "csv", "emotion.folds", "emotion.ratios", "msp_podcast", "seed")
-}
+OF_EMOTION_SPLIT = {f"manifest.emotion.{key}" for key in ("deal", "folds", "protocol", "ratios")}
+OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
+MANIFEST = {f"manifest.{key}" for key in ("csv", "msp_podcast", "seed")} | OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
 BASE = MANIFEST | OF_MEL | OF_VA
@@ -148,9 +148,16 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"speech.unfreeze_layers": 0}, BASE | OF_WAVLM | {"fusion.audio_lr"}),
         ({"audio.encoder": "cnn"}, BASE - OF_MEL | OF_WAVLM),
         ({"manifest.emotion.split": "stratified"}, BASE - {"manifest.emotion.ratios", "manifest.seed"} | ACTORS),
-        ({"manifest.emotion.split": "actor_kfold"}, BASE - {"manifest.emotion.folds"} | ACTORS),
+        (
+            {"manifest.emotion.split": "actor_kfold"},
+            BASE - {"manifest.emotion.folds", "manifest.emotion.deal"} | ACTORS,
+        ),
         ({"manifest.emotion.split": "given"}, BASE | ACTORS),
-        ({"manifest.affect.split": "speakers"}, BASE - {"manifest.affect.folds"}),
+        (
+            {"manifest.emotion.split": "protocol", "manifest.emotion.protocol": "emobox"},
+            BASE - {"manifest.emotion.protocol"} | ACTORS,
+        ),
+        ({"manifest.affect.split": "speakers"}, BASE - OF_AFFECT_SPLIT),
         ({"pretrain.per_fold": True}, BASE | ACTORS | {"manifest.emotion.split"}),
         ({"corpora.emotion": {"name": "savee", "root": "x"}}, BASE | {"manifest.ravdess", "sample.ravdess"}),
         ({"views.emotion": [], "augment.audio.views": {"clean": 1}}, BASE | {"views.seed"}),
@@ -163,12 +170,13 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"va.state.kind": "none"}, BASE - {"va.batch_size"} | STATE),
         (
             NO_AFFECT,
-            BASE - OF_VA - {"manifest.affect.folds"} | {"va", "manifest.affect", "manifest.iemocap", "sample.iemocap"},
+            BASE - OF_VA - OF_AFFECT_SPLIT | {"va", "manifest.affect", "manifest.iemocap", "sample.iemocap"},
         ),
         (
             NO_EMOTION | {"va.inputs": ["speech", "prosody"]},
             {*OF_VA, "va.film", *OF_XATTN, "audio", "augment", "pretrain_audio", "pretrain_video", "fusion"}
-            | {"manifest.emotion", "manifest.affect.folds", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
+            | OF_AFFECT_SPLIT
+            | {"manifest.emotion", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},
         ),
     ],

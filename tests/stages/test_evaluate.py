@@ -28,6 +28,8 @@ def test_emotion_scores_by_hand(evaluated):
     assert scores["condition"]["snr_5"] == {name: test[name] for name in shared}
     assert scores["recall"] == {"angry": 1, "happy": 0.5, "sad": 1}
     assert scores["majority"] == scores["chance"] == pytest.approx(1 / 3, abs=1e-6)  # always happy
+    one = {"accuracy": 1, "uar": 1, "macro_f1": 1}  # the single validation clip is right everywhere
+    assert scores["val"] == one | {"clips": 1, "audio": one, "video": one}
     facts = {name: scores[name] for name in ("clips", "speakers", "synthetic", "speaker_overlap", "seed")}
     assert facts == {"clips": 6, "speakers": 2, "synthetic": True, "speaker_overlap": False, "seed": 0}
 
@@ -48,6 +50,9 @@ def test_affect_scores_by_hand(evaluated):
     assert scores["rmse_valence"] == pytest.approx(np.sqrt((1 + 0 + 2.25) / 3), abs=1e-6)
     # Training folds 3, 1, 2 have the means 2.5, 2.5, 3.5; squared errors 5/4, 9/4 and 13/4 on average.
     assert scores["baseline"]["rmse_valence"] == 1.5
+    # Validation: each fold once, each valence one too high: 2 var / (2 var + 1).
+    assert scores["val"]["ccc_valence"] == pytest.approx(2 * truth.var() / (2 * truth.var() + 1), abs=1e-6)
+    assert (scores["val"]["rmse_valence"], scores["val"]["ccc_arousal"], scores["val"]["turns"]) == (1, 1, 12)
     assert (scores["turns"], scores["unlabelled"], scores["dialogues"], scores["speakers"]) == (12, 1, 6, 3)
 
 
@@ -65,6 +70,7 @@ def test_headlines_fit_a_screen_and_are_part_of_the_detail(evaluated, role):
     )
     assert 5 < len(headlines) <= 15 < len(everything) and headlines.items() <= everything.items()
     assert {"emotion": "test.uar", "affect": "ccc_valence"}[role] in headlines
+    assert {"emotion": "val.uar", "affect": "val.ccc_valence"}[role] in headlines
 
 
 def test_tables_hold_what_the_models_left(evaluated):

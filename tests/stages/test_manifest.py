@@ -15,7 +15,7 @@ import yaml
 from manifest_toys import run, settings
 
 from avemotion.formats import clips, labels
-from avemotion.manifest import probe, splits
+from avemotion.manifest import labelling, probe
 from avemotion.params.manifest import _section
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.parsing import registry
@@ -114,7 +114,7 @@ def test_labels_change_alone(project, monkeypatch):
     run(monkeypatch)
     before = written()
     for changes in (
-        {"manifest__emotion__classes": 4},
+        {"manifest__emotion__labels": "coarse4"},
         {"manifest__emotion__split": "stratified", "manifest__emotion__ratios": [0.5, 0.25, 0.25]},
         {"manifest__emotion__actors": {"val": [1], "test": [2]}},
     ):
@@ -126,7 +126,7 @@ def test_labels_change_alone(project, monkeypatch):
 
 
 def test_four_classes(project, monkeypatch):
-    run(monkeypatch, manifest__emotion__classes=4)
+    run(monkeypatch, manifest__emotion__labels="coarse4")
     table = labels.read("emotion")
     assert table.groupby("label").emotion.unique().map(sorted).to_dict() == {
         "neutral": ["calm", "neutral"],
@@ -142,12 +142,12 @@ def test_any_corpus_plays_the_emotion_role(tmp_path):
     trees.iemocap(tmp_path, (1,), emotions)
     corpus = registry.corpus("iemocap")
     listed, _ = corpus.list_clips(tmp_path, corpus.params(parts=["impro"], wearer_side="left"))
-    label_of, classes = splits.classify(listed, corpus, "emotion", 8)
+    label_of, classes = labelling.classify(listed, corpus, "emotion", "corpus")
     assert classes == ["exc", "fru", "neu"]
     assert len(listed) == 10 and len(label_of) == 6  # xxx and oth name no emotion
-    label_of, classes = splits.classify(listed, corpus, "emotion", 4)
+    label_of, classes = labelling.classify(listed, corpus, "emotion", "coarse4")
     assert set(label_of.values()) == {"neutral", "positive", "negative"}
-    label_of, classes = splits.classify(listed, corpus, "affect", 4)
+    label_of, classes = labelling.classify(listed, corpus, "affect", "coarse4")
     assert classes == sorted(emotions) and len(label_of) == 10
 
 
@@ -167,7 +167,7 @@ def test_stratified_is_declared(project, monkeypatch, capsys):
         ({"manifest__emotion__actors": {"val": [17], "test": ["Actor_17"]}}, "actors names Actor_17 twice"),
         ({"manifest__emotion__actors": {"val": [17], "test": [23]}}, "leaves test empty; .*Actor_01, Actor_02"),
         ({"manifest__emotion__actors": {"val": [1, 2], "test": [17, 21]}}, "leaves train empty"),
-        ({"manifest__emotion__classes": 6}, r"manifest\.emotion\.classes is 6; choose one of 8, 4"),
+        ({"manifest__emotion__labels": 4}, r"manifest\.emotion\.labels is 4; choose one of corpus, coarse4, iemocap4"),
         ({"manifest__max_rejected": 1.5}, r"manifest\.max_rejected is 1\.5"),
         ({"manifest__ravdess__channels": ["song"]}, r"corpora\.emotion\.root is data/ravdess, where no usable clip"),
         ({"corpora__emotion__root": "nowhere"}, r"corpora\.emotion\.root is nowhere, which is no folder"),

@@ -25,7 +25,7 @@ def into_folds(root: Path) -> None:
     for stage in ("pretrain_audio", "pretrain_video", "fusion"):
         home = models / stage
         for fold in (1, 2):
-            own = set(known["id"][known["split"] == str(fold)])
+            own, other = (set(known["id"][(known["split"] == str(fold)) == same]) for same in (True, False))
             (home / f"fold_{fold}").mkdir()
             for file in [file for file in home.iterdir() if file.is_file()]:
                 target = home / f"fold_{fold}" / file.name
@@ -33,7 +33,10 @@ def into_folds(root: Path) -> None:
                 if table is None:
                     shutil.copy(file, target)
                 else:
-                    table[table["id"].isin(own)].to_csv(target, index=False, float_format="%.6f")
+                    tested = table[table["id"].isin(own)]
+                    if file.name == "predictions.csv":  # the other fold validates
+                        tested = pd.concat([tested, table[table["id"].isin(other)].assign(split="val")])
+                    tested.to_csv(target, index=False, float_format="%.6f")
         for file in [file for file in home.iterdir() if file.is_file()]:
             file.unlink()
 
@@ -54,6 +57,9 @@ def test_folds_of_the_emotion_corpus(evaluated, folded):
     assert scores["mean"]["accuracy"] == pytest.approx(np.mean(by_fold), abs=1e-6)
     assert scores["sd"]["accuracy"] == pytest.approx(np.std(by_fold, ddof=1), abs=1e-6)
     assert scores["fold_1"]["clips"] == 3
+    assert {name: scores["val"][name] for name in ("accuracy", "uar")} == {
+        name: scores["test"][name] for name in ("accuracy", "uar")
+    }  # the same predictions of the same six clips, one fold each
     assert scores["test"] == without["test"]  # pooled, the same six clips
     assert scores["condition"] == without["condition"]
     # Fold 1 (angry, sad, happy) learns from happy, angry, sad: all once, so the first class. The same for fold 2.

@@ -27,13 +27,15 @@ def settings(**changes: object) -> dict:
             "seed": 0,
             "max_rejected": 0.1,
             "emotion": {
-                "classes": 8,
+                "labels": "corpus",
                 "split": "actor",
+                "protocol": None,
                 "actors": {"val": [17, 18], "test": [21, 22]},
                 "folds": 4,
+                "deal": 0,
                 "ratios": [0.7, 0.15, 0.15],
             },
-            "affect": {"split": "sessions", "folds": 3},
+            "affect": {"split": "sessions", "folds": 3, "deal": 0},
             "ravdess": {"channels": ["speech"]},
             "iemocap": {"parts": ["impro", "script"], "wearer_side": "left"},
             "msp_podcast": {"tests": ["Test1"]},
@@ -52,7 +54,14 @@ def settings(**changes: object) -> dict:
 
 def emotion_params(**changes: object) -> EmotionParams:
     """Section manifest.emotion; changes by name."""
-    usual = {"classes": 8, "split": "actor", "actors": Actors(val=[], test=[]), "folds": 3}
+    usual = {
+        "labels": "corpus",
+        "split": "actor",
+        "actors": Actors(val=[], test=[]),
+        "folds": 3,
+        "deal": 0,
+        "protocol": None,
+    }
     return EmotionParams(**usual | {"ratios": [0.7, 0.15, 0.15]} | changes)
 
 

@@ -37,17 +37,21 @@ def classify(stage: str, skill: float, clips: list[dict], seed: int) -> None:
     for clip in clips:
         predicted = clip["label"] if draw.random() < skill else draw.choice(CLASSES)
         shares = {f"p_{name}": 0.8 if name == predicted else 0.1 for name in CLASSES}
-        rows.append({"id": clip["id"], "split": "test", "label": clip["label"], "predicted": predicted, **shares})
+        rows.append(
+            {"id": clip["id"], "split": clip["split"], "label": clip["label"], "predicted": predicted, **shares}
+        )
     header = ("id", "split", "label", "predicted", *(f"p_{name}" for name in CLASSES))
     write(f"data/models/{stage}/predictions.csv", header, rows)
 
 
 def rate(fold: int, turns: list[dict], noise: float, draw: random.Random) -> None:
     targets = ("valence", "arousal")
+    validates = FOLDS[FOLDS.index(fold) + 1 - len(FOLDS)]
     rows = [
-        turn | {"split": "test"} | {f"{target}_predicted": turn[target] + draw.gauss(0, noise) for target in targets}
+        turn | {"split": split} | {f"{target}_predicted": turn[target] + draw.gauss(0, noise) for target in targets}
+        for number, split in ((fold, "test"), (validates, "val"))
         for turn in turns
-        if turn["split"] == str(fold)
+        if turn["split"] == str(number)
     ]
     header = ("id", "split", *targets, *(f"{target}_predicted" for target in targets))
     write(f"data/models/va/fold_{fold}/predictions.csv", header, rows)
@@ -61,6 +65,10 @@ def main() -> None:
     clips = [
         {"id": f"c{i:03d}", "label": CLASSES[(i + shift) % 3], "speaker": f"s{i // 10:02d}", "split": "test"}
         for i in range(200)
+    ]
+    clips += [
+        {"id": f"v{i:03d}", "label": CLASSES[(i + shift) % 3], "speaker": f"t{i // 10:02d}", "split": "val"}
+        for i in range(100)
     ]
     manifest("emotion", clips, ())
     for stage, skill in (("fusion", SKILL[mode]), ("pretrain_audio", 0.3), ("pretrain_video", 0.4)):

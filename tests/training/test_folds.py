@@ -7,22 +7,25 @@ import pandas as pd
 import pytest
 from faults import content, disk_full
 from project_params import SERIAL
+from results_toys import facts
 
 from avemotion.training.common import folds
 
 
 def test_every_fold_tests_once_and_validates_once():
-    plan = folds.cyclic([1, 2, 3, 4])
+    plan = folds.plan(facts("emotion", folds=[1, 2, 3, 4]))
     assert [(fold.test, fold.val) for fold in plan] == [(1, 2), (2, 3), (3, 4), (4, 1)]
     split = pd.Series(["1", "2", "3", "4", "1"])
     assert list(plan[0].parts(split)) == ["test", "val", "train", "train", "test"]
     assert list(plan[3].parts(split)) == ["val", "train", "train", "test", "val"]
+    partners = facts("emotion", folds=[1, 2, 3, 4], validates={"1": 2, "2": 1, "3": 4, "4": 3})
+    assert [(fold.test, fold.val) for fold in folds.plan(partners)] == [(1, 2), (2, 1), (3, 4), (4, 3)]
     with pytest.raises(ValueError, match="2 folds, but test, validation and training need 3"):
-        folds.cyclic([1, 2])
+        folds.plan(facts("emotion", folds=[1, 2]))
 
 
 def test_finished_folds_survive_a_kill(tmp_path):
-    plan, trained = folds.cyclic([1, 2, 3]), []
+    plan, trained = folds.plan(facts("emotion", folds=[1, 2, 3])), []
 
     def train(fold, folder, fails=None):
         if fold.test == fails:
@@ -71,7 +74,7 @@ def train(trained, fold, folder):
 
 def test_folds_survive_a_full_disk_while_they_move_to_their_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    plan, trained, copytree = folds.cyclic([1, 2, 3]), [], folds.shutil.copytree
+    plan, trained, copytree = folds.plan(facts("emotion", folds=[1, 2, 3])), [], folds.shutil.copytree
 
     def full(source, target):
         if source.name == "fold_2":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from avemotion.formats.labels import CorpusFacts
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system.outputs import whole_folder
 from avemotion.system.workers import parallel
@@ -35,15 +36,15 @@ class Fold:
         return split.map({str(self.test): "test", str(self.val): "val"}).fillna("train")
 
 
-def cyclic(folds: Sequence[int]) -> list[Fold]:
-    """Each fold is the test fold once; the fold after it validates.
+def plan(facts: CorpusFacts) -> list[Fold]:
+    """Each fold is the test fold once; the fold after it validates, or the one that the protocol names.
 
     Raises:
         ValueError: fewer than three folds.
     """
-    if len(folds) < 3:
-        raise ValueError(f"the manifest has {len(folds)} folds, but test, validation and training need 3")
-    return [Fold(test=test, val=val) for test, val in zip(folds, [*folds[1:], folds[0]], strict=True)]
+    if len(facts.folds) < 3:
+        raise ValueError(f"the manifest has {len(facts.folds)} folds, but test, validation and training need 3")
+    return [Fold(test=fold, val=facts.validation_of(fold)) for fold in facts.folds]
 
 
 def train_all(

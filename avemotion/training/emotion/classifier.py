@@ -81,8 +81,7 @@ def train_splits(
         if facts.absent:
             leave_reason(out, "corpora.emotion names no corpus, so there is nothing to train")
             return
-        numbers = facts.folds
-        if not numbers:
+        if not facts.folds:
             with whole_folder(out) as folder:
                 train(None, folder)
             return
@@ -90,7 +89,7 @@ def train_splits(
         key_config = replace(config, compute=None)  # compute changes no byte, so it is not part of the key
         key = folds.key_of([key_config, runtime.device(config.compute.device).type, source_digest(module)], read)
         work = Path("data/work") / out.name
-        folds.train_all(train, folds.cyclic(numbers), key, work, out, config.compute)
+        folds.train_all(train, folds.plan(facts), key, work, out, config.compute)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,73 @@
+"""The classes of the emotion role: which of a corpus's categories are used, and under which names."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from avemotion.params.manifest import IEMOCAP4, Labels
+from avemotion.parsing.clip import COARSE, Clip, Corpus
+
+PARAM = "manifest.emotion.labels"
+LEFT_OUT = f"{PARAM} leaves out the category"  # the reason of a reject, before ": <category>"
+
+
+def classify(clips: Iterable[Clip], corpus: Corpus, role: str, labels: Labels) -> tuple[dict[str, str], list[str]]:
+    """Class of each clip and all class names in index order.
+
+    A clip of the emotion role has no class if it has no category, if its category names no emotion, or if `labels` does
+    not list its category. In the affect role, the class is always the corpus's own category.
+
+    Raises:
+        ValueError: `labels` names a category that the corpus does not have, or lacks one that it has to have.
+    """
+    named = [clip for clip in clips if clip.emotion]
+    if role == "emotion" and (mapping := _mapping(labels)) is not None:
+        _refuse_unknown(mapping, _categories(named, corpus), labels)
+        class_of = {category: name for name, categories in mapping.items() for category in categories}
+        return {clip.id: class_of[clip.emotion] for clip in named if clip.emotion in class_of}, list(mapping)
+    if role == "emotion":
+        named = [clip for clip in named if clip.emotion not in corpus.unlabelled]
+    if role == "emotion" and labels == "coarse4":
+        if unknown := sorted({clip.emotion for clip in named} - set(corpus.coarse)):
+            raise ValueError(
+                f"{PARAM} is coarse4, but {', '.join(unknown)} belongs to none of {', '.join(COARSE)}; "
+                "use corpus (the corpus's own categories) or a mapping such as {angry: [anger, fury]}"
+            )
+        return {clip.id: corpus.coarse[clip.emotion] for clip in named}, list(COARSE)
+    class_of_clip = {clip.id: clip.emotion for clip in named}
+    return class_of_clip, list(corpus.emotions or sorted(set(class_of_clip.values())))
+
+
+def reject_reason(clip: Clip, corpus: Corpus, labels: Labels) -> str:
+    """Why a clip of the emotion role has no class."""
+    if clip.emotion and _mapping(labels) is not None:
+        return f"{LEFT_OUT}: {clip.emotion}"
+    return f"category names no emotion: {clip.emotion or 'none'}"
+
+
+def left_out(reasons: Iterable[str]) -> dict[str, int]:
+    """Category -> number of clips that the labels leave out, the most frequent first, from the reasons of rejects."""
+    counts = Counter(reason.partition(": ")[2] for reason in reasons if reason.startswith(f"{LEFT_OUT}: "))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _mapping(labels: Labels) -> Mapping[str, Sequence[str]] | None:
+    """Class -> categories; None where the labels are a rule of the corpus."""
+    if labels == "iemocap4":
+        return IEMOCAP4
+    return None if isinstance(labels, str) else labels
+
+
+def _categories(named: list[Clip], corpus: Corpus) -> set[str]:
+    """All categories that the corpus may have: those of its definition and those of the clips."""
+    known = {*(corpus.emotions or ()), *corpus.coarse, *corpus.unlabelled}
+    return known | {clip.emotion for clip in named if clip.emotion}
+
+
+def _refuse_unknown(mapping: Mapping[str, Sequence[str]], known: set[str], labels: Labels) -> None:
+    for name, categories in mapping.items():
+        if unknown := [category for category in categories if category not in known]:
+            place = f"{PARAM} is {labels}, whose class {name}" if isinstance(labels, str) else f"{PARAM}.{name}"
+            raise ValueError(
+                f"{place} takes {', '.join(unknown)}, which the corpus does not have; its categories are "
+                f"{', '.join(sorted(known))}"
+            )
