@@ -15,7 +15,7 @@ from avemotion.system import params_file
 
 SAMPLES = ("ravdess", "iemocap")
 IN_CHAIN = ("wavlm", "mel", "frames", "prosody", "speaker")  # features with a stage of their own in dvc.yaml
-MEL_BANDS = 64  # the mel encoders are built for this number
+MEL_BANDS = 4  # fewest that audio.encoder cnn takes: its two poolings halve them
 # The stages that train on a role, and the sections that only they read.
 XATTN = [field.name for field in fields(xattn.XattnParams)]
 HALVES = {
@@ -122,9 +122,9 @@ def _features_fault(whole: Whole) -> str | None:
 
 def _mel_fault(whole: Whole) -> str | None:
     encoder, mels = whole.fusion.audio.encoder, params_file.read(whole.file, "features.mel.mels", int)
-    if "emotion" not in whole.manifest.corpora or encoder == "wavlm" or mels == MEL_BANDS:
+    if "emotion" not in whole.manifest.corpora or encoder != "cnn" or mels >= MEL_BANDS:
         return None
-    return f"features.mel.mels is {mels}, but audio.encoder {encoder} takes {MEL_BANDS}; give {MEL_BANDS}, or use wavlm"
+    return f"features.mel.mels is {mels}, but audio.encoder cnn takes {MEL_BANDS} or more; give more, or use resnet18"
 
 
 def _speech_fault(whole: Whole) -> str | None:

@@ -64,7 +64,7 @@ def test_phases_of_audio_pretraining(tmp_path, encoder, layers):
     changes = {"audio.encoder": encoder, "speech.model": "tiny", "speech.unfreeze_layers": layers}
     config = pretrain_audio.configure(params_with(tmp_path, changes))
     model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
-    p, phases = config.pretrain, pretrain_audio.phases(model, config.pretrain)
+    p, phases = config.pretrain, pretrain_audio.phases(model, config)
     rates = {phase.name: [group["lr"] for group in phase.prepare()] for phase in phases}
     if encoder == "wavlm" and layers:
         assert rates == {"head": [p.lr], "finetune": [p.lr, p.encoder_lr]}
@@ -75,6 +75,13 @@ def test_phases_of_audio_pretraining(tmp_path, encoder, layers):
 def test_a_phase_without_epochs_is_left_out(tmp_path):
     config = pretrain_audio.configure(params_with(tmp_path, QUICK | {"pretrain_audio.head_epochs": 0}))
     model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
-    assert [phase.name for phase in pretrain_audio.phases(model, config.pretrain)] == ["finetune"]
+    assert [phase.name for phase in pretrain_audio.phases(model, config)] == ["finetune"]
     assert [phase.name for phase in configured(tmp_path, **{"fusion.head_epochs": 0})[2]] == ["finetune"]
     assert [phase.name for phase in configured(tmp_path, **{"fusion.epochs": 0})[2]] == ["head"]
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("late", 0.0), ("gated", 0.05), ("xattn_concat", 0.05)])
+def test_late_is_plain_nll_unless_asked_for(tmp_path, mode, expected):
+    changes = {"fusion.mode": mode, "fusion.label_smoothing": 0.05}
+    assert configured(tmp_path, **changes)[0].smoothing == expected
+    assert configured(tmp_path, **changes | {"fusion.late_smoothing": 0.1})[0].smoothing == (expected or 0.1)
