@@ -123,10 +123,11 @@ OF_VIDEO = {f"fusion.video_{key}" for key in ("blocks", "lr", "views", "checkpoi
 OPEN_AUDIO = {"fusion.audio_lr", "fusion.unfreeze_wavlm_layers"}
 OF_WAVLM = {"pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"}
 OF_CNN = BASE - OF_MEL - {"fusion.unfreeze_audio"} | OF_WAVLM
-OF_CNN |= {"fusion.unfreeze_wavlm_layers", "pretrain_audio.unfreeze_wavlm_layers"}
+OF_CNN |= {"va.speech_from", "fusion.unfreeze_wavlm_layers", "pretrain_audio.unfreeze_wavlm_layers"}
 OF_SPEECH = {
     f"va.{key}" for key in ("finetune_layers", "interaction", "layers", "masked_features", "masked_time", "scales")
 }
+OF_SPEECH |= {"va.attention_heads", "va.speech_from"}
 ACTORS = {"manifest.emotion.actors"}
 STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback", "size", "updater")}
 
@@ -147,7 +148,11 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"fusion.mode": "audio"}, BASE | GATE | DROPS | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
         (
             {"fusion.mode": "video"},
-            BASE | GATE | DROPS | OF_XATTN | {"fusion.dropout", "fusion.audio_checkpoint"} | OPEN_AUDIO,
+            BASE
+            | GATE
+            | DROPS
+            | OF_XATTN
+            | {"fusion.dropout", "fusion.audio_checkpoint", *OPEN_AUDIO, "va.speech_from"},
         ),
         ({"fusion.simple_gate": True}, BASE | {"fusion.dropout"}),
         ({"fusion.epochs": 0}, BASE | OPEN_AUDIO | {"fusion.video_lr", "fusion.video_blocks"}),
@@ -178,8 +183,10 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"views.emotion": [], "augment.audio.views": {"clean": 1}}, BASE | {"views.seed"}),
         ({"va.inputs": ["speech", "prosody"]}, BASE | {"va.film"}),
         ({"va.inputs": ["fused"]}, BASE | {"va.film"} | OF_SPEECH),
-        ({"va.interaction": "concat"}, BASE - {"va.pooling"}),
+        ({"va.interaction": "concat"}, BASE - {"va.pooling"} | {"va.attention_heads"}),
         ({"va.interaction": "bidirectional"}, BASE - {"va.pooling"}),
+        ({"va.attention_heads": 8}, BASE),  # xattn.heads is still that of the fusion
+        ({"va.attention_heads": 8, "fusion.mode": "gated"}, BASE | OF_XATTN | {"xattn.heads"}),
         ({"va.finetune_layers": 1}, BASE - {"va.encoder_lr"}),
         ({"va.state.updater": "transformer"}, BASE - {"va.state.window"}),
         ({"va.state.kind": "none"}, BASE - {"va.batch_size"} | STATE),
@@ -192,6 +199,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             {
                 *OF_VA,
                 "va.film",
+                "va.speech_from",
                 *OF_XATTN,
                 "xattn.head_dropout",
                 "audio",

@@ -115,6 +115,23 @@ def test_size_of_v1(tmp_path):
     assert tuned["wavlm"]["trainable"] > 2 * 4 * 1024 * 1024 and tuned["heads"] == found["heads"]
 
 
+def test_size_of_separate_heads_over_the_scaled_concatenation(tmp_path):
+    """Two weightings 1152 -> 256 -> 2 and two MLPs 1152 -> 256 -> 128 -> 1."""
+    changes = {"speech.model": "microsoft/wavlm-large", "va.inputs": ["speech", "prosody", "speaker"]}
+    changes |= {"va.interaction": "concat", "va.heads": "weighted_concat", "va.film": "pooled", "va.state.alpha": 0.8}
+    found = counts(tmp_path, changes | {"va.pooling": "mean", "va.state.kind": "ema", "va.state.size": 64})
+    assert found["heads"]["total"] == 2 * (1152 * 256 + 256 + 256 * 2 + 2 + mlp(1152, 1)) == 1_249_286
+
+
+def test_size_of_v4_as_published(tmp_path):
+    """Heads over the 256 attended features and the state 64 alone; the state's input is these features."""
+    changes = {"va.inputs": ["speech", "prosody", "speaker"], "va.interaction": "cross_attention", "va.dim": 256}
+    changes |= {"va.head_inputs": "interaction", "va.heads": "separate", "va.state.kind": "ema", "va.state.size": 64}
+    found = counts(tmp_path, changes | {"va.state.updater": "linear", "va.state.feedback": "none"})
+    assert found["heads"]["total"] == 2 * mlp(256 + 64, 1)
+    assert found["state"]["total"] == 2 * 256 + 256 * 64 + 64 + 64 * 64 + 64 and "projections" not in found
+
+
 def test_size_of_v4(tmp_path):
     """FiLM 192 -> 256 -> 2 * 768 on every step; each head 256 (+ state 64) -> 256 -> 128 -> 1 behind its weighting."""
     changes = {"speech.model": "microsoft/wavlm-base", "va.inputs": ["speech", "prosody", "speaker"]}
