@@ -46,7 +46,7 @@ def test_a_new_recording_gets_the_predictions_of_the_stages(own, capsys, changes
     for target in ("valence", "arousal"):  # c1 is the first turn of its dialogue, so no earlier one counts
         assert told[target]["folds"][2] == pytest.approx(table.loc["c1", f"{target}_predicted"], abs=1e-4)
     expected = rows("fusion/predictions.csv").loc["c1"]
-    assert told["emotions"]["happy"] == pytest.approx(expected["p_happy"], abs=1e-4)
+    assert told["emotion"]["happy"] == pytest.approx(expected["p_happy"], abs=1e-4)
 
 
 def speech(own: Path, source: str) -> dict[str, torch.Tensor]:

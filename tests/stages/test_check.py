@@ -75,6 +75,7 @@ REFUSALS = [
     (inside("augment.audio.spec_augment", prob=1), "augment.audio.spec_augment: unknown key prob; known are p,"),
     ({"features.mel.dtype": "int8"}, "features.mel.dtype is 'int8'; choose one of float16, float32"),
     ({"features.mel.mels": 3, "audio.encoder": "cnn"}, "features.mel.mels is 3, but audio.encoder cnn takes 4 or more"),
+    ({"features.wavlm.seconds": 90.0}, "features.wavlm.seconds is 90.0; give 0.1 to max_seconds (60.0), or null"),
     ({"features.wavlm.overlap_seconds": 30.0}, "features.wavlm.overlap_seconds is 30.0, window_seconds 20.0"),
     ({"features.wavlm.layers": [4], "speech.model": "tiny"}, "features.wavlm.layers is"),
     (inside("features.frames", zoom=2), "features.frames: unknown key zoom; known are count,"),

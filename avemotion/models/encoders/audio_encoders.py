@@ -13,7 +13,7 @@ The mel encoders take audio [B, T, M] in dB; all clips of a cache have the same 
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -150,6 +150,11 @@ class Plain18(MelEncoder):
 
 class ResNet18(MelEncoder):
     """torchvision's ResNet-18 with a one-channel stem (He et al. 2016)."""
+
+    # torchvision's names of these weights -> ours; its fc is a classifier, ours gives the embedding
+    torchvision: ClassVar[dict[str, str]] = {
+        f"{name}.": f"resnet.{name}." for name in ("conv1", "bn1", *(f"layer{i}" for i in (1, 2, 3, 4)))
+    }
 
     def __init__(self, classes: int, mel_bands: int = 64, dim: int = 128):
         from torchvision.models import resnet18  # a slow import that only this encoder needs

@@ -67,16 +67,16 @@ def refuse_untrained(mode: str, missing: list[str]) -> None:
 def warm_start(part: nn.Module, source: Path, classes: list[str], fold: Fold | None) -> dict[str, list[str]]:
     """Load a pretrained audio or video model into its part of the fusion; returns the names of the weights.
 
+    A classifier of other classes is left out.
+
     Args:
         source: folder of a pretraining stage (with one folder per fold where there are folds), or a file of weights.
 
     Raises:
-        ValueError: source is not readable, has other classes or another shape.
+        ValueError: source is not readable, or its encoder has another shape.
     """
     if source.is_file():
         return checkpoint.warm_start(part, checkpoint.read_weights(source), str(source))
     folder = source / fold.name if fold else source
     config, state = checkpoint.load(folder)
-    if config.get("classes") != classes:
-        raise ValueError(f"{folder}: trained for the classes {config.get('classes')}, not {classes}; run `dvc repro`")
-    return checkpoint.warm_start(part, state, str(folder))
+    return checkpoint.warm_start(part, state, str(folder), classifier=config.get("classes") == classes)
