@@ -60,6 +60,14 @@ def apply(params: dict, changes: dict, place: str = "") -> list[str]:
     return changed
 
 
+def write(file: Path, params: dict) -> None:
+    """Write params with the comments that `load` kept."""
+    partial = file.with_name(f".{file.name}.partial")
+    with partial.open("w", encoding="utf-8") as stream:
+        _yaml().dump(params, stream)
+    partial.replace(file)
+
+
 def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="presets to apply, in this order; none: list them")
@@ -75,10 +83,7 @@ def main() -> None:
         changes = apply(params, recipe(name))
         print("\n".join([f"{name}:", *(f"  {change}" for change in changes or ["nothing to change"])]))
     if not arguments.dry_run and str(params) != before:
-        partial = arguments.params.with_name(f".{arguments.params.name}.partial")
-        with partial.open("w", encoding="utf-8") as stream:
-            _yaml().dump(params, stream)
-        partial.replace(arguments.params)
+        write(arguments.params, params)
         print(f"{arguments.params} is changed; `git diff` shows how, `git checkout {arguments.params}` undoes it")
 
 

@@ -1,7 +1,8 @@
 """Stage fusion: trains the fusion of audio and video on the emotion corpus, from the pretrained models.
 
 Training has two phases: first the fusion and the classifiers over frozen encoders, then also the last layers of both
-encoders, each with its own learning rate. The output of frozen video blocks is computed once.
+encoders, each with its own learning rate. The output of frozen video blocks is computed once. Mode audio or video
+without epochs trains nothing: it is the pretrained model with its classifier.
 """
 
 from dataclasses import replace
@@ -35,15 +36,17 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     p = config.fusion
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
     data = classifier.EmotionData(fold)
-    arguments = phases.architecture(config, len(data.classes))
-    model = build_fusion(**arguments)
-
     clean = audio_input.audio_source("emotion", config.audio, config.speech)
     noisy = audio_input.audio_source("emotion", config.audio, config.speech, config.audio_augment, this.seed)
+    arguments = phases.architecture(config, len(data.classes), audio_input.mel_bands(clean))
+    model = build_fusion(**arguments)
+
     copied = {}
     for name, part in (("audio", model.audio), ("video", model.video)):
         if part is not None and name in p.warm_start:
             copied[name] = phases.warm_start(part, Path(getattr(p, f"{name}_checkpoint")), data.classes, fold)
+    if not p.head_epochs + p.epochs:
+        phases.refuse_untrained(p.mode, copied[p.mode]["missing"])
     if model.audio is not None and "audio" not in p.warm_start:
         audio_input.start(model.audio, config.speech, (clean(clip, None) for clip in data.ids("train")))
     model.to(this.device)
@@ -52,13 +55,19 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     video = None
     if model.video is not None:
         augmented = FrameSource(store, replace(config.frame_augment, draw=None), this.seed)
-        video = frozen_video(model.video, augmented, data, p.video_blocks, p.video_views, this.device)
+        video = frozen_video(model.video, augmented, data, p.open_blocks, p.video_views, this.device)
     sets = data.datasets(training=(noisy, video), held_out=(clean, video))
 
     def logits(batch: "Batch") -> "torch.Tensor":
         return model(*batch.inputs).logits
 
-    training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases.phases(model, p), params=p)
+    training = classifier.ClipTraining(
+        model=model,
+        logits=logits,
+        sets=sets,
+        phases=phases.phases(model, config),
+        params=replace(p, label_smoothing=p.smoothing),
+    )
     history = classifier.train(training, this)
     features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}
     features |= {"frames": store.settings} if model.video is not None else {}
@@ -82,7 +91,8 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     from avemotion.training.fusion import phases
 
     model = build_fusion(**phases.architecture(config, classes))
-    phases.phases(model, config.fusion)[-1].prepare()
+    for phase in phases.phases(model, config)[-1:]:
+        phase.prepare()
     cached = cached_parameters(model.audio, config.speech)
     return freeze.summarize(model, {"audio": model.audio, "video": model.video}, rest="fusion", cached=cached)
 

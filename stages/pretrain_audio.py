@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avemotion.params.pretrain_audio import Config, PretrainAudioParams, configure
+from avemotion.params.pretrain_audio import Config, configure
 from avemotion.system import cli
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     augmented = audio_input.audio_source("emotion", config.audio, config.speech, config.augment, this.seed)
     sets = data.datasets(training=(augmented, None), held_out=(clean, None))
 
-    arguments = audio_input.audio_arguments(config.audio, config.speech)
+    arguments = audio_input.audio_arguments(config.audio, config.speech, audio_input.mel_bands(clean))
     model = build_audio(len(data.classes), arguments)
     audio_input.start(model, config.speech, (clean(clip, None) for clip in data.ids("train")))
     model.to(this.device)
@@ -43,17 +43,18 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     def logits(batch: "Batch") -> "torch.Tensor":
         return model(batch.audio, batch.audio_mask)
 
-    training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases(model, p), params=p)
+    training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases(model, config), params=p)
     classifier.train_unimodal(training, data.classes, {"audio": arguments}, this)
 
 
-def phases(model: "AudioModel", p: PretrainAudioParams) -> "list[Phase]":
+def phases(model: "AudioModel", config: Config) -> "list[Phase]":
     """The phases of training with their trained weights and learning rates."""
     from avemotion.models.encoders.audio_encoders import MelEncoder
     from avemotion.training.common import freeze
     from avemotion.training.common.loop import Phase
 
-    head, encoder = list(model.classifier.parameters()), model.encoder_parameters()
+    p = config.pretrain
+    head, encoder = list(model.classifier.parameters()), model.encoder_parameters(config.wavlm_layers)
     whole = isinstance(model, MelEncoder) or not encoder
 
     def train_head() -> list[dict[str, Any]]:
@@ -80,7 +81,7 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     from avemotion.training.emotion.audio_input import audio_arguments, cached_parameters
 
     model = build_audio(classes, audio_arguments(config.audio, config.speech))
-    phases(model, config.pretrain)[-1].prepare()
+    phases(model, config)[-1].prepare()
     cached = cached_parameters(model, config.speech)
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)
 

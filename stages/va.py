@@ -3,7 +3,8 @@
 The model of fold k is tested on fold k, validated on the next fold and trained on the others. A frozen fusion model
 computes the fused embedding and the speech sequence of every turn. It is one model for all folds, or with
 pretrain.per_fold the one of the same fold, which was not trained on the test speakers. Folds run in parallel worker
-processes and give the same bytes as in sequence. After a kill, finished folds are not trained again.
+processes and give the same bytes as in sequence. After a kill, finished folds are not trained again. `--fold K` trains
+one of them alone; the next whole run reuses it.
 """
 
 from collections.abc import Iterable
@@ -30,7 +31,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     """Train, select and predict one fold; writes all results into folder.
 
     Args:
-        fusion: folder of the fusion model behind the turns.
+        fusion: folder of the fusion model behind the turns; None where no input depends on one.
         turns: folder with the `features` of every turn and the weights of WavLM's last layers.
     """
     from avemotion.formats import labels
@@ -56,7 +57,8 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     copied = None
     if model.top is not None:
         weights = checkpoint.read_weights(turns / "top.safetensors")
-        copied = checkpoint.warm_start(model.top, weights, str(fusion or config.speech.model))
+        source = fusion if p.speech_from == "fusion" else None
+        copied = checkpoint.warm_start(model.top, weights, str(source or config.speech.model))
     objective.standardize(model, sets["train"])
     model.to(this.device)
 
@@ -77,7 +79,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     )
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: objective.groups(model, p))]
     history = loop.fit(model, task, phases, p, this.device, this.curves)
-    facts = {"inputs": p.inputs, "features": store.facts["features"]}
+    facts = {"inputs": p.inputs, "speech_from": p.speech_from, "features": store.facts["features"]}
     facts |= {"fusion": None, "fusion_checksum": None, "warm_start": copied}
     if fusion is not None:
         facts |= {"fusion": fusion.as_posix(), "fusion_checksum": turn_embeddings.fusion_checksum(fusion)}
@@ -88,7 +90,9 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
 
 
 def main() -> None:
-    config = cli.configured(__doc__, configure, summary)
+    config, only = cli.configured_fold(__doc__, configure, summary)
+    import shutil
+
     from avemotion.formats import labels
     from avemotion.formats.targets import TARGETS
     from avemotion.system import runtime
@@ -115,12 +119,18 @@ def main() -> None:
             unit = partial(train_apart, config, ids)
             depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it has the checksums of the rows
         else:
-            fusion, turns = None if emotion.absent else folds.first(FUSION), WORK / "turns"
+            fusion = folds.first(FUSION) if config.needs_fusion and not emotion.absent else None
+            turns = WORK / "turns"
             prepare_turns(config, fusion, ids, turns, device)
             unit = partial(train, config, fusion, turns)
             depends += [turns / "features" / "index.json", *turns.glob("top.safetensors")]
         parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
-        folds.train_all(unit, plan, folds.key_of(parts, depends), WORK, OUT, config.compute)
+        key = folds.key_of(parts, depends)
+        if only is None:
+            folds.train_all(unit, plan, key, WORK, OUT, config.compute)
+        else:
+            folds.train_alone(unit, plan, only, WORK / key, OUT)
+            shutil.rmtree(WORK / "turns", ignore_errors=True)  # as large as the wavlm cache
 
 
 def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> None:
@@ -132,7 +142,7 @@ def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> N
 
     from avemotion.system import runtime
 
-    fusion, turns = FUSION / fold.name, WORK / "turns" / fold.name
+    fusion, turns = FUSION / fold.name if config.needs_fusion else None, WORK / "turns" / fold.name
     prepare_turns(config, fusion, ids, turns, runtime.setup(config.seed, config.compute, threads=1))
     train(config, fusion, turns, fold, folder)
     shutil.rmtree(turns)
@@ -148,7 +158,12 @@ def prepare_turns(config: Config, fusion: Path | None, ids: list[str], turns: Pa
     if fusion is None and "fused" in p.inputs:
         raise ValueError("va.inputs names fused, but corpora.emotion names no corpus; leave fused out")
     inputs = trained_inputs(
-        fusion, config.speech, names=p.inputs, open_layers=p.finetune_layers, layers=p.layers == "learned"
+        fusion,
+        config.speech,
+        names=p.inputs,
+        speech_from=p.speech_from,
+        open_layers=p.finetune_layers,
+        layers=p.layers == "learned",
     )
     with whole_folder(turns) as folder:
         embed_turns(inputs, ids, folder / "features", device)

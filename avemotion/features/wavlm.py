@@ -40,6 +40,7 @@ COMPARED = 32  # with precision bf16, one clip in 32 is also computed in float32
 class Params:
     """Section `features.wavlm`."""
 
+    seconds: float | None  # recordings are cut or padded with zeros to this length; null = whole recordings
     max_seconds: float  # the rest of a longer recording is not used
     window_seconds: float  # a longer recording is computed in windows of this length
     overlap_seconds: float  # context on both sides of a window, without output
@@ -50,6 +51,10 @@ class Params:
     def __post_init__(self) -> None:
         if self.layers != sorted(set(self.layers)) or min(self.layers, default=0) < 0:
             raise ValueError(f"layers is {self.layers}; give numbers from 0 up, ascending, each once")
+        if self.seconds is not None and not 0.1 <= self.seconds <= self.max_seconds:
+            raise ValueError(
+                f"seconds is {self.seconds}; give 0.1 to max_seconds ({self.max_seconds}), or null for whole recordings"
+            )
         if self.max_seconds < 0.1:
             raise ValueError(f"max_seconds is {self.max_seconds}; give 0.1 or more")
         if not 0 <= 4 * self.overlap_seconds <= self.window_seconds or self.window_seconds < 1:
@@ -106,9 +111,11 @@ class WavLMExtractor(SoundExtractor):
 
         torch.set_num_threads(1)  # work is parallel by process; more threads could change the last bit of a sum
         model = _model(self.speech.model, self.device)
-        limit = round(self.params.max_seconds * SAMPLE_RATE)
+        fixed, limit = self.params.seconds, round((self.params.seconds or self.params.max_seconds) * SAMPLE_RATE)
         cut = [more or len(recording) > limit for _, recording, more in sounds]
         waveforms = [torch.from_numpy(self.noise.make(recording, clip)[:, :limit]) for clip, recording, _ in sounds]
+        if fixed is not None:  # the silence behind a short recording counts as sound, as in a batch of fixed length
+            waveforms = [torch.nn.functional.pad(views, (0, limit - views.shape[1])) for views in waveforms]
         states = self._reader(model, self.params.precision == "bf16")(waveforms)
         exact: list[dict[int, Tensor] | None] = [None] * len(sounds)
         if self.params.precision != "fp32":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from avemotion.params.shared.common import probabilities
+from avemotion.params.shared.common import frozen_or_positive, probabilities
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.audio import AudioParams, unused_of_encoder
 from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams
@@ -30,8 +30,10 @@ class FusionParams(ClassifierParams):
     mode: str  # one of modes()
     head_epochs: int  # epochs of the heads alone, with frozen encoders
     epochs: int  # epochs of the heads and of the encoders' last layers
-    audio_lr: float  # of wavlm's trained layers, or of a whole mel encoder
-    video_lr: float  # of the trained ResNet blocks
+    audio_lr: float | None  # of wavlm's trained layers, or of a whole mel encoder; 0 or null freezes them
+    video_lr: float | None  # of the trained ResNet blocks; 0 or null freezes them
+    unfreeze_wavlm_layers: int | None  # last layers that are trained; null = all that the cache allows
+    unfreeze_audio: bool  # whether a mel encoder is trained
     video_blocks: int  # number of last blocks that training changes
     video_views: int  # augmented copies of each training clip's frames; 0 = without augmentation
     dropout: float
@@ -39,6 +41,7 @@ class FusionParams(ClassifierParams):
     gate_bias: float | None  # sigmoid(gate_bias) is the initial share of audio; null = a random start
     audio_dropout: float  # gated, xattn: probability that training drops a clip's audio
     video_dropout: float
+    late_smoothing: float  # label smoothing of mode late
     warm_start: list[Literal["audio", "video"]]  # encoders that start from pretrained weights
     audio_checkpoint: str  # folder of the stage pretrain_audio, or a .safetensors or .pt file
     video_checkpoint: str
@@ -49,18 +52,21 @@ class FusionParams(ClassifierParams):
             raise ValueError(f"mode is {self.mode!r}; choose one of {', '.join(modes())}")
         if len(set(self.warm_start)) < len(self.warm_start):
             raise ValueError(f"warm_start is {self.warm_start}; name each modality once")
-        for name in ("audio_lr", "video_lr"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; give a number above 0")
+        frozen_or_positive(self, "audio_lr", "video_lr")
         if not 0 <= self.video_blocks <= VIDEO_BLOCKS:
             raise ValueError(
                 f"video_blocks is {self.video_blocks}; give 0 to {VIDEO_BLOCKS} ({VIDEO_BLOCKS} opens the stem too)"
             )
         if self.video_views < 0:
             raise ValueError(f"video_views is {self.video_views}; give 0 or more")
-        probabilities(self, "dropout", "audio_dropout", "video_dropout")
-        if min(self.head_epochs, self.epochs) < 0 or self.head_epochs + self.epochs == 0:
-            raise ValueError(f"epochs is {self.epochs} and head_epochs {self.head_epochs}; their sum must be 1 or more")
+        probabilities(self, "dropout", "audio_dropout", "video_dropout", "late_smoothing")
+        if min(self.head_epochs, self.epochs) < 0 or not (
+            self.head_epochs + self.epochs or self.mode in self.warm_start
+        ):
+            raise ValueError(
+                f"epochs is {self.epochs} and head_epochs {self.head_epochs}; their sum must be 1 or more. Mode audio "
+                "or video with that warm start may have 0: it is then the pretrained model as it is"
+            )
         if self.audio_dropout + self.video_dropout > 1:
             raise ValueError(
                 "audio_dropout and video_dropout add up to more than 1; a clip never loses both, so lower one"
@@ -70,6 +76,16 @@ class FusionParams(ClassifierParams):
     def family(self) -> str:
         """The mode without the name of a head: the name of its file."""
         return self.mode.partition("_")[0] if self.mode.startswith("xattn_") else self.mode
+
+    @property
+    def open_blocks(self) -> int:
+        """Number of last ResNet blocks that are trained in any phase."""
+        return self.video_blocks if self.video_lr and self.epochs else 0
+
+    @property
+    def smoothing(self) -> float:
+        """Label smoothing of the configured mode."""
+        return self.late_smoothing if self.mode == "late" else self.label_smoothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +100,30 @@ class Config:
     fusion: FusionParams
     audio_augment: AudioAugmentParams
     frame_augment: FrameAugmentParams
+    wavlm_layers: int  # last layers that are trained; 0 with a mel encoder
+
+    @property
+    def on_log_mel(self) -> bool:
+        """Whether the fusion convolves the log-mel itself, so that no layer of the mel encoder has an effect."""
+        return self.fusion.family == "xattn" and self.xattn.audio_path == "conv" and self.audio.encoder != "wavlm"
 
 
 def configure(file: Path) -> Config:
     """Read and check this stage's params."""
+    audio = params_file.read(file, "audio", AudioParams)
+    speech = params_file.read(file, "speech", SpeechParams)
+    p = params_file.read(file, "fusion", FusionParams)
+    layers = 0
+    if audio.encoder == "wavlm" and p.mode != "video":
+        layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: fusion.unfreeze_wavlm_layers")
     return Config(
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
-        speech=params_file.read(file, "speech", SpeechParams),
-        audio=params_file.read(file, "audio", AudioParams),
+        speech=speech,
+        audio=audio,
         xattn=params_file.read(file, "xattn", XattnParams),
-        fusion=params_file.read(file, "fusion", FusionParams),
+        fusion=p,
+        wavlm_layers=layers if p.audio_lr else 0,
         audio_augment=params_file.read(file, "augment.audio", AudioAugmentParams),
         frame_augment=params_file.read(file, "augment.frames", FrameAugmentParams),
     )
@@ -104,7 +133,9 @@ def configure(file: Path) -> Config:
 OPTIONS = {
     "d_model": "xattn.d_model",
     "heads": "xattn.heads",
+    "audio_path": "xattn.audio_path",
     "head": "xattn.head",
+    "head_dropout": "xattn.head_dropout",
     "attention_dropout": "xattn.dropout",
     "stochastic_depth": "xattn.stochastic_depth",
     "dropout": "fusion.dropout",
@@ -113,6 +144,17 @@ OPTIONS = {
     "gate_bias": "fusion.gate_bias",
     "simple_gate": "fusion.simple_gate",
 }
+
+
+OPEN_AUDIO = ("fusion.audio_lr", "fusion.unfreeze_wavlm_layers", "fusion.unfreeze_audio")
+OPEN_VIDEO = ("fusion.video_lr", "fusion.video_blocks")
+TRAINING = tuple(
+    f"fusion.{key}"
+    for key in (
+        *("lr", "accumulate", "optimizer", "weight_decay", "label_smoothing", "late_smoothing", "clip_norm", "cosine"),
+        *("patience", "video_views"),
+    )
+)
 
 
 def options(config: Config) -> dict[str, Any]:
@@ -135,27 +177,54 @@ def unused(config: Config) -> dict[str, str]:
     if p.mode != p.family:
         reasons["xattn.head"] = mode
     if taken.get("head") == "concat":
-        reasons |= dict.fromkeys(("fusion.gate_bias", "fusion.simple_gate"), "the head is concat, without a gate")
-    elif taken.get("simple_gate"):
+        keys = ("fusion.gate_bias", "fusion.simple_gate", "fusion.dropout")
+        reasons |= dict.fromkeys(keys, "the head is concat, without a gate")
+    elif taken.get("head") == "gated":
+        reasons["xattn.head_dropout"] = "the head is gated"
+    if taken.get("simple_gate") and taken.get("head") != "concat":
         reasons["fusion.dropout"] = "fusion.simple_gate is true: the gate has no hidden layer"
+    reasons["fusion.label_smoothing" if p.mode == "late" else "fusion.late_smoothing"] = mode
     for modality in ("audio", "video"):
         if modality not in p.warm_start:
             reasons[f"fusion.{modality}_checkpoint"] = f"fusion.warm_start leaves {modality} out"
-        if not p.epochs:
-            reasons[f"fusion.{modality}_lr"] = "fusion.epochs is 0: the encoders stay frozen"
-    if not p.video_blocks:
-        reasons["fusion.video_lr"] = "fusion.video_blocks is 0"
     if not p.video_views:
         reasons["augment.frames"] = "fusion.video_views is 0"
     reasons["augment.frames.draw"] = "fusion uses every frame"
-    reasons |= unused_of_encoder(config.audio)
-    if config.audio.encoder == "wavlm" and not config.speech.unfreeze_layers:
-        reasons["fusion.audio_lr"] = "speech.unfreeze_layers is 0"
+    reasons |= unused_of_encoder(config.audio) | _unused_of_freezing(config)
     if p.mode == "video":
-        reasons |= dict.fromkeys(
-            ("audio", "speech", "augment.audio", "fusion.audio_lr", "fusion.audio_checkpoint"), mode
-        )
+        reasons |= dict.fromkeys(["audio", "speech", "augment.audio", *OPEN_AUDIO, "fusion.audio_checkpoint"], mode)
     if p.mode == "audio":
-        keys = ("augment.frames", *(f"fusion.video_{key}" for key in ("lr", "blocks", "views", "checkpoint")))
-        reasons |= dict.fromkeys(keys, mode)
+        of_video = ["fusion.video_views", "fusion.video_checkpoint"]
+        reasons |= dict.fromkeys(["augment.frames", *OPEN_VIDEO, *of_video], mode)
+    if not p.head_epochs + p.epochs:
+        reasons |= dict.fromkeys([*TRAINING, "augment.audio", "augment.frames"], "there are no epochs")
+    return reasons
+
+
+def _unused_of_freezing(config: Config) -> dict[str, str]:
+    """Params of the encoders' training without effect: key -> reason."""
+    p, encoder = config.fusion, config.audio.encoder
+    reasons: dict[str, str] = {}
+    if not p.epochs:
+        return dict.fromkeys((*OPEN_AUDIO, *OPEN_VIDEO), "fusion.epochs is 0: the encoders stay frozen")
+    if encoder == "wavlm":
+        reasons["fusion.unfreeze_audio"] = "audio.encoder is wavlm"
+        open_audio, closed = config.speech.unfreeze_layers > 0, "speech.unfreeze_layers is 0"
+        if open_audio and p.unfreeze_wavlm_layers == 0:
+            open_audio, closed = False, "fusion.unfreeze_wavlm_layers is 0"
+    else:
+        reasons["fusion.unfreeze_wavlm_layers"] = f"audio.encoder is {encoder}"
+        open_audio, closed = p.unfreeze_audio, "fusion.unfreeze_audio is false"
+    if config.on_log_mel:
+        keys = ("fusion.audio_lr", "fusion.unfreeze_audio")
+        reasons |= dict.fromkeys(keys, "xattn.audio_path is conv: no layer of the mel encoder is used")
+    elif not open_audio:
+        reasons["fusion.audio_lr"] = closed
+    elif not p.audio_lr:
+        keys = ("fusion.unfreeze_wavlm_layers", "fusion.unfreeze_audio")
+        reasons |= dict.fromkeys(keys, f"fusion.audio_lr is {p.audio_lr}")
+    if not p.video_blocks:
+        reasons["fusion.video_lr"] = "fusion.video_blocks is 0"
+    elif not p.video_lr:
+        reasons["fusion.video_blocks"] = f"fusion.video_lr is {p.video_lr}"
     return reasons

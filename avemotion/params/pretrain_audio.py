@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from avemotion.params.shared.common import frozen_or_positive
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.audio import AudioParams, unused_of_encoder
 from avemotion.params.training.augment import AudioAugmentParams
@@ -17,7 +18,8 @@ class PretrainAudioParams(ClassifierParams):
 
     head_epochs: int  # epochs of the classifier alone; mel encoders skip this phase
     epochs: int  # epochs of the classifier and of the trained layers
-    encoder_lr: float  # of wavlm's trained layers
+    encoder_lr: float | None  # of wavlm's trained layers; 0 or null freezes them
+    unfreeze_wavlm_layers: int | None  # last layers that are trained; null = all that the cache allows
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -25,8 +27,7 @@ class PretrainAudioParams(ClassifierParams):
             raise ValueError(f"head_epochs is {self.head_epochs}; give 0 or more")
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}; give 1 or more")
-        if self.encoder_lr <= 0:
-            raise ValueError(f"encoder_lr is {self.encoder_lr}; give a number above 0")
+        frozen_or_positive(self, "encoder_lr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,25 +40,37 @@ class Config:
     audio: AudioParams
     pretrain: PretrainAudioParams
     augment: AudioAugmentParams
+    wavlm_layers: int  # last layers that are trained; 0 with a mel encoder
 
 
 def configure(file: Path) -> Config:
     """Read and check this stage's params."""
+    audio = params_file.read(file, "audio", AudioParams)
+    speech = params_file.read(file, "speech", SpeechParams)
+    p = params_file.read(file, "pretrain_audio", PretrainAudioParams)
+    layers = 0
+    if audio.encoder == "wavlm":
+        layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: pretrain_audio.unfreeze_wavlm_layers")
     return Config(
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
-        speech=params_file.read(file, "speech", SpeechParams),
-        audio=params_file.read(file, "audio", AudioParams),
-        pretrain=params_file.read(file, "pretrain_audio", PretrainAudioParams),
+        speech=speech,
+        audio=audio,
+        pretrain=p,
         augment=params_file.read(file, "augment.audio", AudioAugmentParams),
+        wavlm_layers=layers if p.encoder_lr else 0,
     )
 
 
 def unused(config: Config) -> dict[str, str]:
     """Params without effect in combination with the others: key -> reason."""
-    reasons = unused_of_encoder(config.audio)
-    if config.audio.encoder != "wavlm" or not config.speech.unfreeze_layers:
-        reason = f"audio.encoder is {config.audio.encoder}"
-        reason += "" if config.audio.encoder != "wavlm" else " and speech.unfreeze_layers 0"
-        reasons |= dict.fromkeys(("pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"), reason)
+    reasons, p = unused_of_encoder(config.audio), config.pretrain
+    of_layers = {f"pretrain_audio.{key}" for key in ("head_epochs", "encoder_lr", "unfreeze_wavlm_layers")}
+    if config.audio.encoder != "wavlm":
+        reasons |= dict.fromkeys(sorted(of_layers), f"audio.encoder is {config.audio.encoder}")
+    elif not config.wavlm_layers:
+        frozen_by, reason = "unfreeze_wavlm_layers", f"pretrain_audio.encoder_lr is {p.encoder_lr}: no layer is trained"
+        if p.encoder_lr:
+            frozen_by, reason = "encoder_lr", "no layer of WavLM is trained"
+        reasons |= dict.fromkeys(("pretrain_audio.head_epochs", f"pretrain_audio.{frozen_by}"), reason)
     return reasons

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from avemotion.params.shared.common import frozen_or_positive
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.params.training.speech import SpeechParams
@@ -43,20 +44,25 @@ class VAParams(OptimParams):
     """Section `va`."""
 
     inputs: list[Literal["speech", "prosody", "speaker", "fused"]]
+    speech_from: Literal["wavlm", "fusion"]  # WavLM itself, or with the layers that the fusion model fine-tuned
     layers: Literal["last", "learned"]  # of WavLM: the last one, or a learned weighting of it and features.wavlm.layers
     finetune_layers: int  # number of last WavLM layers that are fine-tuned
-    encoder_lr: float  # of the fine-tuned WavLM layers
+    encoder_lr: float | None  # of the fine-tuned WavLM layers; 0 or null freezes them
     scales: list[int]  # odd numbers of speech steps: windows of the moving means of speech
     masked_time: float  # SpecAugment in training: largest masked share of a turn's steps
     masked_features: float  # largest masked share of the features
     film: Literal["none", "pooled", "steps"]  # speaker modulation of pooled speech or of each step
     pooling: Literal["mean", "attention", "multihead", "statistics"]  # of speech over time
     interaction: str  # of speech and prosody: name of a file in models/va/interactions
-    heads: Literal["shared", "separate", "branches"]
+    attention_heads: int | None  # of attention and of pooling multihead; null = xattn.heads
+    head_inputs: Literal["all", "interaction"]  # every part, or the output of the interaction alone
+    heads: Literal["shared", "separate", "branches", "weighted_concat"]
     state: StateParams
     dim: int  # width of every part of the model
     dropout: float
     epochs: int
+    valence_lr: float | None  # of the head of valence; null = lr
+    arousal_lr: float | None
     valence: float  # weight of each CCC in the loss
     arousal: float
     mse: float  # weight of the squared errors in the loss
@@ -88,8 +94,26 @@ class VAParams(OptimParams):
             raise ValueError(f"dropout is {self.dropout}; give 0 to less than 1")
         if self.ccc_memory < 0:
             raise ValueError(f"ccc_memory is {self.ccc_memory}; give 0 (the batch alone) or more")
-        if self.encoder_lr <= 0:
-            raise ValueError(f"encoder_lr is {self.encoder_lr}; give a number above 0")
+        frozen_or_positive(self, "encoder_lr")
+        self._check_heads()
+
+    def _check_heads(self) -> None:
+        for name in ("valence_lr", "arousal_lr"):
+            rate = getattr(self, name)
+            if rate is not None and rate <= 0:
+                raise ValueError(f"{name} is {rate}; give a number above 0, or null for lr")
+            if rate is not None and self.heads == "shared":
+                raise ValueError(f"{name} is {rate}, but heads is shared; choose separate heads, or null")
+        if self.attention_heads is not None and self.attention_heads < 1:
+            raise ValueError(f"attention_heads is {self.attention_heads}; give 1 or more, or null for xattn.heads")
+        if self.head_inputs == "interaction":
+            unseen = {"fused", *(["prosody"] if self.interaction == "concat" else [])} & set(self.inputs)
+            if "speech" not in self.inputs or unseen:
+                raise ValueError(
+                    f"head_inputs is interaction, but inputs is {self.inputs} and interaction {self.interaction}; the "
+                    f"interaction needs speech and uses no {' and no '.join(sorted(unseen)) or 'other input'}: change "
+                    "inputs, or give all"
+                )
 
     @property
     def in_dialogues(self) -> bool:
@@ -108,20 +132,34 @@ class Config:
     layers: list[int]  # in the wavlm cache, besides the last
     va: VAParams
 
+    @property
+    def needs_fusion(self) -> bool:
+        """Whether an input depends on the fusion model."""
+        return "fused" in self.va.inputs or ("speech" in self.va.inputs and self.va.speech_from == "fusion")
+
+    @property
+    def heads_key(self) -> str:
+        """The key that sets the number of attention heads."""
+        return "xattn.heads" if self.va.attention_heads is None else "va.attention_heads"
+
 
 def configure(file: Path) -> Config:
     """Read and check this stage's params."""
+    p: VAParams = params_file.read(file, "va", VAParams)
+    of_fusion = params_file.read(file, "xattn.heads", int)
     config = Config(
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
         speech=params_file.read(file, "speech", SpeechParams),
-        attention_heads=params_file.read(file, "xattn.heads", int),
+        attention_heads=of_fusion if p.attention_heads is None else p.attention_heads,
         layers=params_file.read(file, "features.wavlm.layers", list[int]),
-        va=params_file.read(file, "va", VAParams),
+        va=p,
     )
-    p = config.va
     if config.attention_heads < 1 or p.dim % config.attention_heads:
-        raise ValueError(f"{file}: xattn.heads is {config.attention_heads}; it must divide va.dim ({p.dim})")
+        remedy = "" if p.attention_heads else "; va.attention_heads sets another number for va alone"
+        raise ValueError(
+            f"{file}: {config.heads_key} is {config.attention_heads}; it must divide va.dim ({p.dim}){remedy}"
+        )
     if not 0 <= p.finetune_layers <= config.speech.unfreeze_layers:
         raise ValueError(
             f"{file}: va.finetune_layers is {p.finetune_layers}; give 0 to speech.unfreeze_layers "
@@ -141,12 +179,16 @@ def unused(config: Config) -> dict[str, str]:
     if "speech" not in p.inputs:
         of_speech = ("layers", "finetune_layers", "encoder_lr", "scales", "masked_time", "masked_features")
         keys = [f"va.{key}" for key in (*of_speech, "film", "pooling", "interaction")]
-        reasons |= dict.fromkeys([*keys, "xattn.heads"], "va.inputs has no speech")
+        keys += ["va.speech_from", "va.attention_heads", "xattn.heads"]
+        reasons |= dict.fromkeys(keys, "va.inputs has no speech")
     taken = plugins.options(INTERACTIONS, p.interaction)
     if "pooling" not in taken:
         reasons["va.pooling"] = f"va.interaction is {p.interaction}, which has its own pooling"
     if "heads" not in taken or (p.interaction == "concat" and p.pooling != "multihead"):
-        reasons["xattn.heads"] = f"va.interaction is {p.interaction} and va.pooling {p.pooling}"
+        keys = ["va.attention_heads", "xattn.heads"]
+        reasons |= dict.fromkeys(keys, f"va.interaction is {p.interaction} and va.pooling {p.pooling}")
+    elif p.attention_heads is not None:
+        reasons["xattn.heads"] = f"va.attention_heads is {p.attention_heads}"
     widthless = p.interaction == "concat" or "speech" not in p.inputs
     if widthless and p.heads != "branches" and "fused" not in p.inputs:
         reasons["va.dim"] = "no part of this model has that width"

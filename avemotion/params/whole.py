@@ -15,7 +15,7 @@ from avemotion.system import params_file
 
 SAMPLES = ("ravdess", "iemocap")
 IN_CHAIN = ("wavlm", "mel", "frames", "prosody", "speaker")  # features with a stage of their own in dvc.yaml
-MEL_BANDS = 64  # the mel encoders are built for this number
+MEL_BANDS = 4  # fewest that audio.encoder cnn takes: its two poolings halve them
 # The stages that train on a role, and the sections that only they read.
 XATTN = [field.name for field in fields(xattn.XattnParams)]
 HALVES = {
@@ -122,9 +122,9 @@ def _features_fault(whole: Whole) -> str | None:
 
 def _mel_fault(whole: Whole) -> str | None:
     encoder, mels = whole.fusion.audio.encoder, params_file.read(whole.file, "features.mel.mels", int)
-    if "emotion" not in whole.manifest.corpora or encoder == "wavlm" or mels == MEL_BANDS:
+    if "emotion" not in whole.manifest.corpora or encoder != "cnn" or mels >= MEL_BANDS:
         return None
-    return f"features.mel.mels is {mels}, but audio.encoder {encoder} takes {MEL_BANDS}; give {MEL_BANDS}, or use wavlm"
+    return f"features.mel.mels is {mels}, but audio.encoder cnn takes {MEL_BANDS} or more; give more, or use resnet18"
 
 
 def _speech_fault(whole: Whole) -> str | None:
@@ -157,7 +157,8 @@ def _pooling_fault(whole: Whole) -> str | None:
         return None
     width = sizes[1] * len(p.scales) if p.interaction == "concat" else p.dim
     if width % whole.va.attention_heads:
-        return f"xattn.heads is {whole.va.attention_heads}; va.pooling multihead needs it to divide {width} features"
+        heads = f"{whole.va.heads_key} is {whole.va.attention_heads}"
+        return f"{heads}; va.pooling multihead needs it to divide {width} features"
     return None
 
 
@@ -186,7 +187,7 @@ def without_effect(whole: Whole) -> dict[str, str]:
         "manifest": manifest.unused(whole.manifest),
         "pretrain_audio": pretrain_audio.unused(whole.pretrain_audio),
         "fusion": fusion.unused(whole.fusion),
-        "va": va.unused(whole.va),
+        "va": va.unused(whole.va) | _unused_across(whole),
     }
     for role, (stages, sections) in HALVES.items():
         if role not in whole.manifest.corpora:
@@ -204,6 +205,18 @@ def without_effect(whole: Whole) -> dict[str, str]:
                 listed.setdefault(key, reason)
     nested = {key for key in listed if any(_within(key, other) and key != other for other in listed)}
     return {key: reason for key, reason in listed.items() if key not in nested}
+
+
+def _unused_across(whole: Whole) -> dict[str, str]:
+    """Params of the stage va whose effect depends on the fusion model."""
+    reason = ""
+    if "emotion" not in whole.manifest.corpora:
+        reason = "corpora.emotion names no corpus"
+    elif whole.fusion.audio.encoder != "wavlm":
+        reason = f"audio.encoder is {whole.fusion.audio.encoder}"
+    elif whole.fusion.fusion.mode == "video":
+        reason = "fusion.mode is video"
+    return {"va.speech_from": f"{reason}: speech comes from WavLM itself"} if reason else {}
 
 
 def _unused_sample(whole: Whole) -> dict[str, str]:

@@ -151,7 +151,14 @@ def turn_inputs(config: dict[str, Any], speech: SpeechParams, fusion: Path | Non
         )
     built, names = config["architecture"], _entry(MODELS / "va", config, "inputs")
     open_layers = built["top"]["layers"] if built["top"] else 0
-    return trained_inputs(fusion, speech, names=names, open_layers=open_layers, layers=built["layers"] > 0)
+    return trained_inputs(
+        fusion,
+        speech,
+        names=names,
+        speech_from=_entry(MODELS / "va", config, "speech_from"),
+        open_layers=open_layers,
+        layers=built["layers"] > 0,
+    )
 
 
 def _join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:

@@ -1,5 +1,6 @@
 """Scores for reports, not for model selection: pure functions of truth and prediction, NaN where undefined."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -57,10 +58,15 @@ def pearson(truth: ArrayLike, prediction: ArrayLike) -> float:
     return float(np.mean((t - t.mean()) * (p - p.mean())) / (t.std() * p.std()))
 
 
+def mse(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Mean squared error, in squared units of truth."""
+    t, p = (values.astype(np.float64) for values in aligned(truth, prediction))
+    return float(np.mean((t - p) ** 2)) if len(t) else float("nan")
+
+
 def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
     """Root of the mean squared error, in the units of truth."""
-    t, p = (values.astype(np.float64) for values in aligned(truth, prediction))
-    return float(np.sqrt(np.mean((t - p) ** 2))) if len(t) else float("nan")
+    return math.sqrt(mse(truth, prediction))
 
 
 # Scores in metrics/detail besides those of metrics.py. A new score needs a function above and a line here.
@@ -70,4 +76,8 @@ CLASSIFICATION: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], float]] = 
     "calibration_error": lambda truth, prediction, probabilities: calibration_error(truth, probabilities),
 }
 # (truth, prediction) -> score of the test turns, for valence and for arousal
-AGREEMENT: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {"pearson": pearson, "rmse": rmse}
+AGREEMENT: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
+    "pearson": pearson,
+    "mse": mse,
+    "rmse": rmse,
+}

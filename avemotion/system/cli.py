@@ -30,14 +30,29 @@ def configured(
     description: str | None, configure: Callable[[Path], Config], summary: Callable[[Config], dict]
 ) -> Config:
     """The config of a stage that trains a model; `--summary` prints summary(config) as JSON and ends the program."""
+    return _configured(parser(description), configure, summary)[0]
+
+
+def configured_fold(
+    description: str | None, configure: Callable[[Path], Config], summary: Callable[[Config], dict]
+) -> tuple[Config, int | None]:
+    """As `configured`, with the option `--fold K`: the config, and K or None."""
     options = parser(description)
+    options.add_argument("--fold", type=int, metavar="K", help="train the model of this test fold alone")
+    config, arguments = _configured(options, configure, summary)
+    return config, arguments.fold
+
+
+def _configured(
+    options: argparse.ArgumentParser, configure: Callable[[Path], Config], summary: Callable[[Config], dict]
+) -> tuple[Config, argparse.Namespace]:
     options.add_argument("--summary", action="store_true", help="print parameter counts as JSON, without any data")
     arguments = options.parse_args()
     config = configure(arguments.params)
     if arguments.summary:
         print(json.dumps(summary(config), indent=2))
         sys.exit()
-    return config
+    return config, arguments
 
 
 KEPT = "run again; finished work is kept and earlier outputs are unchanged"

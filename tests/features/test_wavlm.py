@@ -49,6 +49,19 @@ def test_wavlm_cut_dtype_and_no_trained_layers():
     np.testing.assert_array_equal(views["clean"]["boundary"], views["clean"]["last"])
 
 
+@pytest.mark.parametrize("length", [0.7, 1.3])
+def test_wavlm_of_a_fixed_length_is_that_of_the_cut_or_padded_waveform(length):
+    _, found = extract("wavlm", {"a": voice(length, 110, 0)}, {"features.wavlm.seconds": 1.0}, role="affect")
+    views, counts = found["a"]
+    waveform = torch.zeros(1, 16000)
+    sound = torch.from_numpy(read_waveform(ROOT / "a.wav"))[:16000]
+    waveform[0, : len(sound)] = sound
+    with torch.no_grad():
+        direct = load("tiny")(waveform).last_hidden_state[0]
+    assert len(direct) == (16000 - 940) // 320 + 1 and counts["cut"] == (length > 1)
+    torch.testing.assert_close(torch.from_numpy(views["clean"]["last"]), direct, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("trained", [0, 1, 2])
 def test_wavlm_layers_stored_besides_are_the_models_own(trained):
     changes = {"features.wavlm.layers": [0, 2, 3], "features.wavlm.dtype": "float32", "speech.unfreeze_layers": trained}

@@ -61,7 +61,13 @@ def test_video_model_continues_from_every_block():
 
 
 @pytest.mark.parametrize("encoder", ["cnn", "plain18", "resnet18"])
-def test_mel_encoders_take_the_bands_that_check_asks_for(encoder):
-    model = build_audio(CLASSES, {"encoder": encoder}).eval()
-    mask = torch.ones(2, 20, dtype=torch.bool)
-    assert model(torch.randn(2, 20, MEL_BANDS), mask).shape == (2, CLASSES)
+def test_mel_encoders_take_any_bands_that_check_passes(encoder):
+    """Another number of bands changes no weight, only the statistics of the standardisation."""
+    counts = set()
+    for bands in (MEL_BANDS, 64, 80):
+        model = build_audio(CLASSES, {"encoder": encoder, "mel_bands": bands}).eval()
+        mask = torch.ones(2, 20, dtype=torch.bool)
+        assert model(torch.randn(2, 20, bands), mask).shape == (2, CLASSES)
+        assert model.normalize.mean.shape == (bands,)
+        counts.add(sum(p.numel() for p in model.parameters()))
+    assert len(counts) == 1

@@ -10,15 +10,16 @@ from fusion_toys import CLASSES, ENCODERS, MODES, clip, fusion, garbage
 from avemotion.datasets.clip_batches import collate
 from avemotion.models.fusion.build import build_fusion
 
-CASES = [(mode, "wavlm") for mode in MODES] + [
-    (mode, encoder) for encoder in ("cnn", "plain18", "resnet18") for mode in ("late", "gated", "xattn_gated")
+CASES = [(mode, "wavlm", {}) for mode in MODES] + [
+    (mode, encoder, {}) for encoder in ("cnn", "plain18", "resnet18") for mode in ("late", "gated", "xattn_gated")
 ]
+CONV = [(f"xattn_{head}", encoder, {"audio_path": "conv"}) for head, encoder in (("gated", "wavlm"), ("concat", "cnn"))]
 
 
-@pytest.mark.parametrize(("mode", "encoder"), CASES)
-def test_padding_order_and_company_change_no_output(mode, encoder):
+@pytest.mark.parametrize(("mode", "encoder", "options"), CASES + CONV, ids=str)
+def test_padding_order_and_company_change_no_output(mode, encoder, options):
     """Clips by themselves, without padding, against all of them in another order with rubbish in their padding."""
-    model = fusion(mode, encoder)
+    model = fusion(mode, encoder, **options)
     mel = encoder != "wavlm"  # always cut or filled to the same length
     lengths = [(24, 3), (24, 1), (24, 2)] if mel else [(9, 3), (4, 1), (1, 2)]
     lengths += [(None, 2), (24 if mel else 6, None)]
@@ -70,6 +71,34 @@ def test_every_number_of_heads_attends_with_the_same_parameters(heads):
         other = fusion("xattn_gated", heads=1)
         other.load_state_dict(model.state_dict())
         assert not torch.allclose(other(*batch.inputs).logits, output.logits)
+
+
+@pytest.mark.parametrize("encoder", ["wavlm", "cnn"])
+def test_the_conv_path_is_a_convolution_over_three_steps_and_a_linear_layer(encoder):
+    """By hand at one step; a mel encoder's own layers have no effect, WavLM's do."""
+    model, batch = fusion("xattn_gated", encoder, audio_path="conv"), collate([clip(0, 24, 3, encoder)])
+    audio, mask = batch.audio, batch.audio_mask
+    steps, real = model.audio_sequence(audio, mask)
+    given = (audio - model.audio.normalize.mean) / model.audio.normalize.std if encoder == "cnn" else None
+    given = model.audio.top(audio, mask) if given is None else given
+    weight, bias = model.convolve.weight, model.convolve.bias  # [d, C, 3], [d]
+    by_hand = bias + sum(weight[:, :, k] @ given[0, 7 + k] for k in range(3))
+    torch.testing.assert_close(steps[0, 8], by_hand, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(steps[0, 0], bias + sum(weight[:, :, k] @ given[0, k - 1] for k in (1, 2)), rtol=1e-4,
+                               atol=1e-5)  # fmt: skip
+    assert torch.equal(real, mask) and model.project_audio.weight.shape == (32, 32)
+    before = model(*batch.inputs).logits
+    with torch.no_grad():
+        for parameter in model.audio.encoder_parameters():
+            parameter.add_(0.1)
+    assert torch.equal(model(*batch.inputs).logits, before) == (encoder == "cnn")
+
+
+def test_the_concat_head_has_no_dropout_unless_asked_for():
+    for asked, expected in ((0.0, True), (0.5, False)):
+        model, batch = fusion("xattn_concat", head_dropout=asked, dropout=0.9), collate([clip(0, 5, 2), clip(1, 4, 2)])
+        model.hidden.train()
+        assert torch.equal(model(*batch.inputs).logits, model(*batch.inputs).logits) == expected
 
 
 def test_late_is_the_mean_of_the_softmaxes():

@@ -23,6 +23,10 @@ PARTS += [{"layers": 3}, {"prosody_dim": None}, {"speaker_dim": None}, {"speech_
 PARTS += [{"scales": [1, 5]}, {"scales": [3], "interaction": "concat", "film": "pooled"}]
 PARTS += [{"state": None}, {"state": state(alpha="per_target"), "heads": "shared"}, {"state": state(feedback=False)}]
 PARTS += [{"state": state(alpha="per_target")}, {"prosody_dim": None, "fused_dim": None}]
+PARTS += [{"heads": "weighted_concat", "interaction": i} for i in ("concat", "cross_attention")]
+PARTS += [{"heads": "weighted_concat", "state": s} for s in (None, state(alpha="per_target"))]
+ALONE = {"head_inputs": "interaction", "fused_dim": None}
+PARTS += [ALONE | {"heads": heads} for heads in ("shared", "separate", "branches", "weighted_concat")]
 STATES = [{"state": state(updater=updater)} for updater in UPDATERS]
 NAMES = ("prediction", "attention", "pooling", "film")
 
@@ -134,6 +138,38 @@ def test_branch_weights():
         torch.testing.assert_close(weights.sum(-1), torch.ones(3))
         assert weights.std() > 1e-3
     assert (output.branches["valence"] - output.branches["arousal"]).abs().max() > 1e-3  # each target its own
+
+
+@pytest.mark.parametrize("alpha", [0.8, "per_target"])
+def test_weighted_concat_by_hand(alpha):
+    """V: prosody by the first weight, speech and state by the second; A: speech by the first, the others by the second.
+    The weights come from the whole input of the heads."""
+    model = va_model(heads="weighted_concat", interaction="concat", fused_dim=None, state=state(alpha=alpha))
+    output = model(**(batch := together(turn_inputs(1))), turns=layout([1]))
+    parts, _ = model.parts(**batch)
+    for k, target in enumerate(("valence", "arousal")):
+        own = output.memory.state[:, k if alpha == "per_target" else 0]
+        whole = torch.cat([parts["speech"], parts["prosody"], own], -1)
+        first, _, last = model.heads.scaling[target].score
+        weights = (last.weight @ torch.tanh(first.weight @ whole[0] + first.bias) + last.bias).softmax(0)
+        torch.testing.assert_close(output.branches[target][0], weights)
+        speech, prosody = ((1, 0), (0, 1))[k]
+        scaled = torch.cat(
+            [weights[speech] * parts["speech"], weights[prosody] * parts["prosody"], weights[1] * own], -1
+        )
+        score = model.heads.mlps[k](scaled)[0, 0]
+        torch.testing.assert_close(output.prediction[0, k], score * model.units.std[k] + model.units.mean[k])
+
+
+def test_heads_on_the_interaction_alone_depend_on_prosody_through_attention_only():
+    """With every key alike attention cannot choose, so prosody reaches the heads by the residual query alone."""
+    model, batch = va_model(**ALONE, heads="separate", state=None), together(turn_inputs(3))
+    assert model.project_prosody is None and model.heads.mlps[0][0].in_features == 16
+    moved = model(**batch | {"prosody": torch.randn_like(batch["prosody"])}).prediction
+    assert (moved - model(**batch).prediction).abs().min() > 1e-5
+    model.interaction.query.weight.data.zero_()
+    assert torch.equal(model(**batch | {"prosody": torch.randn_like(batch["prosody"])}).prediction,
+                       model(**batch).prediction)  # fmt: skip
 
 
 def test_own_branch_is_prosody_for_valence_and_speech_for_arousal():

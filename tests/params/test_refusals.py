@@ -32,7 +32,7 @@ MISTAKES = [
     (fusion, {"fusion.dropout": 1.5}, "fusion.dropout is 1.5; it lies in 0 to 1"),
     (fusion, {"fusion.epochs": 0, "fusion.head_epochs": 0}, "fusion.epochs is 0"),
     (fusion, {"fusion.audio_dropout": 0.6, "fusion.video_dropout": 0.6}, "add up to more than 1"),
-    (fusion, {"fusion.audio_lr": -1e-5}, "fusion.audio_lr is -1e-05; give a number above 0"),
+    (fusion, {"fusion.audio_lr": -1e-5}, "fusion.audio_lr is -1e-05; give a number above 0, or 0 or null to freeze"),
     (fusion, {"fusion.video_views": -1}, "fusion.video_views is -1; give 0 or more"),
     (fusion, {"fusion.warm_start": ["audio", "audio"]}, "fusion.warm_start is ['audio', 'audio']; name each"),
     (fusion, {"fusion.warm_start": ["speech"]}, "fusion.warm_start[0] is 'speech'; choose one of audio, video"),
@@ -52,7 +52,28 @@ MISTAKES = [
     (pretrain_audio, {"speech.unfreeze_layers": -1}, "speech.unfreeze_layers is -1; give 0 (none) or more"),
     (pretrain_audio, {"pretrain_audio.batch_size": 0}, "pretrain_audio.batch_size is 0; give 1 or more"),
     (pretrain_audio, {"pretrain_audio.lr": 0}, "pretrain_audio.lr is 0.0; give a number above 0"),
-    (pretrain_audio, {"pretrain_audio.encoder_lr": 0}, "pretrain_audio.encoder_lr is 0.0; give a number above 0"),
+    (pretrain_audio, {"pretrain_audio.encoder_lr": -1}, "pretrain_audio.encoder_lr is -1.0; give a number above 0, or"),
+    (
+        pretrain_audio,
+        {"pretrain_audio.clip_norm": 0},
+        "pretrain_audio.clip_norm is 0.0; give a number above 0, or null",
+    ),
+    (
+        pretrain_audio,
+        {"pretrain_audio.optimizer": "sgd"},
+        "pretrain_audio.optimizer is 'sgd'; choose one of adamw, adam",
+    ),
+    (
+        pretrain_audio,
+        {"pretrain_audio.unfreeze_wavlm_layers": 3},
+        "pretrain_audio.unfreeze_wavlm_layers is 3; give 0 to speech.unfreeze_layers (2), because the cache",
+    ),
+    (
+        fusion,
+        {"fusion.unfreeze_wavlm_layers": 3},
+        "fusion.unfreeze_wavlm_layers is 3; give 0 to speech.unfreeze_layers",
+    ),
+    (fusion, {"xattn.audio_path": "lstm"}, "xattn.audio_path is 'lstm'; choose one of sequence, conv"),
     (pretrain_audio, {"pretrain_audio.epochs": 0}, "pretrain_audio.epochs is 0; give 1 or more"),
     (pretrain_audio, {"pretrain_audio.head_epochs": -1}, "pretrain_audio.head_epochs is -1; give 0 or more"),
     (

@@ -74,7 +74,8 @@ REFUSALS = [
     ({"augment.audio.views": {"clean": 1, "snr_30": 1}}, "augment.audio.views names snr_30, but views.emotion gives"),
     (inside("augment.audio.spec_augment", prob=1), "augment.audio.spec_augment: unknown key prob; known are p,"),
     ({"features.mel.dtype": "int8"}, "features.mel.dtype is 'int8'; choose one of float16, float32"),
-    ({"features.mel.mels": 80, "audio.encoder": "cnn"}, "features.mel.mels is 80"),
+    ({"features.mel.mels": 3, "audio.encoder": "cnn"}, "features.mel.mels is 3, but audio.encoder cnn takes 4 or more"),
+    ({"features.wavlm.seconds": 90.0}, "features.wavlm.seconds is 90.0; give 0.1 to max_seconds (60.0), or null"),
     ({"features.wavlm.overlap_seconds": 30.0}, "features.wavlm.overlap_seconds is 30.0, window_seconds 20.0"),
     ({"features.wavlm.layers": [4], "speech.model": "tiny"}, "features.wavlm.layers is"),
     (inside("features.frames", zoom=2), "features.frames: unknown key zoom; known are count,"),
@@ -113,15 +114,21 @@ OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
 MANIFEST = {f"manifest.{key}" for key in ("csv", "msp_podcast", "seed")} | OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
-BASE = MANIFEST | OF_MEL | OF_VA
+OF_FUSION = {"fusion.late_smoothing", "fusion.unfreeze_audio", "xattn.head_dropout"}
+BASE = MANIFEST | OF_MEL | OF_VA | OF_FUSION
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
+CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
 DROPS = {"fusion.audio_dropout", "fusion.video_dropout"}
-OF_XATTN = {"xattn.d_model", "xattn.head", "xattn.dropout", "xattn.stochastic_depth"}
+OF_XATTN = {"xattn.d_model", "xattn.audio_path", "xattn.head", "xattn.dropout", "xattn.stochastic_depth"}
 OF_VIDEO = {f"fusion.video_{key}" for key in ("blocks", "lr", "views", "checkpoint")}
+OPEN_AUDIO = {"fusion.audio_lr", "fusion.unfreeze_wavlm_layers"}
 OF_WAVLM = {"pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"}
+OF_CNN = BASE - OF_MEL - {"fusion.unfreeze_audio"} | OF_WAVLM
+OF_CNN |= {"va.speech_from", "fusion.unfreeze_wavlm_layers", "pretrain_audio.unfreeze_wavlm_layers"}
 OF_SPEECH = {
     f"va.{key}" for key in ("finetune_layers", "interaction", "layers", "masked_features", "masked_time", "scales")
 }
+OF_SPEECH |= {"va.attention_heads", "va.speech_from"}
 ACTORS = {"manifest.emotion.actors"}
 STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback", "size", "updater")}
 
@@ -131,22 +138,43 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
     [
         ({}, BASE),
         ({"fusion.mode": "xattn_gated"}, BASE | {"xattn.head"}),
-        ({"fusion.mode": "xattn_concat"}, BASE | {"xattn.head"} | GATE),
-        ({"xattn.head": "concat"}, BASE | GATE),
-        ({"fusion.mode": "late"}, BASE | GATE | DROPS | OF_XATTN | {"fusion.dropout"}),
+        ({"fusion.mode": "xattn_concat"}, CONCAT_HEAD | {"xattn.head"}),
+        ({"xattn.head": "concat"}, CONCAT_HEAD),
+        (
+            {"fusion.mode": "late"},
+            BASE - {"fusion.late_smoothing"} | GATE | DROPS | OF_XATTN | {"fusion.dropout", "fusion.label_smoothing"},
+        ),
         ({"fusion.mode": "concat"}, BASE | GATE | DROPS | OF_XATTN),
         ({"fusion.mode": "gated"}, BASE | OF_XATTN),
         ({"fusion.mode": "audio"}, BASE | GATE | DROPS | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
         (
             {"fusion.mode": "video"},
-            BASE | GATE | DROPS | OF_XATTN | {"fusion.dropout", "fusion.audio_lr", "fusion.audio_checkpoint"},
+            BASE
+            | GATE
+            | DROPS
+            | OF_XATTN
+            | {"fusion.dropout", "fusion.audio_checkpoint", *OPEN_AUDIO, "va.speech_from"},
         ),
         ({"fusion.simple_gate": True}, BASE | {"fusion.dropout"}),
-        ({"fusion.epochs": 0}, BASE | {"fusion.audio_lr", "fusion.video_lr"}),
+        ({"fusion.epochs": 0}, BASE | OPEN_AUDIO | {"fusion.video_lr", "fusion.video_blocks"}),
+        ({"fusion.audio_lr": None}, BASE | {"fusion.unfreeze_wavlm_layers"}),
+        ({"fusion.unfreeze_wavlm_layers": 0}, BASE | {"fusion.audio_lr"}),
+        ({"fusion.video_lr": 0}, BASE | {"fusion.video_blocks"}),
+        ({"pretrain_audio.unfreeze_wavlm_layers": 0}, BASE | OF_WAVLM),
+        (
+            {"pretrain_audio.encoder_lr": 0},
+            BASE | {"pretrain_audio.head_epochs", "pretrain_audio.unfreeze_wavlm_layers"},
+        ),
         ({"fusion.video_blocks": 0}, BASE | {"fusion.video_lr"}),
         ({"fusion.warm_start": ["audio"]}, BASE | {"fusion.video_checkpoint"}),
         ({"speech.unfreeze_layers": 0}, BASE | OF_WAVLM | {"fusion.audio_lr"}),
-        ({"audio.encoder": "cnn"}, BASE - OF_MEL | OF_WAVLM),
+        ({"audio.encoder": "cnn"}, OF_CNN),
+        ({"audio.encoder": "cnn", "fusion.unfreeze_audio": False}, OF_CNN | {"fusion.audio_lr"}),
+        ({"audio.encoder": "cnn", "fusion.audio_lr": 0}, OF_CNN | {"fusion.unfreeze_audio"}),
+        (
+            {"audio.encoder": "cnn", "xattn.audio_path": "conv"},
+            OF_CNN | {"fusion.audio_lr", "fusion.unfreeze_audio"},
+        ),
         ({"manifest.emotion.split": "stratified"}, BASE - {"manifest.emotion.ratios", "manifest.seed"} | ACTORS),
         (
             {"manifest.emotion.split": "actor_kfold"},
@@ -163,8 +191,10 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"views.emotion": [], "augment.audio.views": {"clean": 1}}, BASE | {"views.seed"}),
         ({"va.inputs": ["speech", "prosody"]}, BASE | {"va.film"}),
         ({"va.inputs": ["fused"]}, BASE | {"va.film"} | OF_SPEECH),
-        ({"va.interaction": "concat"}, BASE - {"va.pooling"}),
+        ({"va.interaction": "concat"}, BASE - {"va.pooling"} | {"va.attention_heads"}),
         ({"va.interaction": "bidirectional"}, BASE - {"va.pooling"}),
+        ({"va.attention_heads": 8}, BASE),  # xattn.heads is still that of the fusion
+        ({"va.attention_heads": 8, "fusion.mode": "gated"}, BASE | OF_XATTN | {"xattn.heads"}),
         ({"va.finetune_layers": 1}, BASE - {"va.encoder_lr"}),
         ({"va.state.updater": "transformer"}, BASE - {"va.state.window"}),
         ({"va.state.kind": "none"}, BASE - {"va.batch_size"} | STATE),
@@ -174,7 +204,8 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ),
         (
             NO_EMOTION | {"va.inputs": ["speech", "prosody"]},
-            {*OF_VA, "va.film", *OF_XATTN, "audio", "augment", "pretrain_audio", "pretrain_video", "fusion"}
+            {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout"}
+            | {"audio", "augment", "pretrain_audio", "pretrain_video", "fusion"}
             | OF_AFFECT_SPLIT
             | {"manifest.emotion", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},

@@ -36,8 +36,12 @@ def test_parameter_counts(tmp_path, encoder):
 
 
 @pytest.mark.parametrize(("layers", "expected"), [(0, 596_744), (2, 14_773_552), (4, 28_950_360)])
-def test_trainable_parameters_of_wavlm_alone(tmp_path, layers, expected):
-    file = params_with(tmp_path, BASE | {"audio.encoder": "wavlm", "speech.unfreeze_layers": layers})
+@pytest.mark.parametrize("boundary", [None, 6])
+def test_trainable_parameters_of_wavlm_alone(tmp_path, layers, expected, boundary):
+    """The same whether the cache's boundary lies there or further below."""
+    where = {"speech.unfreeze_layers": boundary or layers}
+    where |= {"pretrain_audio.unfreeze_wavlm_layers": layers} if boundary else {}
+    file = params_with(tmp_path, BASE | {"audio.encoder": "wavlm"} | where)
     counts = pretrain_audio.summary(pretrain_audio.configure(file))
     assert (counts["trainable"], counts["total"]) == (expected, TOTALS["wavlm"]["audio"])
 
@@ -47,6 +51,35 @@ def test_trainable_parameters_with_frozen_wavlm(tmp_path, mode, expected):
     changes = {"audio.encoder": "wavlm", "speech.unfreeze_layers": 0, "fusion.video_blocks": 5, "fusion.mode": mode}
     counts = fusion_stage.summary(fusion_stage.configure(params_with(tmp_path, BASE | changes)))
     assert counts["trainable"] == expected
+
+
+CONV = {"xattn.audio_path": "conv", "xattn.d_model": 128, "xattn.heads": 4}
+CROSS_MODAL = {  # with audio_path conv, by encoder and head: the totals of late and what cross-attention adds
+    ("plain18", "concat"): 24_273_176,
+    ("plain18", "gated"): 24_239_385,
+    ("wavlm", "concat"): 106_736_968,
+}
+
+
+@pytest.mark.parametrize(("encoder", "head"), CROSS_MODAL)
+def test_parameter_counts_of_cross_attention_over_convolved_sound(tmp_path, encoder, head):
+    changes = BASE | CONV | {"audio.encoder": encoder, "fusion.mode": f"xattn_{head}"}
+    counts = fusion_stage.summary(fusion_stage.configure(params_with(tmp_path, changes)))
+    assert counts["total"] == CROSS_MODAL[encoder, head]
+    width = {"plain18": 64, "wavlm": 768}[encoder]
+    sound, picture = 3 * width * 128 + 128 + 128 * 128 + 128, 512 * 128 + 128
+    attention = 2 * (4 * (128 * 128 + 128) + 2 * 128)
+    ends = {"concat": 256 * 256 + 256 + 256 * 8 + 8, "gated": 256 * 128 + 128 + 128 + 1 + 128 * 8 + 8}
+    assert counts["total"] - TOTALS[encoder]["late"] == sound + picture + attention + ends[head]
+    if encoder == "plain18":  # no layer of the mel encoder is used, so none is trained
+        assert counts["parts"]["audio"]["trainable"] == 128 * 8 + 8
+
+
+def test_trainable_parameters_of_cross_attention_with_frozen_wavlm(tmp_path):
+    frozen = {"fusion.unfreeze_wavlm_layers": 0, "fusion.video_blocks": 5, "fusion.mode": "xattn_concat"}
+    changes = BASE | CONV | frozen | {"audio.encoder": "wavlm", "speech.unfreeze_layers": 2}
+    counts = fusion_stage.summary(fusion_stage.configure(params_with(tmp_path, changes)))
+    assert (counts["trainable"], counts["total"]) == (12_355_032, 106_736_968)
 
 
 def test_summary_on_the_command_line_is_one_json_object(tmp_path):
@@ -80,6 +113,23 @@ def test_size_of_v1(tmp_path):
     assert pooled["interaction"]["total"] == 1024 + 1
     tuned = counts(tmp_path, changes | {"va.finetune_layers": 2})  # V2
     assert tuned["wavlm"]["trainable"] > 2 * 4 * 1024 * 1024 and tuned["heads"] == found["heads"]
+
+
+def test_size_of_separate_heads_over_the_scaled_concatenation(tmp_path):
+    """Two weightings 1152 -> 256 -> 2 and two MLPs 1152 -> 256 -> 128 -> 1."""
+    changes = {"speech.model": "microsoft/wavlm-large", "va.inputs": ["speech", "prosody", "speaker"]}
+    changes |= {"va.interaction": "concat", "va.heads": "weighted_concat", "va.film": "pooled", "va.state.alpha": 0.8}
+    found = counts(tmp_path, changes | {"va.pooling": "mean", "va.state.kind": "ema", "va.state.size": 64})
+    assert found["heads"]["total"] == 2 * (1152 * 256 + 256 + 256 * 2 + 2 + mlp(1152, 1)) == 1_249_286
+
+
+def test_size_of_v4_as_published(tmp_path):
+    """Heads over the 256 attended features and the state 64 alone; the state's input is these features."""
+    changes = {"va.inputs": ["speech", "prosody", "speaker"], "va.interaction": "cross_attention", "va.dim": 256}
+    changes |= {"va.head_inputs": "interaction", "va.heads": "separate", "va.state.kind": "ema", "va.state.size": 64}
+    found = counts(tmp_path, changes | {"va.state.updater": "linear", "va.state.feedback": "none"})
+    assert found["heads"]["total"] == 2 * mlp(256 + 64, 1)
+    assert found["state"]["total"] == 2 * 256 + 256 * 64 + 64 + 64 * 64 + 64 and "projections" not in found
 
 
 def test_size_of_v4(tmp_path):

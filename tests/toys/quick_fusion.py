@@ -37,4 +37,4 @@ def configured(folder: Path, **changes: object) -> tuple[FusionParams, Fusion, l
     """(params, fusion model, its phases) of the stage."""
     config = fusion.configure(params_with(folder, QUICK | changes))
     model = build_fusion(**phases.architecture(config, CLASSES))
-    return config.fusion, model, phases.phases(model, config.fusion)
+    return config.fusion, model, phases.phases(model, config)

@@ -25,6 +25,7 @@ SECTIONS = {
     "speech": {"model": "tiny", "unfreeze_layers": 2},
     "features": {
         "wavlm": {
+            "seconds": None,
             "max_seconds": 60.0,
             "window_seconds": 20.0,
             "overlap_seconds": 2.0,

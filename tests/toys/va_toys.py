@@ -24,6 +24,7 @@ CHOICES = {
     "film": "steps",
     "pooling": "mean",
     "interaction": "cross_attention",
+    "head_inputs": "all",
     "heads": "branches",
     "state": STATE,
 }

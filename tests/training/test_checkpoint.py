@@ -9,7 +9,10 @@ import pytest
 import torch
 from fusion_toys import fusion
 from torch import nn
+from torchvision.models import resnet18
 
+from avemotion.models.encoders.audio_encoders import build_audio
+from avemotion.models.encoders.video_encoder import VideoResNet18
 from avemotion.training.common import checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
@@ -75,6 +78,49 @@ def test_warm_start_of_another_shape_names_the_weight_and_changes_nothing():
     ):
         checkpoint.warm_start(model, small(features=3).state_dict(), "old/model")
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "module.model."])
+def test_prefixes_of_wrappers_are_dropped(prefix):
+    model, given = small(), small().state_dict()
+    report = checkpoint.warm_start(model, {prefix + name: value for name, value in given.items()}, "old")
+    assert report == {"taken": sorted(given), "missing": [], "unused": []}
+    assert all(torch.equal(value, given[name]) for name, value in model.state_dict().items())
+
+
+def test_torchvision_s_resnet_becomes_the_video_encoder_and_its_1000_classes_are_left_out(capsys):
+    given, model = resnet18().eval(), VideoResNet18(8).eval()
+    report = checkpoint.warm_start(model, given.state_dict(), "resnet18.pth")
+    assert report["missing"] == report["unused"] == ["classifier.bias", "classifier.weight"]
+    assert len(report["taken"]) == len(given.state_dict()) - 2
+    assert capsys.readouterr().out.startswith("resnet18.pth: its classifier is of other classes and left out: ")
+    frames, mask = torch.rand(1, 2, 3, 32, 32), torch.ones(1, 2, dtype=torch.bool)
+    given.fc = nn.Identity()
+    expected = given((frames[0] - model.mean) / model.std).mean(0, keepdim=True)
+    torch.testing.assert_close(model.encode(frames, mask), expected)
+
+
+def test_torchvision_s_names_fit_the_audio_encoder_but_three_colours_do_not():
+    model, given = build_audio(8, {"encoder": "resnet18"}), resnet18()
+    with pytest.raises(ValueError, match=r"'resnet\.conv1\.weight' has shape \[64, 3, 7, 7\], the model needs \[64, 1"):
+        checkpoint.warm_start(model, given.state_dict(), "resnet18.pth")
+    given.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    report = checkpoint.warm_start(model, given.state_dict(), "resnet18.pth")
+    assert report["unused"] == ["fc.bias", "fc.weight"]
+    kept = ["classifier.bias", "classifier.weight", "normalize.mean", "normalize.std", "resnet.fc.bias"]
+    assert report["missing"] == [*kept, "resnet.fc.weight"]
+    assert torch.equal(model.resnet.layer4[1].conv2.weight, given.layer4[1].conv2.weight)
+
+
+def test_wavlm_of_other_classes_loads_its_layers_and_leaves_both_layers_of_the_classifier():
+    arguments = {"encoder": "wavlm", "model": "tiny", "unfreeze_layers": 2}
+    given, model = build_audio(4, arguments), build_audio(8, arguments)
+    before = model.classifier[0].weight.clone()
+    report = checkpoint.warm_start(model, given.state_dict(), "old")
+    classifier = [f"classifier.{i}.{name}" for i in (0, 3) for name in ("bias", "weight")]
+    assert report["missing"] == report["unused"] == classifier
+    assert torch.equal(model.classifier[0].weight, before)
+    assert all(torch.equal(value, given.top.state_dict()[name]) for name, value in model.top.state_dict().items())
 
 
 def test_warm_start_from_something_else_entirely():

@@ -47,6 +47,24 @@ def test_finished_folds_survive_a_kill(tmp_path):
     assert trained == [1, 2, 3, 1, 2, 3]
 
 
+def test_one_fold_alone_leaves_the_others_and_is_not_trained_twice(tmp_path):
+    plan, trained = folds.cyclic([1, 2, 3]), []
+
+    def train(fold, folder):
+        trained.append(fold.test)
+        (folder / "model").write_text(f"{fold.test} {len(trained)}")
+
+    work, out = tmp_path / "work", tmp_path / "out"
+    folds.train_all(train, plan, "key", work, out, SERIAL)
+    before = content(out)
+    folds.train_alone(train, plan, 2, work / "new", out)
+    assert content(out) == before | {"fold_2/model": "2 4"}
+    folds.train_all(train, plan, "new", work, out, SERIAL)
+    assert trained == [1, 2, 3, 2, 1, 3] and content(out)["fold_2/model"] == "2 4"
+    with pytest.raises(ValueError, match="--fold is 7; the folds are 1, 2, 3"):
+        folds.train_alone(train, plan, 7, work / "new", out)
+
+
 def test_the_key_follows_what_folds_depend_on(tmp_path):
     text, array = tmp_path / "in" / "labels.csv", tmp_path / "in" / "deep" / "frames.npy"
     array.parent.mkdir(parents=True)

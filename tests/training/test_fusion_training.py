@@ -11,6 +11,8 @@ from quick_fusion import configured
 
 from avemotion.datasets.clip_batches import Batch
 from avemotion.models.encoders.video_encoder import BLOCKS
+from avemotion.models.speech.pretrained import load
+from avemotion.models.speech.top_layers import TopLayers
 from avemotion.system import runtime
 from avemotion.training.common import freeze, loop
 
@@ -107,6 +109,49 @@ def test_gradients_reach_open_layers_and_never_frozen_ones(tmp_path):
                 continue  # no gradient by their nature: see above; gated has no use for the unimodal classifiers
             assert (parameter.grad is not None and bool(parameter.grad.any())) == learns, (phase.name, name)
         model.zero_grad()
+
+
+def test_training_fewer_layers_than_the_cache_allows_is_exact(tmp_path):
+    """One of two layers above the boundary: the gradients of the whole model with all lower layers frozen."""
+    whole = load("tiny")
+    _, model, (_, finetune) = configured(tmp_path, **{"fusion.mode": "audio", "fusion.unfreeze_wavlm_layers": 1})
+    model.audio.top.load_state_dict(TopLayers.from_model(whole, 2).state_dict())
+    groups, last = finetune.prepare(), list(model.audio.top.layers["3"].parameters())
+    assert {id(p) for p in groups[1]["params"]} == {id(p) for p in last}
+    freeze.train_mode(model)
+    assert not model.audio.top.layers["2"].training and model.audio.top.layers["3"].training
+    model.eval()
+    whole.requires_grad_(False)
+    whole.encoder.layers[3].requires_grad_(True)
+    entering = []
+    hook = whole.encoder.layers[2].register_forward_pre_hook(lambda _, args: entering.append(args[0].detach()))
+    states = whole(torch.randn(2, 16000)).last_hidden_state
+    hook.remove()
+    mask = torch.ones(states.shape[:2], dtype=torch.bool)
+    ours = model.audio.top(entering[0], mask)
+    torch.testing.assert_close(ours, states, rtol=0, atol=0)
+    for output in (ours, states):
+        output.square().mean().backward()
+    for name, parameter in model.audio.top.layers["3"].named_parameters():
+        theirs = whole.encoder.layers[3].get_parameter(name).grad
+        torch.testing.assert_close(parameter.grad, theirs, rtol=0, atol=0, msg=name)
+    assert all(p.grad is None for p in model.audio.top.layers["2"].parameters())
+
+
+FROZEN = [
+    {"fusion.audio_lr": None, "fusion.video_lr": 0.0},
+    {"fusion.unfreeze_wavlm_layers": 0, "fusion.video_blocks": 0},
+    {"audio.encoder": "cnn", "fusion.unfreeze_audio": False, "fusion.video_lr": None},
+    {"audio.encoder": "cnn", "fusion.mode": "xattn_gated", "xattn.audio_path": "conv", "fusion.video_lr": None},
+]
+
+
+@pytest.mark.parametrize("changes", FROZEN, ids=str)
+def test_a_rate_of_0_or_null_and_closed_encoders_freeze(tmp_path, changes):
+    p, model, (_, finetune) = configured(tmp_path, **{"fusion.mode": "gated"} | changes)
+    assert [group["lr"] for group in finetune.prepare()] == [p.lr] and p.open_blocks == 0
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert not [name for name in trained if name.startswith(("audio.", "video.")) and ".classifier." not in name]
 
 
 def test_frozen_encoders_do_not_drop_out(tmp_path):

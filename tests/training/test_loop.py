@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def optim(**changes):
-    usual = {"batch_size": 4, "accumulate": 1, "lr": 0.1, "weight_decay": 0.01, "clip_norm": 1e9}
+    usual = {"batch_size": 4, "accumulate": 1, "optimizer": "adamw", "lr": 0.1, "weight_decay": 0.01, "clip_norm": 1e9}
     return OptimParams(**usual | {"cosine": False, "patience": 99, "precision": "fp32"} | changes)
 
 
@@ -147,7 +147,44 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy(bad):
     assert torch.equal(model.weight, before)
 
 
-@pytest.mark.parametrize("rates", [(0.1, 3e-5), (0.1, 5e-6)])
+def test_adam_adds_the_decay_to_the_gradient_and_adamw_to_the_weight():
+    """The first step of either moves a weight by lr against the sign of its gradient; only adamw also decays it."""
+
+    def first_step(optimizer):
+        model = nn.Linear(1, 1, bias=False)
+        nn.init.ones_(model.weight)
+        task = Task(
+            batches=lambda _: [torch.full((1, 1), -1.0)],
+            loss=lambda x: model(x).sum(),
+            validate=lambda: {"score": 1.0, "loss": 0.0},
+            label="test",
+        )
+        plan = [Phase(name="train", epochs=1, prepare=everything(model, lr=0.1))]
+        fit(model, task, plan, optim(optimizer=optimizer, weight_decay=0.5, clip_norm=None), CPU)
+        return model.weight.item()
+
+    assert first_step("adam") == pytest.approx(1 + 0.1, abs=1e-6)  # gradient -1 + 0.5 * 1
+    assert first_step("adamw") == pytest.approx(1 * (1 - 0.1 * 0.5) + 0.1, abs=1e-6)
+
+
+def test_without_a_norm_nothing_is_clipped():
+    model = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    slope, optimizer = torch.tensor([[30.0, 40.0]]), torch.optim.SGD(model.parameters(), lr=1.0)
+    train_epoch(model, [slope], lambda x: model(x).sum(), optimizer, optim(clip_norm=None), CPU)
+    torch.testing.assert_close(model.weight, -slope)
+
+
+def test_without_phases_the_model_stays_and_the_history_has_no_rows(tmp_path):
+    model = nn.Linear(1, 1)
+    before = model.weight.clone()
+    history = fit(model, Task(batches=None, loss=None, validate=None, label="test"), [], optim(), CPU)
+    assert torch.equal(model.weight, before) and not model.training
+    tables.write_results(tmp_path / "history.csv", history)
+    assert (tmp_path / "history.csv").read_text() == "phase,epoch,train_loss,val_loss,val_score,learning_rate\n"
+
+
+@pytest.mark.parametrize("rates", [(0.1, 3e-5), (0.1, 5e-6), (1e-5, 1e-5)])
 def test_cosine_annealing_by_hand(rates):
     model, epochs, used = nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)]), 5, []
     optimizers = []
@@ -177,7 +214,7 @@ def test_cosine_annealing_by_hand(rates):
         history = fit(model, task, plan, optim(cosine=True), CPU)
     for epoch, now in enumerate(used):
         for start, lr in zip(rates, now, strict=True):
-            floor = MIN_LR if start > MIN_LR else 0.0
+            floor = min(start, MIN_LR)  # a rate at or below the floor stays constant
             assert lr == pytest.approx(floor + (start - floor) * (1 + math.cos(math.pi * epoch / epochs)) / 2)
     assert history.learning_rate.tolist() == pytest.approx([now[0] for now in used])
 

@@ -37,6 +37,23 @@ def test_finetuned_layers_start_from_the_given_weights_and_train_at_their_own_ra
     assert model.top.layers["3"].feed_forward.output_dense.weight.grad.abs().max() > 0
 
 
+def test_heads_may_train_at_rates_of_their_own_and_a_rate_of_null_freezes_wavlm(tmp_path):
+    changes = {"speech.model": "tiny", "va.finetune_layers": 1, "va.heads": "weighted_concat", "va.valence_lr": 0.02}
+    config = va.configure(params_with(tmp_path, changes | {"va.arousal_lr": 0.03, "va.encoder_lr": None}))
+    model = build_va(**architecture(config, {"speech": 128, "prosody": 8, "speaker": 6, "fused": 10}, 0))
+    groups = objective.groups(model, config.va)
+    assert [group["lr"] for group in groups] == [config.va.lr, 0.02, 0.03]
+    of = {id(q): group["lr"] for group in groups for q in group["params"]}
+    for name, parameter in model.named_parameters():
+        expected = None if name.startswith("top.") else config.va.lr
+        if name.startswith(("heads.mlps.0.", "heads.scaling.valence.")):
+            expected = 0.02
+        if name.startswith(("heads.mlps.1.", "heads.scaling.arousal.")):
+            expected = 0.03
+        assert of.get(id(parameter)) == expected, name
+        assert parameter.requires_grad == (expected is not None)
+
+
 def test_multihead_pooling_must_divide_the_speech_features(tmp_path):
     config = va.configure(params_with(tmp_path, {"va.pooling": "multihead", "xattn.heads": 4}))
     with pytest.raises(ValueError, match=r"divide the 130 speech features"):

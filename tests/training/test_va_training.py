@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def optim(**changes):
-    usual = {"batch_size": 16, "accumulate": 1, "lr": 5e-3, "weight_decay": 0.0, "clip_norm": 1.0}
+    usual = {"batch_size": 16, "accumulate": 1, "optimizer": "adamw", "lr": 5e-3, "weight_decay": 0.0, "clip_norm": 1.0}
     return OptimParams(**usual | {"cosine": False, "patience": 99, "precision": "fp32"} | changes)
 
 

@@ -3,7 +3,8 @@
 Every audio model has
     encode(audio, mask) -> embedding [B, dim]
     encode_sequence(audio, mask) -> ([B, T', sequence_dim], mask [B, T'])
-    encoder_parameters() -> trainable parameters besides those of `classifier`
+    conv_sequence(audio, mask) -> [B, T, conv_dim], the input of a convolution over time
+    encoder_parameters(layers) -> trainable parameters besides those of `classifier`
     forward(audio, mask) -> class logits [B, C]
 Shape letters: blocks.py; here M mel bands, H hidden size.
 
@@ -12,7 +13,7 @@ The mel encoders take audio [B, T, M] in dB; all clips of a cache have the same 
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,7 @@ class AudioModel(nn.Module, ABC):
 
     dim: int  # of the embedding
     sequence_dim: int
+    conv_dim: int
     classifier: nn.Module
 
     @abstractmethod
@@ -38,8 +40,12 @@ class AudioModel(nn.Module, ABC):
         """audio [B, T, D], mask [B, T] -> [B, T', sequence_dim], mask [B, T']."""
 
     @abstractmethod
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        """The trainable parameters besides those of the classifier."""
+    def conv_sequence(self, audio: Tensor, mask: Tensor) -> Tensor:
+        """audio [B, T, D], mask [B, T] -> [B, T, conv_dim]: WavLM's hidden states, or the standardised log-mel."""
+
+    @abstractmethod
+    def encoder_parameters(self, layers: int | None = None) -> list[nn.Parameter]:
+        """The trainable parameters besides those of the classifier; layers: of the last ones of WavLM, None = all."""
 
     def forward(self, audio: Tensor, mask: Tensor) -> Tensor:
         """audio [B, T, D], mask [B, T] -> logits [B, C]."""
@@ -51,7 +57,7 @@ class MelEncoder(AudioModel):
 
     def __init__(self, classes: int, mel_bands: int, dim: int, channels: int):
         super().__init__()
-        self.dim, self.sequence_dim = dim, channels
+        self.dim, self.sequence_dim, self.conv_dim = dim, channels, mel_bands
         self.normalize = Standardize(mel_bands)
         self.classifier = nn.Linear(dim, classes)
 
@@ -81,7 +87,11 @@ class MelEncoder(AudioModel):
         real = nn.functional.adaptive_max_pool1d(mask.float(), sequence.shape[1]) > 0
         return sequence, real
 
-    def encoder_parameters(self) -> list[nn.Parameter]:
+    def conv_sequence(self, audio: Tensor, mask: Tensor) -> Tensor:
+        """audio [B, T, M] -> [B, T, M]: no layer of the encoder, only its standardisation."""
+        return self.normalize(audio)
+
+    def encoder_parameters(self, layers: int | None = None) -> list[nn.Parameter]:
         """Everything but the classifier."""
         return [p for name, p in self.named_parameters() if not name.startswith("classifier.")]
 
@@ -141,6 +151,11 @@ class Plain18(MelEncoder):
 class ResNet18(MelEncoder):
     """torchvision's ResNet-18 with a one-channel stem (He et al. 2016)."""
 
+    # torchvision's names of these weights -> ours; its fc is a classifier, ours gives the embedding
+    torchvision: ClassVar[dict[str, str]] = {
+        f"{name}.": f"resnet.{name}." for name in ("conv1", "bn1", *(f"layer{i}" for i in (1, 2, 3, 4)))
+    }
+
     def __init__(self, classes: int, mel_bands: int = 64, dim: int = 128):
         from torchvision.models import resnet18  # a slow import that only this encoder needs
 
@@ -168,7 +183,7 @@ class WavLM(AudioModel):
         super().__init__()
         config = config_for(model)
         self.top = TopLayers(config, unfreeze_layers)
-        self.dim = self.sequence_dim = config.hidden_size
+        self.dim = self.sequence_dim = self.conv_dim = config.hidden_size
         hidden, output = nn.Linear(self.dim, head_dim), nn.Linear(head_dim, classes)
         self.classifier = nn.Sequential(hidden, nn.ReLU(), nn.Dropout(0.2), output)
 
@@ -180,9 +195,13 @@ class WavLM(AudioModel):
         """audio [B, T, H], mask [B, T] -> [B, T, H], mask."""
         return self.top(audio, mask), mask
 
-    def encoder_parameters(self) -> list[nn.Parameter]:
+    def conv_sequence(self, audio: Tensor, mask: Tensor) -> Tensor:
+        """audio [B, T, H], mask [B, T] -> [B, T, H]."""
+        return self.top(audio, mask)
+
+    def encoder_parameters(self, layers: int | None = None) -> list[nn.Parameter]:
         """The last layers without the position table, which belongs to the frozen first layer."""
-        return [p for name, p in self.top.named_parameters() if not name.startswith("relative_position.")]
+        return self.top.last_parameters(len(self.top.layers) if layers is None else layers)
 
 
 AUDIO_MODELS: dict[str, type[AudioModel]] = {"wavlm": WavLM, "cnn": Cnn, "plain18": Plain18, "resnet18": ResNet18}

@@ -3,6 +3,8 @@
 Shape letters: blocks.py; frames are RGB in [0, 1], any size.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,13 @@ class VideoResNet18(nn.Module):
 
     mean: Tensor
     std: Tensor
+    # torchvision's names of these weights -> ours
+    torchvision: ClassVar[dict[str, str]] = {
+        "conv1.": "blocks.0.0.",
+        "bn1.": "blocks.0.1.",
+        **{f"layer{i}.": f"blocks.{i}." for i in (1, 2, 3, 4)},
+        "fc.": "classifier.",
+    }
 
     def __init__(self, classes: int):
         from torchvision.models import resnet18

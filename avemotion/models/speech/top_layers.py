@@ -76,6 +76,14 @@ class TopLayers(nn.Module):
                 hidden, position_bias = layer(hidden, attention_mask=mask, position_bias=position_bias)
         return hidden if self.layer_norm is None or skip else self.layer_norm(hidden)
 
+    def last_parameters(self, layers: int) -> list[nn.Parameter]:
+        """Parameters of the last `layers` layers, and of the norm after them; the position table is not among them."""
+        assert 0 <= layers <= len(self.layers)
+        modules: list[nn.Module] = list(self.layers.values())[len(self.layers) - layers :]
+        if layers and self.layer_norm is not None:
+            modules.append(self.layer_norm)
+        return [parameter for module in modules for parameter in module.parameters()]
+
     def _position_bias(self, length: int) -> Tensor:
         """[heads, T, T]: a learned value for each bucket of the distance between key and query."""
         assert self.relative_position is not None

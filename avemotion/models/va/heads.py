@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from avemotion.formats.targets import TARGETS
 
-OWN = {"valence": "prosody", "arousal": "speech"}  # the part of a turn that BranchWeighting weighs against the others
+OWN = {"valence": "prosody", "arousal": "speech"}  # the part of a turn that is weighed against the others
 
-HeadKind = Literal["shared", "separate", "branches"]
+HeadKind = Literal["shared", "separate", "branches", "weighted_concat"]
 
 
 class BranchWeighting(nn.Module):
@@ -35,12 +35,33 @@ class BranchWeighting(nn.Module):
         return weights[:, :1] * own + weights[:, 1:] * rest, weights
 
 
+class ScaledConcat(nn.Module):
+    """Scales the parts of [z; state] by two softmax weights and keeps its width: w_own for a target's own part, w_rest
+    for the other parts and the state. The weights come from the whole: Linear(Z -> 256) -> tanh -> Linear(2)."""
+
+    column: Tensor
+
+    def __init__(self, own: str, sizes: Mapping[str, int], state: int):
+        super().__init__()
+        own = own if own in sizes else next(iter(sizes))
+        width = sum(sizes.values()) + state
+        self.score = nn.Sequential(nn.Linear(width, 256), nn.Tanh(), nn.Linear(256, 2))
+        columns = [torch.full((size,), 0 if name == own else 1) for name, size in sizes.items()]
+        self.register_buffer("column", torch.cat([*columns, torch.ones(state).long()]), persistent=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, Z + S] -> [B, Z + S], weights [B, 2] of the own part and the rest."""
+        weights = self.score(x).softmax(-1)
+        return x * weights[:, self.column], weights
+
+
 class Heads(nn.Module):
     """Z -> 256 -> 128 -> 2 for both targets, or Z -> 256 -> 128 -> 1 for each, over [z; state].
 
     Args:
         kind: shared | separate (both take all parts) | branches (separate, each after its own BranchWeighting; with a
-            single part the same as separate).
+            single part the same as separate) | weighted_concat (separate, each after its own ScaledConcat; with a
+            single part and no state the same as separate).
         sizes: width of each part.
         dim: width after branch weighting.
         state: size S and number K of the states; (0, 0) without a state.
@@ -49,11 +70,14 @@ class Heads(nn.Module):
     def __init__(self, kind: HeadKind, sizes: Mapping[str, int], *, dim: int, state: tuple[int, int], dropout: float):
         super().__init__()
         self.weighting: nn.ModuleDict | None = None
+        self.scaling: nn.ModuleDict | None = None
         state_size, states = state
         width = sum(sizes.values())
         if kind == "branches" and len(sizes) > 1:
             self.weighting = nn.ModuleDict({target: BranchWeighting(OWN[target], sizes, dim) for target in TARGETS})
             width = dim
+        if kind == "weighted_concat" and (len(sizes) > 1 or state_size):
+            self.scaling = nn.ModuleDict({target: ScaledConcat(OWN[target], sizes, state_size) for target in TARGETS})
         if kind == "shared":
             self.mlps = nn.ModuleList([_mlp(width + states * state_size, len(TARGETS), dropout)])
         else:
@@ -68,8 +92,9 @@ class Heads(nn.Module):
         weights = {target: weights for target, (_, weights) in merged.items()}
         return torch.stack([z for z, _ in merged.values()], 1), weights
 
-    def forward(self, z: Tensor, state: Tensor | None) -> Tensor:
-        """z [B, H, Z], state [B, K, S] -> standard scores [B, 2] of valence and arousal."""
+    def forward(self, z: Tensor, state: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """z [B, H, Z], state [B, K, S] -> standard scores [B, 2] of valence and arousal, weights {target: [B, 2]} of
+        ScaledConcat."""
         inputs: Sequence[Tensor]
         if state is None:
             inputs = z.unbind(1)
@@ -77,7 +102,20 @@ class Heads(nn.Module):
             inputs = [torch.cat([z[:, 0], state.flatten(1)], -1)]
         else:
             inputs = torch.cat([z, state.expand(-1, len(TARGETS), -1)], -1).unbind(1)
-        return torch.cat([mlp(x) for mlp, x in zip(self.mlps, inputs, strict=True)], -1)
+        weights: dict[str, Tensor] = {}
+        if self.scaling is not None:
+            scaled = [scale(x) for scale, x in zip(self.scaling.values(), inputs, strict=True)]
+            inputs = [x for x, _ in scaled]
+            weights = {target: of for target, (_, of) in zip(self.scaling, scaled, strict=True)}
+        return torch.cat([mlp(x) for mlp, x in zip(self.mlps, inputs, strict=True)], -1), weights
+
+    def branch(self, target: str) -> list[nn.Parameter]:
+        """The parameters of a target's own MLP and weighting; of none where the head is shared."""
+        if len(self.mlps) == 1:
+            return []
+        parts = [self.mlps[TARGETS.index(target)]]
+        parts += [weighting[target] for weighting in (self.weighting, self.scaling) if weighting is not None]
+        return [parameter for part in parts for parameter in part.parameters()]
 
 
 def layer(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:

@@ -54,6 +54,7 @@ class VAArchitecture:
     film: Literal["none", "pooled", "steps"]  # speaker modulation of pooled speech or of every step
     pooling: str  # a key of POOLINGS, for interactions that use one
     interaction: str  # name of a file in models/va/interactions
+    head_inputs: Literal["all", "interaction"]  # of state and heads: every part, or the interaction's output alone
     heads: HeadKind
     state: dict[str, Any] | None  # further arguments of DialogueState; None = independent turns
 
@@ -82,7 +83,8 @@ class VAModel(nn.Module):
         self.project_prosody: nn.Module | None = None
         self.project_fused: nn.Module | None = None
         self.state: DialogueState | None = None
-        self.film_steps = a.film == "steps"
+        self.film_steps, self.alone = a.film == "steps", a.head_inputs == "interaction"
+        assert not self.alone or (a.speech_dim and not a.fused_dim), "the interaction alone needs speech and no fused"
         sizes: dict[str, int] = {}
         if a.speech_dim:
             speech_dim = a.speech_dim * len(a.scales)
@@ -91,7 +93,7 @@ class VAModel(nn.Module):
             sizes["speech"] = self.interaction.out_dim
             if a.speaker_dim and a.film != "none":
                 self.film = FiLM(a.speaker_dim, speech_dim if self.film_steps else self.interaction.out_dim)
-        if a.prosody_dim:
+        if a.prosody_dim and not self.alone:
             sizes["prosody"] = PROSODY
             if self.interaction is not None and self.interaction.projects_prosody:
                 sizes["prosody"], self.project_prosody = a.dim, nn.Linear(PROSODY, a.dim)
@@ -127,14 +129,14 @@ class VAModel(nn.Module):
         parts, extras = self.parts(**inputs)
         z, branches = self.heads.merge(parts)
         if self.state is None:
-            scores, memory = self.heads(z, None), None
+            (scores, scales), memory = self.heads(z, None), None
         else:
             assert turns is not None, "a model with a state needs the layout of turns"
             joint = torch.cat(list(parts.values()), -1)
             truth = None if teacher is None else (teacher.to(joint.device) - self.units.mean) / self.units.std
             forcing = TeacherForcing(truth=truth, share=teacher_share)
-            scores, memory = self._over_turns(joint, z, turns, memory, forcing)
-        return VAOutput(prediction=self.units.invert(scores), branches=branches, memory=memory, **extras)
+            scores, scales, memory = self._over_turns(joint, z, turns, memory, forcing)
+        return VAOutput(prediction=self.units.invert(scores), branches=branches | scales, memory=memory, **extras)
 
     def parts(
         self,
@@ -168,7 +170,7 @@ class VAModel(nn.Module):
             if self.film is not None and not self.film_steps:
                 pooled, extras["film"] = self.film(pooled, speaker)
             parts["speech"] = pooled
-        if embedded is not None:
+        if embedded is not None and not self.alone:
             parts["prosody"] = embedded if self.project_prosody is None else self.project_prosody(embedded)
         if self.project_fused is not None:
             parts["fused"] = self.project_fused(fused)
@@ -181,24 +183,29 @@ class VAModel(nn.Module):
         turns: Tensor,
         memory: Memory | None,
         forcing: TeacherForcing,
-    ) -> tuple[Tensor, Memory]:
-        """joint [B, I], z [B, H, Z] -> scores [B, 2] and the memory, in N sequential steps over the turns."""
+    ) -> tuple[Tensor, dict[str, Tensor], Memory]:
+        """joint [B, I], z [B, H, Z] -> scores [B, 2], weights of the heads {target: [B, 2]} and the memory, in N
+        sequential steps over the turns."""
         assert self.state is not None
         if memory is None:
             memory = self.state.start(len(turns), self.units.mean)
         joint, z = _grid(joint, turns), _grid(z, turns)
         truth = None if forcing.truth is None else _grid(forcing.truth.float(), turns)
-        scores = []
+        scores: list[Tensor] = []
+        scales: list[dict[str, Tensor]] = []
         for i in range(turns.shape[1]):
             memory = self.state(joint[:, i], memory)
-            score = self.heads(z[:, i], memory.state).float()
+            score, scale = self.heads(z[:, i], memory.state)
+            score = score.float()
             scores.append(score)
+            scales.append(scale)
             previous = score.detach()  # feedback is data: gradients pass through the state alone
             if truth is not None and forcing.share > 0:
                 forced = torch.rand(len(turns), 1, device=score.device) < forcing.share
                 previous = torch.where(forced & ~truth[:, i].isnan(), truth[:, i], previous)
             memory = Memory(state=memory.state, previous=previous, carried=memory.carried)
-        return torch.stack(scores, 1)[turns], memory
+        weights = {target: torch.stack([scale[target] for scale in scales], 1)[turns] for target in scales[0]}
+        return torch.stack(scores, 1)[turns], weights, memory
 
 
 def build_va(**arguments: Any) -> VAModel:

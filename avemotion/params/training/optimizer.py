@@ -1,6 +1,7 @@
 """Keys that all training sections share."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from avemotion.params.shared.common import Precision, probabilities
 
@@ -11,10 +12,11 @@ class OptimParams:
 
     batch_size: int  # clips
     accumulate: int  # batches per optimizer step
+    optimizer: Literal["adamw", "adam"]
     lr: float  # of the heads
-    weight_decay: float  # AdamW's, decoupled; 0 makes it Adam
-    clip_norm: float  # largest gradient norm
-    cosine: bool  # anneal each learning rate over a phase, to MIN_LR or, from a lower rate, to 0
+    weight_decay: float  # of adamw decoupled from the gradient; of adam an L2 penalty
+    clip_norm: float | None  # largest gradient norm; null = no clipping
+    cosine: bool  # anneal each learning rate over a phase to MIN_LR; a rate at or below it stays constant
     patience: int  # epochs without a better validation score before a phase ends
     precision: Precision
 
@@ -22,9 +24,10 @@ class OptimParams:
         for name in ("batch_size", "accumulate", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
-        for name in ("lr", "clip_norm"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; give a number above 0")
+        if self.lr <= 0:
+            raise ValueError(f"lr is {self.lr}; give a number above 0")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ValueError(f"clip_norm is {self.clip_norm}; give a number above 0, or null for no clipping")
         if self.weight_decay < 0:
             raise ValueError(f"weight_decay is {self.weight_decay}; give 0 or more")
 

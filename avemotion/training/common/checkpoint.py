@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 Model = TypeVar("Model", bound=nn.Module)
 REMAKE = "run the stage that writes it (dvc repro)"
+WRAPPERS = ("module.", "model.")  # prefixes that DataParallel and Lightning give to every name
+CLASSIFIER = "classifier."
 OUTDATED = "trained by another version of the code; run `dvc repro`"
 
 
@@ -101,28 +103,52 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def warm_start(model: nn.Module, state: Mapping[str, Tensor], source: str) -> dict[str, list[str]]:
+def warm_start(
+    model: nn.Module, state: Mapping[str, Tensor], source: str, classifier: bool = True
+) -> dict[str, list[str]]:
     """Copy the weights of state into model, name by name.
 
+    Prefixes of wrappers are dropped, and torchvision's names are mapped where the model has such a map. A classifier of
+    another number of classes is left out, which is printed.
+
     Args:
-        source: the checkpoint's path, for error messages.
+        source: the checkpoint's path, for messages.
+        classifier: False leaves the classifier out.
 
     Returns:
-        {"taken", "missing", "unused"}: copied names, names only in model (they keep their initial values), names only
-        in state.
+        {"taken", "missing", "unused"}: copied names, names of model that keep their initial values, names of state (in
+        the model's naming) that are not copied.
 
     Raises:
-        ValueError: two weights of one name differ in shape, or no name occurs in both.
+        ValueError: two weights of one name outside the classifier differ in shape, or no name occurs in both.
     """
     own = model.state_dict()
-    for name in sorted(own.keys() & state.keys()):
-        if own[name].shape != state[name].shape:
-            raise ValueError(
-                f"{source}: '{name}' has shape {list(state[name].shape)}, the model needs {list(own[name].shape)}; "
-                "it was trained with other params (classes, encoder or speech.model): re-run the stage that wrote it"
-            )
-    taken = sorted(own.keys() & state.keys())
+    state = {_own_name(name, own, getattr(model, "torchvision", {})): value for name, value in state.items()}
+    shared = own.keys() & state.keys()
+    of_classifier = {name for name in shared if name.startswith(CLASSIFIER)}
+    wrong = {name for name in shared if own[name].shape != state[name].shape}
+    for name in sorted(wrong - of_classifier):
+        raise ValueError(
+            f"{source}: '{name}' has shape {list(state[name].shape)}, the model needs {list(own[name].shape)}; "
+            "it was trained with other params (encoder or speech.model): re-run the stage that wrote it"
+        )
+    if of_classifier and (wrong or not classifier):
+        print(f"{source}: its classifier is of other classes and left out: {', '.join(sorted(of_classifier))}")
+        shared -= of_classifier
+    taken = sorted(shared)
     if not taken:
         raise ValueError(f"{source}: shares no weight name with the model; is it a checkpoint of another encoder?")
     model.load_state_dict({name: state[name] for name in taken}, strict=False)
     return {"taken": taken, "missing": sorted(own.keys() - set(taken)), "unused": sorted(state.keys() - set(taken))}
+
+
+def _own_name(name: str, own: Mapping[str, Tensor], torchvision: Mapping[str, str]) -> str:
+    """A name of a checkpoint as the model would name it; unchanged where nothing applies."""
+    short = name
+    while short not in own and short.startswith(WRAPPERS):
+        short = short.partition(".")[2]
+    if short not in own:
+        for prefix, ours in torchvision.items():
+            if short.startswith(prefix):
+                return ours + short.removeprefix(prefix)
+    return short if short in own else name

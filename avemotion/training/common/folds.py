@@ -68,6 +68,24 @@ def train_all(
     shutil.rmtree(work)
 
 
+def train_alone(train: Callable[[Fold, Path], None], folds: Sequence[Fold], number: int, kept: Path, out: Path) -> None:
+    """Train the fold that tests on `number` and replace out/<fold.name>/; other folds in `out` stay as they are.
+
+    Args:
+        kept: folder of finished folds, work / key of `train_all`, which does not train this fold again.
+
+    Raises:
+        ValueError: there is no such fold.
+    """
+    fold = next((fold for fold in folds if fold.test == number), None)
+    if fold is None:
+        raise ValueError(f"--fold is {number}; the folds are {', '.join(str(fold.test) for fold in folds)}")
+    _train_one(train, kept, fold)
+    with whole_folder(out / fold.name) as folder:
+        shutil.copytree(kept / fold.name, folder, dirs_exist_ok=True)
+    print(f"{out / fold.name}: trained; the other folds are as they were")
+
+
 def _train_one(train: Callable[[Fold, Path], None], kept: Path, fold: Fold) -> None:
     if not (kept / fold.name).is_dir():
         with whole_folder(kept / fold.name) as folder:

@@ -18,13 +18,14 @@ from avemotion.training.common import live_curves
 from avemotion.training.common.freeze import train_mode
 
 MIN_LR = 1e-5  # final learning rate of cosine annealing
+COLUMNS = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
     """A number of epochs with one set of trainable weights.
 
-    prepare() freezes and unfreezes weights, and returns AdamW's parameter groups.
+    prepare() freezes and unfreezes weights, and returns the optimizer's parameter groups.
     """
 
     name: str
@@ -62,14 +63,15 @@ def fit(
         curves: file for the history after every epoch (live_curves.py); no result depends on it.
 
     Returns:
-        one row per epoch: phase, epoch, train_loss, val_loss, val_score, learning_rate.
+        one row per epoch with COLUMNS. Without phases the model keeps its weights, and there are no rows.
     """
     history: list[dict[str, Any]] = []
     best, best_state, epoch = (-math.inf, -math.inf), _snapshot(model), 0
     for phase in phases:
         model.load_state_dict(best_state)  # a phase starts from the best weights so far
         groups = phase.prepare()
-        optimizer = torch.optim.AdamW(groups, weight_decay=params.weight_decay)
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[params.optimizer]
+        optimizer = kind(groups, weight_decay=params.weight_decay)
         schedule = _schedule(optimizer, phase.epochs, params.cosine)
         stale = 0
         bar = tqdm(
@@ -107,7 +109,7 @@ def fit(
         bar.close()
     model.load_state_dict(best_state)
     model.eval()
-    return pd.DataFrame(history)
+    return pd.DataFrame(history, columns=COLUMNS)
 
 
 def train_epoch(
@@ -134,17 +136,20 @@ def train_epoch(
                 " or use precision fp32"
             )
         if len(losses) % params.accumulate == 0:
-            nn.utils.clip_grad_norm_(parameters, params.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad()
+            _step(optimizer, parameters, params.clip_norm)
     if last := len(losses) % params.accumulate:  # an incomplete group: the mean is over fewer batches
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.mul_(params.accumulate / last)
-        nn.utils.clip_grad_norm_(parameters, params.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad()
+        _step(optimizer, parameters, params.clip_norm)
     return sum(losses) / len(losses)
+
+
+def _step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], clip_norm: float | None) -> None:
+    if clip_norm is not None:
+        nn.utils.clip_grad_norm_(parameters, clip_norm)
+    optimizer.step()
+    optimizer.zero_grad()
 
 
 def _schedule(optimizer: torch.optim.Optimizer, epochs: int, cosine: bool) -> torch.optim.lr_scheduler.LRScheduler:
@@ -152,7 +157,7 @@ def _schedule(optimizer: torch.optim.Optimizer, epochs: int, cosine: bool) -> to
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
     def factor(group: dict[str, Any]) -> Callable[[int], float]:
-        floor = MIN_LR / group["lr"] if group["lr"] > MIN_LR else 0.0
+        floor = MIN_LR / group["lr"] if group["lr"] > MIN_LR else 1.0
         return lambda epoch: floor + (1 - floor) * (1 + math.cos(math.pi * epoch / epochs)) / 2
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, [factor(group) for group in optimizer.param_groups])

@@ -35,11 +35,20 @@ def audio_source(
     return AudioSource(store, array(arguments), augment, seed)
 
 
-def audio_arguments(audio: AudioParams, speech: SpeechParams) -> dict[str, Any]:
-    """Arguments of build_audio without the number of classes; checkpoints store them."""
+def mel_bands(source: AudioSource) -> int | None:
+    """Number of bands of the log-mel in a cache; None for the states of WavLM."""
+    return source.store.dim("mel")[0] if source.mel else None
+
+
+def audio_arguments(audio: AudioParams, speech: SpeechParams, bands: int | None = None) -> dict[str, Any]:
+    """Arguments of build_audio without the number of classes; checkpoints store them.
+
+    Args:
+        bands: of the log-mel, for mel encoders; None = those of the encoder's default (no weight depends on it).
+    """
     if feature_kind(audio.encoder) == "wavlm":
         return {"encoder": "wavlm", "model": speech.model, "unfreeze_layers": speech.unfreeze_layers}
-    return {"encoder": audio.encoder, "dim": audio.dim}
+    return {"encoder": audio.encoder, "dim": audio.dim} | ({} if bands is None else {"mel_bands": bands})
 
 
 def start(model: AudioModel, speech: SpeechParams, training: Iterable[tuple[Tensor, int]]) -> None:

@@ -5,33 +5,35 @@ from typing import Any
 
 from torch import nn
 
+from avemotion.models.encoders.audio_encoders import AudioModel, MelEncoder
 from avemotion.models.fusion.base import Fusion
-from avemotion.params.fusion import Config, FusionParams, options
+from avemotion.params.fusion import Config, options
 from avemotion.training.common import checkpoint, freeze, loop
 from avemotion.training.common.folds import Fold
 from avemotion.training.emotion.audio_input import audio_arguments
 
 
-def architecture(config: Config, classes: int) -> dict[str, Any]:
-    """Arguments of build_fusion."""
+def architecture(config: Config, classes: int, bands: int | None = None) -> dict[str, Any]:
+    """Arguments of build_fusion; bands: as for audio_arguments."""
     mode = config.fusion.family
     return {
         "mode": mode,
         "classes": classes,
-        "audio": None if mode == "video" else audio_arguments(config.audio, config.speech),
+        "audio": None if mode == "video" else audio_arguments(config.audio, config.speech, bands),
         "video": None if mode == "audio" else {},
         "options": options(config),
     }
 
 
-def phases(model: Fusion, p: FusionParams) -> list[loop.Phase]:
-    """The phases of training with their trained weights and learning rates."""
+def phases(model: Fusion, config: Config) -> list[loop.Phase]:
+    """The phases of training with their trained weights and learning rates; none without epochs."""
+    p = config.fusion
     head = {"params": model.head_parameters(), "lr": p.lr}
     encoders = []
     if model.audio is not None:
-        encoders.append({"params": model.audio.encoder_parameters(), "lr": p.audio_lr})
+        encoders.append({"params": open_audio(model.audio, config), "lr": p.audio_lr})
     if model.video is not None:
-        encoders.append({"params": model.video.last_parameters(p.video_blocks), "lr": p.video_lr})
+        encoders.append({"params": model.video.last_parameters(p.open_blocks), "lr": p.video_lr})
 
     def prepare(groups: list[dict]) -> list[dict]:
         freeze.train_only(model, (parameter for group in groups for parameter in group["params"]))
@@ -44,19 +46,37 @@ def phases(model: Fusion, p: FusionParams) -> list[loop.Phase]:
     return [phase for phase in both if phase.epochs]
 
 
+def open_audio(model: AudioModel, config: Config) -> list[nn.Parameter]:
+    """The parameters of the audio encoder that the second phase trains."""
+    if isinstance(model, MelEncoder) and (
+        not config.fusion.unfreeze_audio or not config.fusion.audio_lr or config.on_log_mel
+    ):
+        return []
+    return model.encoder_parameters(config.wavlm_layers)
+
+
+def refuse_untrained(mode: str, missing: list[str]) -> None:
+    """Raises ValueError if weights would be neither trained nor taken from a checkpoint; missing: their names."""
+    if missing:
+        raise ValueError(
+            f"fusion.epochs and head_epochs are 0, but fusion.{mode}_checkpoint has no {', '.join(missing[:3])}; give "
+            "fusion.head_epochs 1 or more"
+        )
+
+
 def warm_start(part: nn.Module, source: Path, classes: list[str], fold: Fold | None) -> dict[str, list[str]]:
     """Load a pretrained audio or video model into its part of the fusion; returns the names of the weights.
+
+    A classifier of other classes is left out.
 
     Args:
         source: folder of a pretraining stage (with one folder per fold where there are folds), or a file of weights.
 
     Raises:
-        ValueError: source is not readable, has other classes or another shape.
+        ValueError: source is not readable, or its encoder has another shape.
     """
     if source.is_file():
         return checkpoint.warm_start(part, checkpoint.read_weights(source), str(source))
     folder = source / fold.name if fold else source
     config, state = checkpoint.load(folder)
-    if config.get("classes") != classes:
-        raise ValueError(f"{folder}: trained for the classes {config.get('classes')}, not {classes}; run `dvc repro`")
-    return checkpoint.warm_start(part, state, str(folder))
+    return checkpoint.warm_start(part, state, str(folder), classifier=config.get("classes") == classes)

@@ -20,7 +20,7 @@ def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict[str
     state = p.state
     if p.pooling == "multihead" and "speech" in p.inputs and sizes["speech"] * len(p.scales) % attention_heads:
         raise ValueError(
-            f"xattn.heads is {attention_heads}; va.pooling multihead needs it to divide the "
+            f"{config.heads_key} is {attention_heads}; va.pooling multihead needs it to divide the "
             f"{sizes['speech'] * len(p.scales)} speech features"
         )
     dims = {f"{name}_dim": sizes[name] if name in p.inputs else None for name in objective.INPUTS}
@@ -43,6 +43,7 @@ def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict[str
         "film": p.film,
         "pooling": p.pooling,
         "interaction": p.interaction,
+        "head_inputs": p.head_inputs,
         "heads": p.heads,
         "state": dialogue if p.in_dialogues else None,
     }

@@ -149,12 +149,18 @@ def validate(
 
 
 def groups(model: VAModel, p: VAParams) -> list[dict[str, Any]]:
-    """Parameter groups with their learning rates: the trained WavLM layers, and all other parameters."""
+    """Parameter groups with their rates: of the trained WavLM layers, of heads with their own rate, of the rest."""
+    if model.top is not None and not p.encoder_lr:
+        model.top.requires_grad_(False)
     encoder = [q for q in model.top.parameters() if q.requires_grad] if model.top is not None else []
-    in_encoder = {id(q) for q in encoder}
-    rest = [q for q in model.parameters() if q.requires_grad and id(q) not in in_encoder]
-    both = ({"params": rest, "lr": p.lr}, {"params": encoder, "lr": p.encoder_lr})
-    return [group for group in both if group["params"]]
+    own: list[dict[str, Any]] = [{"params": encoder, "lr": p.encoder_lr}]
+    for target, rate in zip(TARGETS, (p.valence_lr, p.arousal_lr), strict=True):
+        if rate is not None:
+            own.append({"params": model.heads.branch(target), "lr": rate})
+    apart = {id(q) for group in own for q in group["params"]}
+    rest = [q for q in model.parameters() if q.requires_grad and id(q) not in apart]
+    groups: list[dict[str, Any]] = [{"params": rest, "lr": p.lr}, *own]
+    return [group for group in groups if group["params"]]
 
 
 def _on_cpu(output: VAOutput) -> VAOutput:

@@ -57,9 +57,18 @@ class TurnInputs:
 
 
 def trained_inputs(
-    folder: Path | None, speech: SpeechParams, *, names: Sequence[str], open_layers: int, layers: bool
+    folder: Path | None,
+    speech: SpeechParams,
+    *,
+    names: Sequence[str],
+    speech_from: str,
+    open_layers: int,
+    layers: bool,
 ) -> TurnInputs:
     """TurnInputs with the fusion model of a folder; folder None: without a fusion model.
+
+    Args:
+        speech_from: fusion = with the layers of WavLM that the fusion model fine-tuned; wavlm = WavLM itself.
 
     Raises:
         ValueError: as checkpoint.load and speech_layers.
@@ -68,7 +77,7 @@ def trained_inputs(
     if folder is not None:
         config, fusion = checkpoint.rebuild(folder, build_fusion)
         audio = config["architecture"]["audio"]
-    top = speech_layers(fusion, audio, speech, open_layers)
+    top = speech_layers(fusion if speech_from == "fusion" else None, audio, speech, open_layers)
     return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
 
 
@@ -82,8 +91,9 @@ def speech_layers(
 ) -> TopLayers | None:
     """The WavLM layers above the cached boundary.
 
-    If the fusion's audio encoder is a WavLM, these are the layers that it fine-tuned. Otherwise they are the pretrained
-    ones if the VA model trains some of them, else None: the cached last state is enough.
+    If the fusion's audio encoder is a WavLM, these are the layers that it fine-tuned. Without a fusion model, or with
+    another encoder, they are the pretrained ones if the VA model trains some of them, else None: the cached last state
+    is enough.
 
     Raises:
         ValueError: the fusion was trained with fewer open layers than the VA model trains.

@@ -17,14 +17,17 @@ NAME = "xattn"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """heads, attention_dropout, stochastic_depth: of both cross-attentions. head: joins the two attended sequences.
-    audio_dropout, video_dropout: of ModalityDropout. dropout: of the head. gate_bias, simple_gate: of its gate."""
+    """heads, attention_dropout, stochastic_depth: of both cross-attentions. audio_path: the keys of sound. head: joins
+    the two attended sequences. audio_dropout, video_dropout: of ModalityDropout. head_dropout: of head concat. dropout,
+    gate_bias, simple_gate: of the gate of head gated."""
 
     d_model: int = 128
     heads: int = 4
+    audio_path: Literal["sequence", "conv"] = "sequence"
     head: Literal["concat", "gated"] = "gated"
     attention_dropout: float = 0.1
     stochastic_depth: float = 0.1
+    head_dropout: float = 0.0
     dropout: float = 0.2
     audio_dropout: float = 0.2
     video_dropout: float = 0.2
@@ -35,6 +38,8 @@ class Options:
 class CrossModal(Fusion):
     """Video frames attend to the audio sequence, and audio steps to the frames; a head joins the masked means of both.
 
+    audio_path "sequence": Linear on the encoder's sequence. "conv": Conv1d of width 3, then Linear, on WavLM's hidden
+    states, or for a mel encoder on the log-mel itself; the layers of that encoder then have no effect.
     head "concat": 2*d_model -> 256 -> classes. head "gated": a gate 2*d_model -> d_model -> 1 weighs the two means.
     A modality that training drops has no real steps, like a missing one.
     """
@@ -42,7 +47,10 @@ class CrossModal(Fusion):
     def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
         super().__init__(audio, video)
         dim, o = options.d_model, options
-        self.project_audio = nn.Linear(audio.sequence_dim, dim)
+        self.convolve: nn.Module | None = None
+        if o.audio_path == "conv":
+            self.convolve = nn.Conv1d(audio.conv_dim, dim, kernel_size=3, padding=1)
+        self.project_audio = nn.Linear(dim if self.convolve is not None else audio.sequence_dim, dim)
         self.project_video = nn.Linear(video.sequence_dim, dim)
         self.modality_dropout = ModalityDropout(o.audio_dropout, o.video_dropout)
         self.video_to_audio = CrossAttention(dim, o.heads, o.attention_dropout, o.stochastic_depth)
@@ -53,14 +61,14 @@ class CrossModal(Fusion):
             self.gate = gate(2 * dim, dim, o.dropout, o.gate_bias, o.simple_gate)
             self.embedding_dim = dim
         else:
-            self.hidden = nn.Sequential(nn.Linear(2 * dim, 256), nn.ReLU(), nn.Dropout(o.dropout))
+            self.hidden = nn.Sequential(nn.Linear(2 * dim, 256), nn.ReLU(), nn.Dropout(o.head_dropout))
             self.embedding_dim = 256
         self.classifier = nn.Linear(self.embedding_dim, classes)
 
     def forward(self, audio: Tensor, audio_mask: Tensor, video: Tensor, video_mask: Tensor) -> FusionOutput:
         """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N]."""
         assert self.audio is not None and self.video is not None
-        audio_steps, audio_mask = self.audio.encode_sequence(audio, audio_mask)
+        audio_steps, audio_mask = self.audio_sequence(audio, audio_mask)
         frames, video_mask = self.video.encode_sequence(video, video_mask)
         audio_mask, video_mask = self.modality_dropout(audio_mask, video_mask)
         audio_steps, frames = self.project_audio(audio_steps), self.project_video(frames)
@@ -81,6 +89,15 @@ class CrossModal(Fusion):
             video_to_audio=video_weights.mean(1),
             audio_to_video=audio_weights.mean(1),
         )
+
+    def audio_sequence(self, audio: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """audio [B, T, D], mask [B, T] -> input of the projection [B, T', ...], mask [B, T']."""
+        assert self.audio is not None
+        if self.convolve is None:
+            return self.audio.encode_sequence(audio, mask)
+        # The window reaches one step beyond the last real one, so padding is 0 there as at the ends of the batch.
+        steps = self.audio.conv_sequence(audio, mask).masked_fill(~mask.unsqueeze(-1), 0.0)
+        return self.convolve(steps.transpose(1, 2)).transpose(1, 2), mask
 
 
 FUSION = CrossModal
