@@ -8,6 +8,7 @@ from recordings import write_manifest, write_params
 
 from avemotion.features import frames
 from avemotion.formats import clips
+from avemotion.media.pictures import read_frames
 from avemotion.synthesis import camera, head
 from avemotion.synthesis.media_files import write_mp4
 from stages import features
@@ -36,7 +37,7 @@ def test_frames_are_cropped_to_the_face(tmp_path):
     assert [x["face"].tolist() for x in (a, b, c)] == [[1], [1], [0]]
     assert [found[clip][1]["without_face"] for clip in "abc"] == [0, 0, 1]
     # The crop follows the face: moving it changes little, though the pictures differ a lot.
-    whole = [frames.read_frames(film, 4)[0].astype(float) for film in films.values()]
+    whole = [read_frames(film, 4)[0].astype(float) for film in films.values()]
     moved = np.abs(a["frames"].astype(float) - b["frames"]).mean()
     assert moved < 0.35 * np.abs(whole[0] - whole[1]).mean()
 
