@@ -14,7 +14,7 @@ from itertools import accumulate
 HOLD = 5.0
 # Seconds. Frames of an interval are those that begin in it. Only if the first begins later than this, the frame before,
 # which is still on screen, counts as well.
-LATE = 0.25
+LATE = 0.1
 ROUNDING = 1e-7  # seconds, of times that are given in seconds
 
 

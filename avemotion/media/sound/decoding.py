@@ -12,6 +12,7 @@ from avemotion.media import container as containers
 BLOCK = 1 << 16  # samples of a block of soundfile
 AUDIBLE = 1e-4  # -80 dB of full scale; a track that stays below is passed over if another one does not
 RATES = (100, 10_000_000)  # Hz; other values are damaged headers
+UNTIMED = ("aac",)  # formats whose times FFmpeg counts in packets of the first rate, which may change
 SCALES = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}
 
 
@@ -77,6 +78,7 @@ class Decoding:
         import av
 
         start, usual, decoded = containers.clock_start(container), 0.0, False
+        untimed = container.format.name in UNTIMED
         for packet in containers.packets_of(container, stream):
             try:
                 frames = packet.decode()
@@ -91,7 +93,7 @@ class Decoding:
             for frame in frames:
                 if not RATES[0] <= frame.sample_rate <= RATES[1]:
                     raise RuntimeError(f"a sample rate of {frame.sample_rate} Hz")
-                begin = None if frame.pts is None else float(frame.pts * frame.time_base - start)
+                begin = None if frame.pts is None or untimed else float(frame.pts * frame.time_base - start)
                 usual, decoded = frame.samples / frame.sample_rate, True
                 yield Block(samples=samples_of(frame), rate=frame.sample_rate, begin=begin)
         if self.bad_packets and not decoded:

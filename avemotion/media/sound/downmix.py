@@ -1,7 +1,8 @@
 """Mixes channels to one."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,7 +17,12 @@ class Downmix:
 
     channel: int | None = None  # the one in use where channels cancel
     cancelled_seconds: float = 0.0
-    seconds: float = 0.0
+    samples: Counter[int] = field(default_factory=Counter)  # number of mixed samples by their rate in Hz
+
+    @property
+    def seconds(self) -> float:
+        """Length of the mixed sound."""
+        return sum(count / rate for rate, count in self.samples.items())
 
     def mix(self, blocks: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[np.ndarray, int]]:
         """Blocks of (float32 [samples, channels], Hz) -> (float32 [samples], Hz).
@@ -33,7 +39,7 @@ class Downmix:
                         self.channel = int(energy.argmax())
                     mono = np.ascontiguousarray(samples[:, self.channel])
                     self.cancelled_seconds += len(mono) / rate
-            self.seconds += len(mono) / rate
+            self.samples[rate] += len(mono)
             yield mono, rate
 
 
