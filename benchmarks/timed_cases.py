@@ -1,4 +1,4 @@
-"""Recordings as people make them, with what is right for each: when every beep sounds, which frame is on screen when."""
+"""Recordings as people make them, with what is right for each: when beeps sound, which frame is on screen when."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -89,26 +89,34 @@ def _frames(case: Timed) -> str:
     return ""
 
 
-def cases(folder: Path) -> Iterator[Timed]:
-    """All recordings, written into folder one by one."""
-    for part in (_clean, _times, _headers, _rates, _packets, _names, _tracks, _phases):
-        (folder / part.__name__).mkdir(parents=True)
-        yield from part(folder / part.__name__)
+def cases(folder: Path, parts: Sequence[str] | None = None, formats: Sequence[str] | None = None) -> Iterator[Timed]:
+    """All recordings, written into folder one by one.
+
+    Args:
+        parts: names of groups; formats: suffixes; None = all.
+    """
+    for name in PARTS if parts is None else parts:
+        (folder / name).mkdir(parents=True)
+        yield from PARTS[name](folder / name, tuple(FORMATS) if formats is None else formats)
+
+
+def _of(suffixes: Sequence[str], formats: Sequence[str]) -> list[str]:
+    return [suffix for suffix in suffixes if suffix in formats]
 
 
 def _film(suffix: str, times: Sequence[float] = EVEN) -> list[Pictures]:
     return [Pictures(times=times)] if FORMATS[suffix].video else []
 
 
-def _clean(folder: Path) -> Iterator[Timed]:
-    for suffix in FORMATS:
+def _clean(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
+    for suffix in formats:
         file, films = folder / f"clean{suffix}", _film(suffix)
         yield Timed(kind="clean", file=file, shift=write(file, [VOICE], films), frames=EVEN if films else ())
 
 
-def _times(folder: Path) -> Iterator[Timed]:
+def _times(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
     """Variable frame rate, holes, late streams, a clock that starts late."""
-    for suffix in WITH_TIMES:
+    for suffix in _of(WITH_TIMES, formats):
         file = folder / f"varying{suffix}"
         shift = write(file, [VOICE], _film(suffix, VARYING))
         yield Timed(kind="variable frame rate", file=file, shift=shift, frames=VARYING)
@@ -135,9 +143,9 @@ def _times(folder: Path) -> Iterator[Timed]:
         yield Timed(kind="clock starts late", file=file, shift=shift, beeps=beeps, frames=late)
 
 
-def _headers(folder: Path) -> Iterator[Timed]:
+def _headers(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
     """Wrong frame rates, no duration."""
-    for suffix in (".mkv", ".webm", ".wmv", ".mp4", ".flv"):
+    for suffix in _of((".mkv", ".webm", ".wmv", ".mp4", ".flv"), formats):
         file = folder / f"thousand{suffix}"
         shift = write(file, [VOICE], [Pictures(times=EVEN, rate=1000)])
         yield Timed(kind="header of 1000 fps", file=file, shift=shift, frames=EVEN)
@@ -147,35 +155,40 @@ def _headers(folder: Path) -> Iterator[Timed]:
         (".mp4", "mp4", {"movflags": "frag_keyframe+delay_moov+default_base_moof"}),
         (".flv", "flv", {"flvflags": "no_duration_filesize"}),
     ):
+        if suffix not in formats:
+            continue
         file = folder / f"live{suffix}"
         shift = write(file, [VOICE], _film(suffix), form=form, options=options)
         yield Timed(kind="no duration", file=file, shift=shift, frames=EVEN)
 
 
-def _rates(folder: Path) -> Iterator[Timed]:
+def _rates(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
     """Rates that change in mid-file, odd rates."""
-    for suffix, rates in ((".mp3", (22050, 44100)), (".aac", (22050, 44100)), (".opus", (48000, 48000))):
+    joined = {".mp3": ((1.0, 440.0), (5.05, 660.0)), ".aac": ((1.046, 440.0), (5.11, 660.0))}  # with encoder padding
+    for suffix, beeps in (joined | {".opus": ((1.0, 440.0), (5.0, 660.0))}).items():
+        if suffix not in formats:
+            continue
         parts = []
-        for i, rate in enumerate(rates):
+        for i, rate in enumerate((48000, 48000) if suffix == ".opus" else (22050, 44100)):
             write(folder / f"part{i}{suffix}", [Sound(beeps=((1.0, 440.0 + 220 * i),), seconds=4.0, rate=rate)])
             parts.append((folder / f"part{i}{suffix}").read_bytes())
         file = folder / f"joined{suffix}"
         file.write_bytes(b"".join(parts))
-        yield Timed(kind="joined files", file=file, beeps=((1.0, 440.0), (5.05, 660.0)))
+        yield Timed(kind="joined files", file=file, beeps=beeps)
     for rate in (8000, 11025, 22050, 37800, 44099, 48000, 95999, 192000):
-        for suffix in (".wav", ".flac") if rate < 95999 else (".wav",):
+        for suffix in _of((".wav", ".flac") if rate < 95999 else (".wav",), formats):
             file = folder / f"rate{rate}{suffix}"
             soundfile.write(file, beep(BEEPS, 8.0, rate), rate)
             yield Timed(kind="odd sample rates", file=file)
 
 
-def _packets(folder: Path) -> Iterator[Timed]:
+def _packets(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
     """Tags between the frames, a damaged packet, a recorder that was killed."""
-    for suffix in (".mp3", ".aac", ".flac", ".ts", ".mkv", ".mp4", ".avi", ".ogg"):
+    for suffix in _of((".mp3", ".aac", ".flac", ".ts", ".mkv", ".mp4", ".avi", ".ogg"), formats):
         file, films = folder / f"damaged{suffix}", _film(suffix)
         shift = write(file, [VOICE], films)
         content = bytearray(file.read_bytes())
-        at = len(content) // 2
+        at = len(content) * 45 // 100  # between two beeps
         if suffix in (".mp3", ".aac"):
             content[at:at] = b"TAG" + bytes(2000) + b"a tag between the frames of sound"
         else:
@@ -194,9 +207,9 @@ def _packets(folder: Path) -> Iterator[Timed]:
     yield Timed(kind="sizes of 0", file=file)
 
 
-def _names(folder: Path) -> Iterator[Timed]:
+def _names(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
     """Every format under the name of another one."""
-    for suffix in FORMATS:
+    for suffix in formats:
         for name in (".wav", ".flac", ".mp4"):
             if suffix != name:
                 written = folder / f"named{suffix}"
@@ -205,10 +218,10 @@ def _names(folder: Path) -> Iterator[Timed]:
                 yield Timed(kind="wrong extension", file=file, shift=shift, frames=EVEN if film else ())
 
 
-def _tracks(folder: Path) -> Iterator[Timed]:
+def _tracks(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
     """Several tracks of sound and picture."""
     black = Pictures(times=EVEN[::5], black=True)
-    for suffix in WITH_TRACKS:
+    for suffix in _of(WITH_TRACKS, formats):
         file = folder / f"silent_first{suffix}"
         shift = write(file, [replace(SILENCE, default=False), VOICE], _film(suffix))
         yield Timed(kind="silent first track", file=file, shift=shift, frames=EVEN, note="track 2 of 2")
@@ -220,7 +233,7 @@ def _tracks(folder: Path) -> Iterator[Timed]:
         yield Timed(kind="black first track", file=file, shift=shift, frames=EVEN)
 
 
-def _phases(folder: Path) -> Iterator[Timed]:
+def _phases(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
     """Channels in opposite phase, the voice in one of many channels."""
     voice = beep(BEEPS, 8.0, 48000)
     noise = np.random.default_rng(0).uniform(-0.001, 0.001, voice.shape)
@@ -230,7 +243,19 @@ def _phases(folder: Path) -> Iterator[Timed]:
         "one channel of two": (np.stack([voice, 0 * voice], 1), ""),
     }
     for kind, (samples, note) in forms.items():
-        for suffix in (".wav", ".flac"):
+        for suffix in _of((".wav", ".flac"), formats):
             file = folder / f"{kind.replace(' ', '_')}{suffix}"
             soundfile.write(file, samples, 48000)
             yield Timed(kind=kind, file=file, note=note)
+
+
+PARTS = {
+    "clean": _clean,
+    "times": _times,
+    "headers": _headers,
+    "rates": _rates,
+    "packets": _packets,
+    "names": _names,
+    "tracks": _tracks,
+    "phases": _phases,
+}

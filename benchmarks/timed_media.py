@@ -91,7 +91,7 @@ def write(
         packets += [packet for sound, stream in heard for packet in _encode_sound(sound, stream)]
         # Readers of the other formats place what the encoder adds before the first sample, too.
         first = min([track.offset for track in [*sounds, *films]])
-        if not codecs.trims:
+        if not codecs.trims or (file.suffix == ".mp4" and first > 0):
             first = min(float(packet.pts * packet.time_base) for packet in packets)
         for packet in sorted(packets, key=lambda p: (p.dts if p.dts is not None else p.pts) * p.time_base):
             container.mux(packet)
@@ -99,12 +99,12 @@ def write(
 
 
 def beep(beeps: Sequence[tuple[float, float]], seconds: float, rate: int) -> np.ndarray:
-    """Beeps as float32 [samples] at rate Hz."""
-    samples = np.zeros(round(seconds * rate), np.float32)
+    """Beeps in faint noise as float32 [samples] at rate Hz."""
+    samples = np.random.default_rng(0).uniform(-1e-3, 1e-3, round(seconds * rate)).astype(np.float32)
     for begin, pitch in beeps:
         first = round(begin * rate)
         time = np.arange(min(round(BEEP * rate), len(samples) - first)) / rate
-        samples[first : first + len(time)] = 0.5 * np.sin(2 * np.pi * pitch * time)
+        samples[first : first + len(time)] += 0.5 * np.sin(2 * np.pi * pitch * time)
     return samples
 
 
@@ -177,7 +177,7 @@ def _encode_film(film: Pictures, stream: Any) -> list[Any]:
 
 def _encode_sound(sound: Sound, stream: Any) -> list[Any]:
     context, rate = stream.codec_context, stream.rate
-    samples = beep(sound.beeps, sound.seconds, rate)
+    samples = beep(sound.beeps, sound.seconds, rate) if sound.beeps else np.zeros(round(sound.seconds * rate), "f4")
     frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
     convert = av.AudioResampler(

@@ -12,7 +12,7 @@ from avemotion.media.waveforms import SAMPLE_RATE, read_waveform
 
 SHORTEST = 0.1  # seconds; shorter sound counts as none
 # Faults of a file that has no such stream, which is no loss.
-NONE = ("no picture in it", "cannot be read as sound: no sound track")
+NONE = ("no picture in it", "no picture in it but a cover", "cannot be read as sound: no sound track")
 HERE = Path("/")  # root of the absolute paths of recordings
 
 

@@ -1,7 +1,7 @@
 """Mixes channels to one."""
 
-from collections.abc import Iterable, Iterator
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
