@@ -1,6 +1,6 @@
 """Face crops of uniformly spaced video frames."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ import numpy as np
 
 from avemotion.formats import feature_store
 from avemotion.formats.clips import ClipMedia
-from avemotion.media.pictures import read_frames
+from avemotion.media.pictures import FilmFrames, blank, read_film
 from avemotion.system import params_file
 
+ROUNDING = 1e-3  # seconds; times are float32
 Box = tuple[int, int, int]  # left, top, side in pixels
 
 
@@ -49,15 +50,16 @@ class FrameExtractor:
         import cv2
 
         cv2.setNumThreads(1)  # workers are processes
-        pictures, times = read_frames(
-            root / clip.video, self.params.count, clip.video_start, clip.video_end, clip.video_crop
-        )
+        film, cut = _read(root / clip.video, clip, self.params)
+        pictures, times = film.frames, film.times
         box = find_face(pictures, self.params.margin) if self.params.face else None
         left, top, side = box or _centre(*pictures.shape[1:3])
         crops = pictures[:, top : top + side, left : left + side]
         size = (self.params.size, self.params.size)
         frames = np.stack([cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops])
         counts = {"without_face": int(self.params.face and box is None)}
+        counts |= {"without_blank_ends": 1} if cut else {}
+        counts |= {"partly_decoded": 1} if film.lost else {}
         face = np.array([box is not None], np.uint8)
         return {feature_store.CLEAN: {"frames": frames, "times": times, "face": face}}, counts
 
@@ -70,6 +72,34 @@ def configure(file: Path, role: str) -> FrameExtractor:
 def restore(settings: dict[str, Any], device: str) -> FrameExtractor:
     """The extractor that a checkpoint's settings describe."""
     return FrameExtractor(params=Params(**settings["params"]))
+
+
+def _read(path: Path, clip: ClipMedia, params: Params) -> tuple[FilmFrames, bool]:
+    """The frames of a clip, and whether blank ends were left out.
+
+    A fade or an edit may leave black frames at the ends of a clip, or frames before the speaker is in the picture. They
+    would be a large share of few frames. If the first or last of the frames are black, or the first show no face though
+    a later one does, the frames are read a second time, from the part of the clip between the others.
+    """
+    film = read_film(path, params.count, clip.video_start, clip.video_end, clip.video_crop)
+    usable = [not blank(picture) for picture in film.frames]
+    first_face = _first_face(film.frames, params.margin) if params.face else None
+    usable[: first_face or 0] = [False] * (first_face or 0)
+    kept = [i for i, good in enumerate(usable) if good]
+    if not kept or len(kept) == kept[-1] - kept[0] + 1 == params.count:
+        return film, False
+    first, last = kept[0], kept[-1]
+    begin, start, end = clip.video_start or 0.0, clip.video_start, clip.video_end
+    if first > 0:
+        start = begin + film.times[first].item() - ROUNDING
+    if last < params.count - 1:
+        end = begin + film.times[last + 1].item() - ROUNDING
+    again = read_film(path, params.count, start, end, clip.video_crop)
+    return replace(again, times=again.times + np.float32((start or 0.0) - begin)), True
+
+
+def _first_face(pictures: np.ndarray, margin: float) -> int | None:
+    return next((i for i in range(len(pictures)) if find_face(pictures[i : i + 1], margin)), None)
 
 
 def find_face(pictures: np.ndarray, margin: float) -> Box | None:

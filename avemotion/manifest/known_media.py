@@ -8,7 +8,7 @@ data/work is always safe.
 
 import json
 import time
-from dataclasses import astuple
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,10 +30,11 @@ class KnownMedia:
         lines = self.file.read_bytes().splitlines() if self.file.is_file() else []
         for line in lines:
             try:
-                path, kind, state, (digest, content, duration, fault) = json.loads(line)
-            except (ValueError, TypeError):  # the run was killed while it wrote this line
+                path, kind, state, values = json.loads(line)
+                media = Media(**values | {"notes": tuple(values["notes"])})
+            except (ValueError, TypeError, KeyError):  # the run was killed while it wrote this line
                 continue
-            self._entries[path, kind] = state, Media(hash=digest, content=content, duration=duration, fault=fault)
+            self._entries[path, kind] = state, media
         self._states: dict[str, list[int]] = {}
         self._stream = None
         if len(lines) > 2 * len(self._entries):
@@ -85,4 +86,4 @@ def _state(path: Path) -> list[int]:
 
 def _line(path: str, kind: str, state: list[int], media: Media) -> str:
     # ASCII: names on disk need not be valid UTF-8.
-    return json.dumps([path, kind, state, astuple(media)]) + "\n"
+    return json.dumps([path, kind, state, asdict(media)]) + "\n"

@@ -9,17 +9,14 @@ from typing import Protocol
 
 import numpy as np
 
-from avemotion.media import waveforms
-from avemotion.media.pictures import decodes
+from avemotion.media.pictures import look
+from avemotion.media.waveforms import Sound
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system.media_error import error_text
 from avemotion.system.workers import parallel
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 POINTER_FAULT = "a git-lfs pointer, not the media itself; fetch the media with `git lfs pull` in the corpus"
-# Formats that FFmpeg opens as video although they are none: pictures, and text rendered as on a terminal.
-STILL = ("image2", "tty", "bin", "xbin", "adf", "idf")
-STILL_FAULT = "a picture or a text, not a recording"
 LOUDEST = 2.0**31  # full scale is 1; recordings scaled as integers reach this; features of louder ones are not finite
 SMALL = 1 << 28  # bytes; with less than this, starting worker processes takes longer than reading the files
 
@@ -31,9 +28,11 @@ class Media:
     """The contents of one file."""
 
     hash: str  # blake2b-128 (hex) of the bytes
-    content: str  # the same of the decoded samples; empty for video
-    duration: float  # seconds
+    content: str  # the same of the samples as the models read them; empty for video
+    duration: float  # seconds from the start of the file's clock to the end of the sound or picture
     fault: str | None  # reason why the file cannot be used
+    start: float = 0.0  # of the picture, seconds on the file's clock
+    notes: tuple[str, ...] = ()  # what differs from a clean file: track chosen, late start, bad packets
 
 
 class Known(Protocol):
@@ -61,7 +60,7 @@ def probe_all(files: Iterable[Unit], compute: ComputeParams, known: Known) -> di
 
 
 def probe(unit: Unit) -> Media:
-    """Hash one file and read its duration. Of sound all is decoded, of video the header and the first picture."""
+    """Hash one file and read its duration. Of sound all is decoded, of video the first picture."""
     path, kind = unit
     try:
         with path.open("rb") as stream:
@@ -79,17 +78,18 @@ def probe(unit: Unit) -> Media:
 
 
 def _probe_sound(path: Path, unread: Media) -> Media:
-    digest, samples, rate, peak = hashlib.blake2b(digest_size=16), 0, 0, 0.0
+    digest, rate, peak = hashlib.blake2b(digest_size=16), 0, 0.0
+    sound = Sound(path)
     try:
-        for channels, rate in waveforms.decode(path):
-            if not samples:
-                digest.update(f"{rate} {channels.shape[1]} ".encode())
-            digest.update(np.ascontiguousarray(channels))
-            samples += len(channels)
-            peak = float(np.maximum(peak, np.abs(channels).max(initial=0.0)))  # NaN stays NaN
+        for samples, block_rate in sound.blocks():
+            if block_rate != rate:
+                rate = block_rate
+                digest.update(f"{rate} ".encode())
+            digest.update(samples)
+            peak = float(np.maximum(peak, np.abs(samples).max(initial=0.0)))  # NaN stays NaN
     except (OSError, RuntimeError) as error:
         return replace(unread, fault=f"cannot be read as sound: {error_text(error)}")
-    if not samples:
+    if not sound.seconds:
         return replace(unread, fault="no samples in it")
     if not math.isfinite(peak):
         return replace(unread, fault="NaN or infinite samples in it")
@@ -97,36 +97,15 @@ def _probe_sound(path: Path, unread: Media) -> Media:
         return replace(unread, fault=f"samples of up to {peak:.0e}, where full scale is 1")
     if not peak:
         return replace(unread, fault="no sound in it, all samples are zero")
-    return replace(unread, content=digest.hexdigest(), duration=round(samples / rate, 6))
+    return replace(unread, content=digest.hexdigest(), duration=round(sound.seconds, 6), notes=tuple(sound.notes))
 
 
 def _probe_video(path: Path, unread: Media) -> Media:
-    import av
-
     try:
-        # Without `file:`, FFmpeg takes a colon in the name for a protocol; tags need not be valid UTF-8.
-        with av.open(f"file:{path}", metadata_errors="ignore") as container:
-            if container.format.name in STILL or container.format.name.endswith("_pipe"):
-                return replace(unread, fault=STILL_FAULT)
-            if not container.streams.video:
-                return replace(unread, fault="no picture in it")
-            stream = container.streams.video[0]
-            if stream.codec_context is None:
-                return replace(unread, fault="cannot be read as video: unknown codec")
-            if stream.disposition & av.stream.Disposition.attached_pic:
-                return replace(unread, fault="no picture in it but a cover")
-            if stream.duration:
-                seconds = float(stream.duration * stream.time_base)
-            else:
-                seconds = (container.duration or 0) / av.time_base
-            size = (stream.width, stream.height)
-    except (av.FFmpegError, OSError, UnicodeError) as error:
-        return replace(unread, fault=f"cannot be read as video: {error_text(error)}")
-    if seconds <= 0 or not all(size):
-        return replace(unread, fault=f"no picture in it: {seconds} s of {size[0]}x{size[1]}")
-    if not decodes(path):
-        return replace(unread, fault="cannot be read as video: its first picture does not decode")
-    return replace(unread, duration=round(seconds, 6))
+        span = look(path)
+    except ValueError as error:
+        return replace(unread, fault=str(error))
+    return replace(unread, start=round(span.start, 6), duration=round(span.end, 6), notes=tuple(span.notes))
 
 
 PROBES = {"audio": _probe_sound, "video": _probe_video}

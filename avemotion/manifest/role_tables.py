@@ -1,4 +1,4 @@
-"""The four files of a role: clips.csv, labels.csv, rejected.csv and corpus.json."""
+"""The files of a role: clips.csv, labels.csv, rejected.csv and corpus.json; notes.csv if there are notes on media."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ class RoleTables:
     rejects: list[Reject]  # files and lines that are not used
     damaged: int  # clips lost, or without an expected sound or picture
     total: int  # clips in an undamaged corpus
+    notes: list[tuple[str, str]]  # path and what was not read of a file that is used, or not as the file says
 
     @property
     def damaged_share(self) -> float:
@@ -55,11 +56,17 @@ def tables_of(draft: Draft, probed: Mapping[Unit, Media]) -> RoleTables:
         rejects=sorted([*draft.rejects, *faults], key=lambda reject: (reject.path, reject.reason)),
         damaged=damaged + lost,
         total=len(draft.clips) + lost,
+        notes=_notes(draft, media, probed),
     )
 
 
+def _notes(draft: Draft, media: list[ClipMedia], probed: Mapping[Unit, Media]) -> list[tuple[str, str]]:
+    files = {(path, kind) for clip in media for path, kind in ((clip.audio, "audio"), (clip.video, "video")) if path}
+    return sorted((path, note) for path, kind in files for note in probed[draft.root / path, kind].notes)
+
+
 def write(folder: Path, role: RoleTables, split: Split) -> str:
-    """Write the role's four files below folder; returns a summary for the log."""
+    """Write the role's files below folder; returns a summary for the log."""
     draft, part_of = role.draft, split.part_of
     drawn = labels.PER_FOLD if split.per_fold else split.params.split
     numbers, protocol = splits.fold_numbers(part_of), None
@@ -85,11 +92,14 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     clips.write(draft.role, role.media, folder)
     labels.write(draft.role, rows, facts, folder)
     write_rejected(folder / draft.role / "rejected.csv", role.rejects)
+    if role.notes:
+        tables.write_csv(folder / draft.role / "notes.csv", pd.DataFrame(role.notes, columns=["path", "note"]))
     absent = []
     if drawn == "actor" and isinstance(split.params, EmotionParams):
         absent = splits.absent_actors(role.clips, split.params)
     left_out = labelling.left_out(reject.reason for reject in role.rejects)
-    return summary.role(facts, role.media, pd.DataFrame(rows), absent, left_out)
+    text = summary.role(facts, role.media, pd.DataFrame(rows), absent, left_out)
+    return text + f"{len(role.notes)} notes on media that are used in part or otherwise: notes.csv\n" * bool(role.notes)
 
 
 def write_absent(folder: Path, role: str) -> None:

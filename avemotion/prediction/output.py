@@ -43,7 +43,7 @@ def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str
         "file": name,
         "seconds": _rounded(prediction.recording.seconds),
         "sound": prediction.recording.waveform is not None,
-        "picture": prediction.recording.picture_seconds > 0,
+        "picture": prediction.recording.has_picture,
         **_emotion(prediction.emotion, classes),
         **_affect(prediction.affect),
         "windows": [_window(window, classes) for window in prediction.windows],
@@ -54,7 +54,7 @@ def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str
 def as_text(name: str, prediction: Prediction, classes: list[str]) -> str:
     """A headline, one line per window, and the notes."""
     recording = prediction.recording
-    kinds = {"sound": recording.waveform is not None, "picture": recording.picture_seconds > 0}
+    kinds = {"sound": recording.waveform is not None, "picture": recording.has_picture}
     lines = [f"{name}: {recording.seconds:.1f} s, {' and '.join(kind for kind, present in kinds.items() if present)}"]
     lines += [f"  {_span(w)}  {_predictions_text(w.emotion, w.affect, classes)}" for w in prediction.windows]
     if len(prediction.windows) > 1:

@@ -21,14 +21,17 @@ def speaker(models: Models, recording: Recording) -> np.ndarray | None:
     """[1, S]: the speaker embedding of the first minute of a recording; None if no model uses one.
 
     Raises:
-        ValueError: the recording has no sound.
+        ValueError: the recording has no sound, or its embedding is not finite.
     """
     if "speaker" not in models.extractors:
         return None
     if recording.waveform is None:
         raise ValueError(f"{recording.path}: no sound, so no speaker; give a recording of the voice")
     start = recording.waveform[: round(VOICE * SAMPLE_RATE)]
-    return _sound_rows(models, "speaker", "voice", start)[CLEAN][ROWS["speaker"]]
+    try:
+        return _sound_rows(models, "speaker", "voice", start)[CLEAN][ROWS["speaker"]]
+    except MediaError as error:
+        raise MediaError(recording.path, f"speaker embedding: {error.reason}") from error
 
 
 def extract(
@@ -38,6 +41,9 @@ def extract(
 
     Args:
         voice: speaker embedding of all pieces; None = each piece has its own.
+
+    Raises:
+        MediaError: a value of a piece is not finite; it names the piece, not the file.
     """
     notes: list[str] = []
     stores = {}
@@ -65,9 +71,12 @@ def _sound_rows(models: Models, kind: str, name: str, waveform: np.ndarray) -> V
 def _frames(models: Models, piece: Piece, notes: list[str]) -> Views | None:
     if piece.picture is None:
         return None
+    span = f"from {piece.start:g} to {piece.end:g} s"
     try:
-        [(views, _)] = extraction.checked(models.extractors["frames"], [piece.picture], HERE)
+        [(views, counts)] = extraction.checked(models.extractors["frames"], [piece.picture], HERE)
     except MediaError as error:
-        notes.append(f"no picture in a window: {error}")  # a film may be shorter than its header says
+        notes.append(f"no picture {span}: {error}")
         return None
+    if counts.get("partly_decoded"):
+        notes.append(f"{piece.picture.video}: some pictures {span} do not decode; those around them are used")
     return views

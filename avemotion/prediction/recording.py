@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from avemotion.formats.clips import ClipMedia
-from avemotion.manifest.probe import STILL_FAULT, probe
+from avemotion.manifest.probe import probe
+from avemotion.media.container import STILL_FAULT
 from avemotion.media.waveforms import SAMPLE_RATE, read_waveform
 
 SHORTEST = 0.1  # seconds; shorter sound counts as none
+# Faults of a file that has no such stream, which is no loss.
+NONE = ("no picture in it", "no picture in it but a cover", "cannot be read as sound: no sound track")
 HERE = Path("/")  # root of the absolute paths of recordings
 
 
@@ -18,14 +21,20 @@ class Recording:
     """A file with sound, picture or both."""
 
     path: Path  # absolute
-    waveform: np.ndarray | None  # [samples] at 16 kHz; None = no sound
-    picture_seconds: float  # 0 = no picture
+    waveform: np.ndarray | None  # [samples] at 16 kHz from the start of the file's clock; None = no sound
+    picture_start: float  # seconds on the file's clock
+    picture_end: float  # 0 = no picture
+    notes: list[str]  # what was not read of the file, or not as the file says, with the reason
 
     @property
     def seconds(self) -> float:
         """Length: the longer of sound and picture."""
         sound_seconds = 0.0 if self.waveform is None else len(self.waveform) / SAMPLE_RATE
-        return max(sound_seconds, self.picture_seconds)
+        return max(sound_seconds, self.picture_end)
+
+    @property
+    def has_picture(self) -> bool:
+        return self.picture_end > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +61,19 @@ def read(path: Path) -> Recording:
     if sound.fault and picture.fault:
         reason = sound.fault if sound.fault == picture.fault else f"{sound.fault}; {picture.fault}"
         raise ValueError(f"{path}: neither sound nor picture ({reason}); give an audio or video file")
-    waveform = None if sound.fault else read_waveform(path)
-    return Recording(path=path, waveform=waveform, picture_seconds=0.0 if picture.fault else picture.duration)
+    notes = [f"{path.name}: {note}" for media in (sound, picture) for note in media.notes]
+    notes += [
+        f"{path.name}: {kind} is not used: {media.fault}"
+        for kind, media in (("sound", sound), ("picture", picture))
+        if media.fault and media.fault not in NONE
+    ]
+    return Recording(
+        path=path,
+        waveform=None if sound.fault else read_waveform(path),
+        picture_start=picture.start,
+        picture_end=0.0 if picture.fault else picture.duration,
+        notes=notes,
+    )
 
 
 def spans(seconds: float, window: float, hop: float) -> list[tuple[float, float]]:
@@ -67,7 +87,7 @@ def spans(seconds: float, window: float, hop: float) -> list[tuple[float, float]
 
 
 def cut(recording: Recording, windows: list[tuple[float, float]]) -> list[Piece]:
-    """One piece per window; without sound if it has ended or is silent, without picture if that has ended.
+    """One piece per window; without sound if it has ended or is silent, without picture where there is none.
 
     The only window of a short recording is the whole recording, to the last sample and frame.
     """
@@ -80,7 +100,7 @@ def cut(recording: Recording, windows: list[tuple[float, float]]) -> list[Piece]
             waveform = samples if len(samples) >= SHORTEST * SAMPLE_RATE and samples.any() else None
         bounds = (None, None) if len(windows) == 1 else (start, None if last else end)
         picture = None
-        if recording.picture_seconds > start:
+        if recording.picture_end > start and recording.picture_start < end:
             picture = film_clip(name, recording.path, bounds)
         pieces.append(Piece(name=name, start=start, end=end, waveform=waveform, picture=picture))
     return pieces

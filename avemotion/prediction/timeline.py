@@ -15,6 +15,7 @@ from avemotion.prediction import output
 from avemotion.prediction.recording import Recording
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Prediction, Window
+from avemotion.system.media_error import MediaError
 
 COLUMNS = 1200  # of the spectrogram, at most
 STRIP = 7.0  # width of the strip of frames as a multiple of its height
@@ -53,15 +54,20 @@ def save(file: Path, name: str, prediction: Prediction, models: Models) -> None:
 
 def _frames(axis: Axes, recording: Recording) -> None:
     _bare(axis)
-    if not recording.picture_seconds:
+    if not recording.has_picture:
         _note(axis, "no picture")
         return
-    height, width = read_frames(recording.path, 1)[0].shape[1:3]
-    across = STRIP * recording.picture_seconds / recording.seconds  # pictures of the strip's height, side by side
-    pictures, _ = read_frames(recording.path, min(24, max(1, round(across * height / width))))
-    edges = np.linspace(0, recording.picture_seconds, len(pictures) + 1)
-    for picture, start, end in zip(pictures, edges[:-1], edges[1:], strict=True):
-        axis.imshow(picture, extent=(start, end, 0, 1), aspect="auto", interpolation="antialiased")
+    seconds = recording.picture_end - recording.picture_start
+    try:
+        height, width = read_frames(recording.path, 1)[0].shape[1:3]
+        across = STRIP * seconds / recording.seconds  # pictures of the strip's height, side by side
+        pictures, times = read_frames(recording.path, min(24, max(1, round(across * height / width))))
+    except MediaError as error:  # damage further on; the notes of the prediction name it
+        _note(axis, error.reason)
+        return
+    half = seconds / len(pictures) / 2
+    for picture, time in zip(pictures, times.tolist(), strict=True):  # each around its time
+        axis.imshow(picture, extent=(time - half, time + half, 0, 1), aspect="auto", interpolation="antialiased")
     axis.set_ylim(0, 1)
 
 

@@ -20,6 +20,7 @@ from avemotion.prediction import recording as recordings
 from avemotion.prediction.piece_features import extract, speaker
 from avemotion.prediction.recording import Piece, Recording
 from avemotion.prediction.trained_models import Models
+from avemotion.system.media_error import MediaError
 from avemotion.training.emotion import audio_input, classifier
 from avemotion.training.fusion import fusion_exports
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
@@ -76,13 +77,22 @@ def predict(
     Args:
         window, hop: seconds; see recording.spans.
         voice: [1, S] speaker embedding; None = that of the recording itself.
+
+    Raises:
+        MediaError: a feature is not finite; it names file, window and feature.
     """
     pieces = recordings.cut(recording, recordings.spans(recording.seconds, window, hop))
     if voice is None and recording.waveform is not None:
         voice = speaker(models, recording)
-    stores, notes = extract(pieces, models, voice)
+    try:
+        stores, notes = extract(pieces, models, voice)
+    except MediaError as error:
+        where = next((f"{p.start:g} to {p.end:g} s: " for p in pieces if p.name == error.args[0]), "")
+        raise MediaError(recording.path, f"{where}{error.reason}") from error
     windows = list(judge(pieces, models, stores).values())
-    return Prediction(recording=recording, windows=windows, notes=[*notes, *_unanswered(windows, models)])
+    return Prediction(
+        recording=recording, windows=windows, notes=[*recording.notes, *notes, *_unanswered(windows, models)]
+    )
 
 
 def judge(pieces: Sequence[Piece], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:

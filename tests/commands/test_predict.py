@@ -16,8 +16,11 @@ from trained_project import CHANGES, CLASSES, main, rewrite, rows
 
 from avemotion.extraction import extraction
 from avemotion.features import frames, mel, wavlm
+from avemotion.features.parts import sound as sound_part
 from avemotion.models.fusion.build import build_fusion
+from avemotion.system.media_error import MediaError
 from avemotion.training.common import checkpoint
+from benchmarks import timed_media
 from commands import predict
 
 pytestmark = pytest.mark.usefixtures("trained_here")
@@ -233,3 +236,34 @@ def test_one_picture_a_file(told, tmp_path):
     assert made == ["p_c1_1.png", "p_c1_2.png", "p_c1_3.png"]
     for name in made:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG") and (tmp_path / name).stat().st_size > 20_000
+
+
+def test_what_is_not_read_of_a_file_is_noted(told, tmp_path, capsys):
+    """A stream that is refused, a track that is passed over, a stream that starts late: file, stream and reason."""
+    sound = timed_media.Sound(beeps=[(1.0, 440.0)], seconds=4.0, offset=2.5)
+    silence = timed_media.Sound(beeps=(), seconds=4.0)
+    film_track = timed_media.Pictures(times=[i / 25 for i in range(100)])
+    timed_media.write(tmp_path / "late.mkv", [silence, sound], [film_track])
+    soundfile.write(tmp_path / "silent.wav", np.zeros(32000), 16000)
+    join(film(tmp_path / "film.mp4", 3, frames=45), tmp_path / "silent.wav", tmp_path / "silent.mov")
+    answer, _ = told(tmp_path / "late.mkv", tmp_path / "silent.mov", "--window", 1)
+    late, silent = answer["recordings"]
+    assert late["notes"][:2] == [
+        "late.mkv: sound: track 2 of 2 is used, because 1 before it is silent",
+        "late.mkv: sound: starts at 2.50 s; silence before",
+    ]
+    assert late["seconds"] == pytest.approx(6.5, abs=0.05)
+    assert [of["sound"] for of in late["windows"]] == [False] * 2 + [True] * (len(late["windows"]) - 2)
+    assert [of["picture"] for of in late["windows"]] == [True] * 4 + [False] * (len(late["windows"]) - 4)
+    assert silent["notes"][0] == "silent.mov: sound is not used: no sound in it, all samples are zero"
+    main(predict, str(tmp_path / "silent.mov"))
+    assert "note: silent.mov: sound is not used: no sound in it" in capsys.readouterr().out
+
+
+def test_a_feature_that_is_not_finite_names_the_file(told, monkeypatch):
+    def refuse(clip, views):
+        raise MediaError(clip, "speaker of view clean is NaN or beyond float32")
+
+    monkeypatch.setattr(sound_part, "refuse_not_finite", refuse)
+    with pytest.raises(ValueError, match=r"c1\.mov: .*is NaN or beyond float32"):
+        main(predict, "c1.mov")

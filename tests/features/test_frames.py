@@ -8,6 +8,7 @@ from recordings import write_manifest, write_params
 
 from avemotion.features import frames
 from avemotion.formats import clips
+from avemotion.media.pictures import read_frames
 from avemotion.synthesis import camera, head
 from avemotion.synthesis.media_files import write_mp4
 from stages import features
@@ -36,7 +37,7 @@ def test_frames_are_cropped_to_the_face(tmp_path):
     assert [x["face"].tolist() for x in (a, b, c)] == [[1], [1], [0]]
     assert [found[clip][1]["without_face"] for clip in "abc"] == [0, 0, 1]
     # The crop follows the face: moving it changes little, though the pictures differ a lot.
-    whole = [frames.read_frames(film, 4)[0].astype(float) for film in films.values()]
+    whole = [read_frames(film, 4)[0].astype(float) for film in films.values()]
     moved = np.abs(a["frames"].astype(float) - b["frames"]).mean()
     assert moved < 0.35 * np.abs(whole[0] - whole[1]).mean()
 
@@ -44,3 +45,38 @@ def test_frames_are_cropped_to_the_face(tmp_path):
     assert box is not None and abs(box[0] + box[2] / 2 - 160) < 25
     crop = whole[0][2, box[1] : box[1] + box[2], box[0] : box[0] + box[2]].astype(np.uint8)
     np.testing.assert_array_equal(a["frames"][2], cv2.resize(crop, (32, 32), interpolation=cv2.INTER_AREA))
+
+
+def test_black_ends_and_frames_before_the_face_are_left_out(tmp_path):
+    """Frames at 0.2, 0.7, 1.2, 1.7 of 2 s; what is left out is replaced by frames of the rest, at their true times."""
+    rng = np.random.default_rng(4)
+    motion = camera.draw_motion(20, 10, rng, arousal=0.0)
+    person = camera.Portrait(head.draw_looks(rng, female=True), 180, 320, rng)
+    portraits = [person.picture(np.zeros(11), motion, i, 0.1) for i in range(20)]
+    black, wall = (
+        np.zeros_like(portraits[0]),
+        np.tile(np.linspace(60, 200, 320, dtype=np.uint8)[None, :, None], (180, 1, 3)),
+    )
+    films = {
+        "faded in": [black] * 5 + portraits[5:],
+        "faded out": portraits[:15] + [black] * 5,
+        "an edit": [wall] * 8 + portraits[8:],
+        "black": [black] * 20,
+        "whole": portraits,
+    }
+    for i, pictures in enumerate(films.values()):
+        write_mp4(tmp_path / f"{i}.mp4", (cv2.cvtColor(p, cv2.COLOR_BGR2YUV_I420) for p in pictures), Fraction(10))
+    write_manifest(dict.fromkeys("01234"), {str(i): tmp_path / f"{i}.mp4" for i in range(5)})
+    extractor = features.configure(write_params(), "frames", "emotion").extractor
+    found = {name: extractor.extract(clip, tmp_path) for name, clip in zip(films, clips.read("emotion"), strict=True)}
+    expected = {
+        "faded in": [0.8, 1.1, 1.5, 1.8],  # of 0.7 to 2 s
+        "faded out": [0.2, 0.6, 1.0, 1.4],  # of 0 to 1.7 s, without those from 1.5 s on
+        "an edit": [1.3, 1.5, 1.7, 1.9],  # of 1.2 to 2 s
+        "black": [0.2, 0.7, 1.2, 1.7],
+        "whole": [0.2, 0.7, 1.2, 1.7],
+    }
+    for name, (views, counts) in found.items():
+        np.testing.assert_allclose(views["clean"]["times"], expected[name], atol=1e-6, err_msg=name)
+        assert counts.get("without_blank_ends", 0) == (name in ("faded in", "faded out", "an edit"))
+        assert views["clean"]["face"].tolist() == [name != "black"]
