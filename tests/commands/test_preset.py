@@ -7,7 +7,7 @@ import pytest
 import yaml
 from project_params import REPO
 
-from commands import preset
+from avemotion.sweep import recipes
 from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va
 
 NAMES = sorted(file.stem for file in (REPO / "presets").glob("*.yaml"))
@@ -74,7 +74,7 @@ def test_mistakes_leave_the_file_alone(file):
     done = run("warm_gatet", "--params", file)
     assert done.returncode == 1 and "no preset 'warm_gatet'; choose of " in done.stderr and "warm_gated" in done.stderr
     with pytest.raises(ValueError, match=r"sets fusion\.moed, which the params do not have"):
-        preset.apply({"fusion": {"mode": "late"}}, {"fusion": {"moed": "gated"}})
+        recipes.apply({"fusion": {"mode": "late"}}, {"fusion": {"moed": "gated"}})
     assert file.read_bytes() == original
     file.write_text("fusion: [")
     assert run("warm_gated", "--params", file).stderr.startswith(f"error: {file}: ")

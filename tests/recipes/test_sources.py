@@ -7,7 +7,7 @@ import yaml
 from project_params import REPO
 
 from avemotion.params import whole
-from commands import preset
+from avemotion.sweep import recipes
 from stages import fusion, pretrain_audio, va
 
 SOURCES = yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text(encoding="utf-8"))["recipes"]
@@ -16,11 +16,11 @@ HALVES = {"affect_only", "emotion_only"}  # presets that switch off one half of 
 
 def applied(folder: Path, *names: str) -> Path:
     """params.yaml with presets."""
-    params = preset.load(REPO / "params.yaml")
+    params = recipes.load(REPO / "params.yaml")
     for name in names:
-        preset.apply(params, preset.recipe(name))
+        recipes.apply(params, recipes.recipe(name))
     file = folder / "params.yaml"
-    preset.write(file, params)
+    recipes.write(file, params)
     return file
 
 
