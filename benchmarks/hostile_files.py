@@ -148,7 +148,8 @@ def _weights() -> Outcomes:
         if k.startswith("audio.")
     }
     broken = {"NaN": torch.nan, "inf": torch.inf}
-    name = next(key for key, value in sorted(weights.items()) if value.is_floating_point())
+    encoder = {key: value for key, value in sorted(weights.items()) if not key.startswith("classifier.")}
+    name = next(key for key, value in encoder.items() if value.is_floating_point())
     states = {why: weights | {name: torch.full_like(weights[name], value)} for why, value in broken.items()}
     states |= {"wrong shape": weights | {name: torch.zeros(3, 5, 7)}, "other names": {"x": torch.zeros(2)}}
 

@@ -76,8 +76,4 @@ CLASSIFICATION: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], float]] = 
     "calibration_error": lambda truth, prediction, probabilities: calibration_error(truth, probabilities),
 }
 # (truth, prediction) -> score of the test turns, for valence and for arousal
-AGREEMENT: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
-    "pearson": pearson,
-    "mse": mse,
-    "rmse": rmse,
-}
+AGREEMENT: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {"pearson": pearson, "mse": mse, "rmse": rmse}

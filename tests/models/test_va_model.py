@@ -161,6 +161,19 @@ def test_weighted_concat_by_hand(alpha):
         torch.testing.assert_close(output.prediction[0, k], score * model.units.std[k] + model.units.mean[k])
 
 
+def test_weights_of_the_scaled_concatenation_are_in_the_order_of_the_turns():
+    model, turns = va_model(heads="weighted_concat"), turn_inputs(5)
+    output = model(**together(turns), turns=layout([3, 2]))
+    one_by_one = []
+    for dialogue in (turns[:3], turns[3:]):
+        session = Session(model)
+        one_by_one += [session(**turn).branches for turn in dialogue]
+    for target, weights in output.branches.items():
+        torch.testing.assert_close(weights.sum(-1), torch.ones(5))
+        torch.testing.assert_close(weights, torch.cat([of[target] for of in one_by_one]), rtol=1e-5, atol=1e-5)
+        assert weights.std(0).min() > 1e-4
+
+
 def test_heads_on_the_interaction_alone_depend_on_prosody_through_attention_only():
     """With every key alike attention cannot choose, so prosody reaches the heads by the residual query alone."""
     model, batch = va_model(**ALONE, heads="separate", state=None), together(turn_inputs(3))

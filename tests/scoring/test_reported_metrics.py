@@ -1,5 +1,7 @@
 """Scores that are only reported, against scikit-learn."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
@@ -19,3 +21,10 @@ def test_reliability_equals_sklearn():
     assert table["clips"].sum() == 500
     error = (np.abs(accuracy - confidence) * table["clips"]).sum() / 500
     assert reported_metrics.calibration_error(truth, probabilities, bins=10) == pytest.approx(error)
+
+
+def test_mse_and_its_root_by_hand():
+    truth, prediction = [1.0, 2.0, 4.0], [2.0, 2.0, 1.0]
+    assert reported_metrics.mse(truth, prediction) == pytest.approx((1 + 0 + 9) / 3)
+    assert reported_metrics.rmse(truth, prediction) == pytest.approx(math.sqrt(10 / 3))
+    assert math.isnan(reported_metrics.mse([], [])) and list(reported_metrics.AGREEMENT) == ["pearson", "mse", "rmse"]

@@ -123,6 +123,20 @@ def test_wavlm_of_other_classes_loads_its_layers_and_leaves_both_layers_of_the_c
     assert all(torch.equal(value, given.top.state_dict()[name]) for name, value in model.top.state_dict().items())
 
 
+def test_a_weight_under_two_names_is_an_error():
+    given = small().state_dict()
+    with pytest.raises(ValueError, match="old: two of its names mean the same weight"):
+        checkpoint.warm_start(small(), given | {f"module.{name}": value for name, value in given.items()}, "old")
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7), (8, 9), ()])
+def test_a_classifier_over_another_embedding_is_an_error(shape):
+    model = build_audio(8, {"encoder": "cnn"})
+    state = model.state_dict() | {"classifier.weight": torch.zeros(shape)}
+    with pytest.raises(ValueError, match=r"'classifier\.weight' has shape .*, the model needs \[8, 128\]"):
+        checkpoint.warm_start(model, state, "old")
+
+
 def test_warm_start_from_something_else_entirely():
     with pytest.raises(ValueError, match="old: shares no weight name"):
         checkpoint.warm_start(small(), {"encoder.weight": torch.ones(1)}, "old")

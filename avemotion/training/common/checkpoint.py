@@ -120,14 +120,20 @@ def warm_start(
         the model's naming) that are not copied.
 
     Raises:
-        ValueError: two weights of one name outside the classifier differ in shape, or no name occurs in both.
+        ValueError: two weights of one name differ in more than the classifier's number of classes, no name occurs in
+            both, or two names mean one weight.
     """
     own = model.state_dict()
-    state = {_own_name(name, own, getattr(model, "torchvision", {})): value for name, value in state.items()}
+    names = {name: _own_name(name, own, getattr(model, "torchvision", {})) for name in state}
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"{source}: two of its names mean the same weight; give one model without its wrapped copy")
+    state = {names[name]: value for name, value in state.items()}
     shared = own.keys() & state.keys()
     of_classifier = {name for name in shared if name.startswith(CLASSIFIER)}
     wrong = {name for name in shared if own[name].shape != state[name].shape}
-    for name in sorted(wrong - of_classifier):
+    for name in sorted(wrong):
+        if name in of_classifier and _other_classes(own[name], state[name]):
+            continue
         raise ValueError(
             f"{source}: '{name}' has shape {list(state[name].shape)}, the model needs {list(own[name].shape)}; "
             "it was trained with other params (encoder or speech.model): re-run the stage that wrote it"
@@ -140,6 +146,11 @@ def warm_start(
         raise ValueError(f"{source}: shares no weight name with the model; is it a checkpoint of another encoder?")
     model.load_state_dict({name: state[name] for name in taken}, strict=False)
     return {"taken": taken, "missing": sorted(own.keys() - set(taken)), "unused": sorted(state.keys() - set(taken))}
+
+
+def _other_classes(own: Tensor, given: Tensor) -> bool:
+    """Whether two weights of a classifier differ in the number of classes alone, their first dimension."""
+    return own.dim() == given.dim() and own.shape[1:] == given.shape[1:]
 
 
 def _own_name(name: str, own: Mapping[str, Tensor], torchvision: Mapping[str, str]) -> str:
