@@ -3,7 +3,7 @@
 `python -m benchmarks.robustness` writes corpora of damaged and odd recordings between good ones into a temporary folder
 and runs the stages manifest, features, fusion, va and the command predict on them. Then it damages label files, params,
 checkpoints, the noise recording and the cache, and prints a table. With `--hours 2` it also prints the peak memory for
-recordings of that length.
+recordings of that length. `python -m benchmarks.timed_recordings` prints the last table, of values, by itself.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import yaml
 
 from avemotion.formats import clips
 from avemotion.formats.feature_store import REJECTED, FeatureStore
-from benchmarks import hostile_files, long_recordings
+from benchmarks import hostile_files, long_recordings, timed_recordings
 from benchmarks.hostile_corpora import GOOD, Case, write_affect, write_emotion
 from benchmarks.hostile_files import Tried
 
@@ -57,6 +57,7 @@ def main() -> None:
         tried += predicted(cases)
         tried += hostile_files.try_all(ROOT)
         show(tried)
+        timed_recordings.show(Path("timed"))
         if options.hours:
             long_recordings.show(options.hours)
 

@@ -194,8 +194,11 @@ def _packets(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
         else:
             content[at : at + 60] = bytes(60)
         file.write_bytes(content)
-        # Beeps alone: a damaged frame of the picture may show anything until the next key frame.
-        yield Timed(kind="damaged packet", file=file, shift=shift)
+        # Beeps alone: a damaged frame of the picture may show anything until the next key frame. A page of Ogg holds a
+        # second and more, here with a beep.
+        lost = ((3.0, 660.0),) if suffix == ".ogg" else ()
+        beeps, note = [one for one in BEEPS if one not in lost], "are silence" if lost else ""
+        yield Timed(kind="damaged packet", file=file, shift=shift, beeps=beeps, note=note)
     file = folder / "killed.wav"
     soundfile.write(file, beep(BEEPS, 8.0, 16000), 16000)
     content = bytearray(file.read_bytes())

@@ -16,6 +16,9 @@ Kind = Literal["audio", "video"]
 STILL = ("image2", "tty", "bin", "xbin", "adf", "idf")
 STILL_FAULT = "a picture or a text, not a recording"
 
+# Formats whose headers state the length of each stream; others estimate it, or state none.
+STATES_LENGTH = ("flac", "avi", "mov,mp4,m4a,3gp,3g2,mj2")
+SHORT = 0.1  # seconds by which a stream may be shorter than its header says
 BLANK = {"sound": "silent", "picture": "black"}
 
 
@@ -87,6 +90,27 @@ def packets_of(container: Any, stream: Any) -> Iterator[Any]:
             raise
         except av.FFmpegError:  # the rest of the file is damaged
             return
+
+
+def stated_seconds(container: Any, stream: Any) -> float:
+    """Length of a stream by the header; 0 if that is not to be relied on."""
+    if container.format.name not in STATES_LENGTH:
+        return 0.0
+    # AVI: the duration is that of the packets that are there, `frames` is the header's.
+    ticks = stream.frames if container.format.name == "avi" else stream.duration
+    return float((ticks or 0) * stream.time_base)
+
+
+def short_note(kind: str, seconds: float, stated: float) -> list[str]:
+    """A note where a stream is shorter than its header says, as in a file that was cut off.
+
+    Raises:
+        RuntimeError: less than half of it is there.
+    """
+    if 2 * seconds < stated:
+        raise RuntimeError(f"{kind} decodes for {seconds:.2f} s of {stated:.2f} s only")
+    missing = seconds < stated - SHORT
+    return [f"{kind}: {seconds:.2f} s are there of {stated:.2f} s by the header"] if missing else []
 
 
 def choice_note(kind: str, index: int, indices: Sequence[int], passed: int) -> list[str]:

@@ -104,6 +104,8 @@ def look(path: Path) -> PictureSpan:
             if not film.first_decodes():
                 raise NoPictureError("cannot be read as video: its first picture does not decode")
             parts = shown(frames, None, None, film.unit)
+            there = float((frames[-1].until - frames[0].tick) * film.unit)
+            notes = [*notes, *containers.short_note("picture", there, film.stated_seconds)]
             start, end = float(parts[0].begin * film.unit), float(parts[-1].end * film.unit)
     except (OSError, RuntimeError, UnicodeError) as error:
         raise ValueError(_fault(error)) from error

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from avemotion.media import container as containers
 from avemotion.media.sound.decoding import Decoding
 from avemotion.media.sound.downmix import Downmix
 from avemotion.media.sound.placement import Placement
@@ -21,6 +22,7 @@ class Sound:
     def __init__(self, path: Path):
         self._decoding = Decoding(path=Path(path))
         self._placement, self._downmix = Placement(), Downmix()
+        self._short: list[str] = []
 
     def blocks(self) -> Iterator[Mono]:
         """Blocks of (float32 [samples], Hz) without holes: what every reader of the file gets, before resampling.
@@ -33,6 +35,8 @@ class Sound:
         read, lost = self.seconds - self._placement.hole_seconds, self._decoding.bad_seconds
         if lost > read:  # a few bad packets are usual; if most are bad, the file is damaged
             raise RuntimeError(f"sound decodes for {read:.2f} s of {read + lost:.2f} s only")
+        if read:
+            self._short = containers.short_note("sound", read - self._placement.start, self._decoding.stated)
 
     @property
     def seconds(self) -> float:
@@ -43,7 +47,7 @@ class Sound:
     def notes(self) -> list[str]:
         """What differs from a clean file with one track; complete sentences without the path."""
         decoding, placement, mixed = self._decoding, self._placement, self._downmix
-        notes = list(decoding.track)
+        notes = [*decoding.track, *self._short]
         if placement.start:
             notes.append(f"sound: starts at {placement.start:.2f} s; silence before")
         if decoding.bad_packets:

@@ -77,6 +77,11 @@ class Film:
         self._by_order = self._container.format.name == "avi"
 
     @property
+    def stated_seconds(self) -> float:
+        """Length by the header; 0 if that is not to be relied on."""
+        return containers.stated_seconds(self._container, self._stream)
+
+    @property
     def index(self) -> int:
         return self._stream.index
 

@@ -34,6 +34,7 @@ class Decoding:
     bad_packets: int = 0
     bad_seconds: float = 0.0
     error: str = ""  # of the last bad packet
+    stated: float = 0.0  # seconds by the header; 0 = unknown
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of the file; none if it has no samples.
@@ -77,6 +78,7 @@ class Decoding:
     def _decoded(self, container: Any, stream: Any) -> Iterator[Block]:
         import av
 
+        self.stated = containers.stated_seconds(container, stream)
         start, usual, decoded = containers.clock_start(container), 0.0, False
         untimed = container.format.name in UNTIMED
         for packet in containers.packets_of(container, stream):

@@ -33,8 +33,8 @@ class Downmix:
         for samples, rate in _by_second(blocks):
             mono = samples.mean(1, dtype=np.float32)
             if samples.shape[1] > 1:
-                energy = np.square(samples, dtype=np.float64).sum(0)
-                if np.square(mono, dtype=np.float64).sum() < CANCELLED * energy.max():
+                energy = np.einsum("sc,sc->c", samples, samples)
+                if np.einsum("s,s->", mono, mono) < CANCELLED * energy.max():
                     if self.channel is None or self.channel >= len(energy):
                         self.channel = int(energy.argmax())
                     mono = np.ascontiguousarray(samples[:, self.channel])
