@@ -123,7 +123,8 @@ def _show(here: "Project", grid: "Plan", jobs: int) -> None:
     for setting in grid.same:
         print(f"  left out, the same params as another run: {' '.join(setting)}")
     if times:
-        print(f"to do: {len(times)} runs, about {_duration(plan.makespan(times, jobs))} with --jobs {jobs}")
+        whole = f"about {_duration(plan.makespan(times, jobs))}" if sum(times) else "of unknown time"
+        print(f"to do: {len(times)} runs, {whole} with --jobs {jobs}")
         if unmeasured:
             print(f"  without the stages that no sweep has timed here: {' '.join(sorted(unmeasured))}")
 

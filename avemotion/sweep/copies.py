@@ -7,6 +7,7 @@ from pathlib import Path
 from avemotion.sweep.project import Project, git
 
 FOLDER = Path(".dvc/tmp/sweep")  # below the project; DVC's own .gitignore excludes it
+OWN = "--git-dir=.git"  # never the project around the copy
 
 
 def renew(project: Project, copy: Path, inputs: Sequence[str], outs: Sequence[str]) -> None:
@@ -32,11 +33,11 @@ def renew(project: Project, copy: Path, inputs: Sequence[str], outs: Sequence[st
     fresh.rmdir()
     for key in ("user.name", "user.email"):
         if value := _configured(project.root, key):
-            git(copy, "config", key, value)
-    git(copy, "update-ref", "--no-deref", "HEAD", project.head)
-    git(copy, "read-tree", project.head)
-    git(copy, "clean", "--quiet", "-d", "--force")
-    git(copy, "read-tree", "--reset", "-u", project.snapshot)
+            git(copy, OWN, "config", key, value)
+    git(copy, OWN, "update-ref", "--no-deref", "HEAD", project.head)
+    git(copy, OWN, "read-tree", project.head)
+    git(copy, OWN, "clean", "--quiet", "-d", "--force")
+    git(copy, OWN, "read-tree", "--reset", "-u", project.snapshot)
     _configure(project, copy)
     for path in inputs:
         _link(project, copy, path, outs)

@@ -33,10 +33,12 @@ def only_sweep(project: Project) -> Iterator[Path]:
     """Yields the folder of the project's sweep, for one process at a time; the system frees the lock of a killed one.
 
     Raises:
-        ValueError: another sweep runs in this project.
+        ValueError: another sweep runs in this project, or this is Windows.
     """
     import filelock
 
+    if sys.platform == "win32":
+        raise ValueError("sweeps need links and process groups; run them on Linux or macOS, or in WSL")
     folder = project.root / copies.FOLDER
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
     owner, lock = folder / "running", filelock.FileLock(folder / "lock")
@@ -120,13 +122,15 @@ class _Runner:
         arguments += [part for assignment in member.setting for part in ("-S", assignment)]
         code, reason = self._dvc(copy, lock, [*arguments, *self._targets], log)
         reference = f"refs/exps/{self._project.head[:2]}/{self._project.head[2:]}/{member.name}"
-        if code == 0 and not git(copy, "for-each-ref", reference).strip():
-            code, reason = 1, "DVC ended without an experiment"
         if code:
             return Failure(member=member, reason=reason or f"DVC ended with {code}", log=log)
-        with self._lock:
-            git(self._project.root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(copy),
-                f"{reference}:{reference}")  # fmt: skip
+        # +: an experiment of this name has the same params, code and inputs; the cache has lost its outputs.
+        fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(copy), f"+{reference}:{reference}"]
+        try:
+            with self._lock:
+                git(self._project.root, *fetch)
+        except ValueError as error:
+            return Failure(member=member, reason=f"its experiment cannot be fetched: {error}", log=log)
         return None
 
     def _dvc(self, copy: Path, lock: Path, arguments: list[str], log: Path) -> tuple[int, str]:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -54,9 +54,9 @@ class Project:
         self.within = functools.cache(self._within)
 
     def files(self, commit: str, *names: str) -> dict[str, str]:
-        """The text of all files of a commit that have one of these names or suffixes, by path."""
+        """The text of all files of a commit with one of these names, or suffixes such as .dvc, by path."""
         listed = git(self.root, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")
-        wanted = [path for path in listed if path.endswith(names) and not path.startswith(".dvc/")]
+        wanted = [path for path in listed if {PurePosixPath(path).name, PurePosixPath(path).suffix} & {*names}]
         return {path: git(self.root, "show", f"{commit}:{path}") for path in wanted}
 
     def params(self) -> dict[str, Any]:
