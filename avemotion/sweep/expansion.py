@@ -27,6 +27,17 @@ def expand(presets: Sequence[Setting], choices: Sequence[str], axes: Sequence[Se
     return [_last_of_each(itertools.chain(*parts)) for parts in itertools.product(presets or [()], swept, *axes)]
 
 
+def labels(names: Sequence[str], presets: Sequence[Setting], settings: Sequence[Setting]) -> list[Setting]:
+    """What `expand` made of presets in short: the preset's name, then what it does not set."""
+    if not names:
+        return list(settings)
+    each = len(settings) // len(names)  # the preset varies slowest
+    return [
+        (names[i // each], *(item for item in setting if item not in presets[i // each]))
+        for i, setting in enumerate(settings)
+    ]
+
+
 def _swept(choices: Sequence[str]) -> list[Setting]:
     """What DVC itself makes of sweep overrides."""
     from dvc.exceptions import DvcException

@@ -45,6 +45,18 @@ def test_presets_are_overridden_by_choices():
     ]
 
 
+def test_labels_name_presets():
+    presets = [("m=gated", "lr=0.2"), ("m=late",)]
+    settings = expansion.expand(presets, ["lr=0.2,0.3"], [])
+    assert expansion.labels(["a", "b+c"], presets, settings) == [
+        ("a",),
+        ("a", "lr=0.3"),
+        ("b+c", "lr=0.2"),
+        ("b+c", "lr=0.3"),
+    ]
+    assert expansion.labels([], [], [("m=a",)]) == [("m=a",)]
+
+
 def test_presets_become_assignments(tmp_path, monkeypatch):
     monkeypatch.setattr(recipes, "PRESETS", tmp_path)
     (tmp_path / "one.yaml").write_text("# one\nfusion: {mode: gated, lr: 1.0e-5, warm_start: [audio, video]}\n")
