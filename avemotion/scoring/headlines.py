@@ -13,11 +13,13 @@ HEADLINE_KEYS: dict[str, dict[str, Any]] = {
         "test": dict.fromkeys(("accuracy", "uar", "macro_f1")),
         "audio": {"uar": None},
         "video": {"uar": None},
+        "baseline": {"uar": None},
         **dict.fromkeys(("chance", "clips", "speakers", "synthetic", "speaker_overlap", "seed")),
     },
     "affect": {
         "val": {f"ccc_{target}": None for target in TARGETS},
         **{f"ccc_{target}": None for target in TARGETS},
+        "baseline": {f"ccc_{target}": None for target in TARGETS},
         **dict.fromkeys(("turns", "dialogues", "speakers", "silent", "synthetic", "speaker_overlap", "seed")),
     },
 }
