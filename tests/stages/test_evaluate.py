@@ -83,6 +83,7 @@ def test_headlines_fit_a_screen_and_are_part_of_the_detail(evaluated, role):
     assert 5 < len(headlines) <= 15 < len(everything) and headlines.items() <= everything.items()
     assert {"emotion": "test.uar", "affect": "ccc_valence"}[role] in headlines
     assert {"emotion": "val.uar", "affect": "val.ccc_valence"}[role] in headlines
+    assert headlines["baseline.speaker_statistics"] is False
 
 
 def test_tables_hold_what_the_models_left(evaluated):

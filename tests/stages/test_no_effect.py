@@ -45,6 +45,8 @@ OTHER = {
     "augment.frames.draw": 1,
     "pretrain_audio.head_epochs": 3,
     "pretrain_audio.encoder_lr": 0.02,
+    "pretrain_audio.loss": {"class_weights": "inverse", "focal": 2.0},
+    "pretrain_audio.sampling": "balanced",
     "xattn.d_model": 64,
     "xattn.heads": 2,
     "xattn.head": "concat",
@@ -172,6 +174,7 @@ def test_unused_params_change_no_byte(left, tmp_path, stage, changes):
 IN_USE = [
     (pretrain_audio, {"audio.encoder": "cnn"}, ("audio.dim", "augment.audio.spec_augment")),
     (pretrain_audio, {}, ("speech", "pretrain_audio.head_epochs", "pretrain_audio.encoder_lr")),
+    (pretrain_audio, {"audio.encoder": "cnn"}, ("pretrain_audio.loss", "pretrain_audio.sampling")),
     (
         fusion,
         {"fusion.video_views": 1},
