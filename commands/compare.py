@@ -8,13 +8,14 @@ without a checkout:
     python -m commands.compare gated-seed1 concat-seed1 --json
     python -m commands.compare main workspace --on test
     python -m commands.compare workspace workspace --model pretrain_audio fusion
+    python -m commands.compare workspace workspace --model baseline fusion --on test
 """
 
 import argparse
 import tempfile
 from pathlib import Path
 
-from avemotion.comparison.compared_models import MODELS
+from avemotion.comparison.compared_models import BASELINE, MODELS, RATED, stages
 from avemotion.system import cli
 
 
@@ -27,9 +28,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--model",
         nargs="+",
-        choices=MODELS,
+        choices=[*MODELS, BASELINE],
         default=["fusion"],
-        help="model of both sides, or one for each side; fusion includes valence and arousal",
+        help="model of both sides, or one for each side; fusion and baseline include valence and arousal",
     )
     parser.add_argument(
         "--on", choices=("val", "test"), default="val", help="clips that are compared: val to choose (default), or test"
@@ -49,12 +50,11 @@ def main() -> None:
     from avemotion.comparison import difference_text, paired, revisions
 
     models = (options.model * 2)[:2]
-    affect = models == ["fusion", "fusion"]
+    affect = set(models) <= set(RATED)
     sides = []
     with tempfile.TemporaryDirectory() as scratch:
         for place, revision, model in zip("ab", (options.first, options.second), models, strict=False):
-            stages = [model, "va"] if affect else [model]
-            root = revisions.fetch(revision, Path(scratch) / place, stages)
+            root = revisions.fetch(revision, Path(scratch) / place, stages(model, affect=affect))
             sides.append(paired.read(root, _name(revision, model, models), model, affect=affect, on=options.on))
     differences = paired.differences([sides[0]], [sides[1]], options.draws, options.seed)
     render = difference_text.as_json if options.json else difference_text.as_text

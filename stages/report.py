@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 METRICS, PLOTS, FEATURES, ABLATIONS = Path("metrics"), Path("plots"), Path("data/features"), Path("ablations")
 SHOWN = ("manifest", "pretrain", "views", "speech", "features", "audio", "augment")
-SHOWN += ("pretrain_audio", "pretrain_video", "xattn", "fusion", "va")
+SHOWN += ("pretrain_audio", "pretrain_video", "baseline", "xattn", "fusion", "va")
 
 
 def report(file: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from avemotion.comparison import compared_models
 from avemotion.formats.targets import TARGETS
 from avemotion.scoring import intervals, results, summaries
 from avemotion.scoring.cluster_sums import Sums
@@ -57,18 +58,19 @@ def read(root: Path, name: str, model: str, *, affect: bool, on: On) -> Judged:
 
     Args:
         name: of the model, for messages.
-        model: one of MODELS.
-        affect: read va too.
+        model: one of MODELS, or BASELINE.
+        affect: read its valence and arousal too.
         on: the rows, val or test.
 
     Raises:
         ValueError: a file is missing, or does not fit the labels.
     """
+    stages = compared_models.stages(model, affect=affect)
     facts, known = results.read_manifest("emotion", root)
-    emotion = results.classified(model, facts, known, root, on)
+    emotion = results.classified(stages[0], facts, known, root, on)
     sums, turns = {"emotion": summaries.emotion_sums(emotion, facts.classes)}, None
     if affect:
-        turns = results.predicted_turns(*results.read_manifest("affect", root), root, on)
+        turns = results.predicted_turns(*results.read_manifest("affect", root), root, on, stages[1])
         sums |= {target: summaries.affect_sums(summaries.labelled(turns, target)) for target in TARGETS}
         turns = turns.sort_values("id", ignore_index=True)
     return Judged(name=name, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic, on=on)

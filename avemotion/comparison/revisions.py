@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from avemotion.comparison import compared_models
 from avemotion.scoring import results
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ def fetch(revision: str, folder: Path, stages: Sequence[str]) -> Path:
     if revision == WORKSPACE:
         return Path()
     files = _files(revision)
-    roles = {"affect" if stage == "va" else "emotion" for stage in stages}
+    roles = {compared_models.role(stage) for stage in stages}
     for role in sorted(roles):
         for name in ("corpus.json", "labels.csv"):
             _copy(files, revision, results.MANIFEST / role / name, folder)
     folds = {role: results.read_manifest(role, folder)[0].folds for role in roles}
     for stage in stages:
-        for home in results.stage_folders(stage, folds["affect" if stage == "va" else "emotion"]).values():
+        for home in results.stage_folders(stage, folds[compared_models.role(stage)]).values():
             _copy(files, revision, home / "predictions.csv", folder)
     return folder
 

@@ -113,11 +113,45 @@ class EpochSampler(Sampler[Key]):
         return iter([(self.epoch, i) for i in torch.randperm(self.size, generator=generator).tolist()])
 
 
+class BalancedSampler(EpochSampler):
+    """Yields as many positions as there are clips, of every class equally often (to within one).
+
+    A small class is repeated, of a large one only a part is drawn, in each epoch another one. A clip drawn twice in an
+    epoch has the same augmentation, because that is seeded by clip and epoch.
+    """
+
+    def __init__(self, targets: Tensor, seed: int):
+        super().__init__(len(targets), seed)
+        self.classes = [torch.nonzero(targets == name).squeeze(1) for name in targets.unique()]
+
+    def __iter__(self) -> Iterator[Key]:
+        generator = torch.Generator().manual_seed(seed_for(self.seed, "balanced order", self.epoch))
+
+        def shuffled(positions: Tensor) -> Tensor:
+            return positions[torch.randperm(len(positions), generator=generator)]
+
+        share, rest = divmod(self.size, len(self.classes))
+        drawn = []
+        for place, k in enumerate(torch.randperm(len(self.classes), generator=generator).tolist()):
+            count, own = share + (place < rest), self.classes[k]
+            drawn.append(torch.cat([shuffled(own) for _ in range(-(-count // len(own)))])[:count])
+        return iter([(self.epoch, i) for i in shuffled(torch.cat(drawn)).tolist()])
+
+
 def training_batches(
-    dataset: KeyedDataset, batch_size: int, seed: int, workers: int = 0, collate: Callable[[list], Any] = collate
+    dataset: KeyedDataset,
+    batch_size: int,
+    seed: int,
+    workers: int = 0,
+    collate: Callable[[list], Any] = collate,
+    balanced: Tensor | None = None,
 ) -> Callable[[int], Iterable[Any]]:
-    """epoch -> the shuffled, augmented batches of that epoch."""
-    sampler = EpochSampler(len(dataset), seed)
+    """epoch -> the shuffled, augmented batches of that epoch.
+
+    Args:
+        balanced: class indices of the clips [len(dataset)], to draw every class equally often; None: each clip once.
+    """
+    sampler = EpochSampler(len(dataset), seed) if balanced is None else BalancedSampler(balanced, seed)
     loader = DataLoader(
         dataset,
         batch_size,

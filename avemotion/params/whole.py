@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from avemotion.models.speech.pretrained import known_sizes
-from avemotion.params import evaluate, features, fusion, manifest, pretrain_audio, pretrain_video, sample, va, xattn
+from avemotion.params import (
+    baseline,
+    evaluate,
+    features,
+    fusion,
+    manifest,
+    pretrain_audio,
+    pretrain_video,
+    sample,
+    va,
+    xattn,
+)
 from avemotion.params.shared.corpora import ROLES
 from avemotion.params.training import audio
 from avemotion.parsing import registry
@@ -20,10 +31,13 @@ MEL_BANDS = 4  # fewest that audio.encoder cnn takes: its two poolings halve the
 XATTN = [field.name for field in fields(xattn.XattnParams)]
 HALVES = {
     "emotion": (
-        ("pretrain_audio", "pretrain_video", "fusion"),
-        ("pretrain_audio", "pretrain_video", "fusion", "audio", "augment", *(f"xattn.{key}" for key in XATTN)),
+        ("pretrain_audio", "pretrain_video", "fusion", "baseline"),
+        (
+            *("pretrain_audio", "pretrain_video", "fusion", "audio", "augment", "baseline.emotion"),
+            *(f"xattn.{key}" for key in XATTN),
+        ),
     ),
-    "affect": (("va",), ("va", "xattn.heads")),
+    "affect": (("va", "baseline"), ("va", "xattn.heads", "baseline.affect")),
 }
 
 
@@ -37,6 +51,7 @@ class Whole:
     pretrain_video: pretrain_video.Config
     fusion: fusion.Config
     va: va.Config
+    baseline: baseline.Config
     features: Mapping[tuple[str, str], features.Config]  # by kind and role
     more_features: list[str]
     keys: Mapping[str, list[str]]  # by stage
@@ -68,6 +83,7 @@ def read(file: Path) -> Whole:
         pretrain_video=by("pretrain_video", pretrain_video.configure),
         fusion=by("fusion", fusion.configure),
         va=by("va", va.configure),
+        baseline=by("baseline", baseline.configure),
         more_features=more_features,
         keys=keys,
     )

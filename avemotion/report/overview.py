@@ -13,6 +13,7 @@ import yaml
 from avemotion.formats.targets import TARGETS
 from avemotion.plots.emotion import conditions
 from avemotion.report import page
+from avemotion.scoring import against_baseline
 
 TITLE = "Audio-visual emotion: report of a run"
 NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
@@ -80,6 +81,7 @@ def _emotion(emotion: Mapping[str, Any], plots: Path) -> list[str]:
             f"{emotion['clips']} test clips of {emotion['speakers']} speakers; 95 % intervals by bootstrap over them."
         ),
         page.table(("", "accuracy", "UAR", "macro-F1"), _emotion_rows(emotion)),
+        page.paragraph(_against_baseline("The fusion model", emotion, {"uar": "UAR"})),
         page.heading("Emotion in noise and without a modality"),
         page.table(("test clips", "accuracy", "UAR"), _condition_rows(emotion)),
         _pictures(plots, EMOTION),
@@ -95,7 +97,13 @@ def _affect(affect: Mapping[str, Any], plots: Path) -> list[str]:
             + ", ".join(f"CCC {target} {_number(affect['val'][f'ccc_{target}'])}" for target in TARGETS)
             + "."
         ),
-        page.table(("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE"), _affect_rows(affect)),
+        page.table(
+            ("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE", "baseline: CCC"),
+            _affect_rows(affect),
+        ),
+        page.paragraph(
+            _against_baseline("The model", affect, {f"ccc_{target}": f"CCC {target}" for target in TARGETS})
+        ),
         _pictures(plots, AFFECT),
     ]
 
@@ -125,8 +133,18 @@ def _emotion_rows(emotion: Mapping) -> list[list[str]]:
         rows.append(["fusion, mean ± sd over folds", *spread])
     rows.append(["fusion on validation clips", *(_number(emotion["val"][name]) for name in names)])
     rows += [[f"{part} alone", *(_number(emotion[part][name]) for name in names)] for part in ("audio", "video")]
+    rows.append(["baseline: prosody, scikit-learn", *(_number(emotion["baseline"][name]) for name in names)])
     rows.append(["most frequent training class", _number(emotion["majority"]), NONE, NONE])
     return [*rows, ["chance", NONE, _number(emotion["chance"]), NONE]]
+
+
+def _against_baseline(model: str, scores: Mapping, names: Mapping[str, str]) -> str:
+    """Whether a model beats the baseline, and whether that baseline used statistics of test speakers."""
+    of = scores["baseline"]
+    sentences = [against_baseline.verdict(model, title, of["gain"][name]) for name, title in names.items()]
+    if of["speaker_statistics"]:
+        sentences.append("The baseline is standardised by each test speaker's own clips.")
+    return " ".join(sentences)
 
 
 def _condition_rows(emotion: Mapping) -> list[list[str]]:
@@ -143,8 +161,9 @@ def _affect_rows(affect: Mapping) -> list[list[str]]:
             _number(affect[f"pearson_{target}"]),
             _number(affect[f"rmse_{target}"]),
             f"{_number(affect['mean'][f'ccc_{target}'])} ± {_number(affect['sd'][f'ccc_{target}'])}",
+            _number(affect["training_mean"][f"ccc_{target}"]),
+            _number(affect["training_mean"][f"rmse_{target}"]),
             _number(affect["baseline"][f"ccc_{target}"]),
-            _number(affect["baseline"][f"rmse_{target}"]),
         ]
         for target in TARGETS
     ]

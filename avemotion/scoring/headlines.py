@@ -9,15 +9,17 @@ from avemotion.formats.targets import TARGETS
 # --only-changed` into 120 columns. metrics/detail/<role>.json has their intervals.
 HEADLINE_KEYS: dict[str, dict[str, Any]] = {
     "emotion": {
-        "val": dict.fromkeys(("accuracy", "uar", "macro_f1")),
+        "val": dict.fromkeys(("uar", "macro_f1")),
         "test": dict.fromkeys(("accuracy", "uar", "macro_f1")),
         "audio": {"uar": None},
         "video": {"uar": None},
+        "baseline": dict.fromkeys(("uar", "speaker_statistics")),
         **dict.fromkeys(("chance", "clips", "speakers", "synthetic", "speaker_overlap", "seed")),
     },
     "affect": {
         "val": {f"ccc_{target}": None for target in TARGETS},
         **{f"ccc_{target}": None for target in TARGETS},
+        "baseline": {**{f"ccc_{target}": None for target in TARGETS}, "speaker_statistics": None},
         **dict.fromkeys(("turns", "dialogues", "speakers", "silent", "synthetic", "speaker_overlap", "seed")),
     },
 }

@@ -21,8 +21,8 @@ MODELS, MANIFEST = Path("data/models"), clips.FOLDER
 STAGES = {"emotion": ("pretrain_audio", "pretrain_video", "fusion"), "affect": ("va",)}  # by role
 REMEDY = "run `dvc repro`"
 HISTORY = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
-NAMES = {"val": "validation", "test": "test"}
 On = Literal["val", "test"]  # the rows that are scored
+NAMES: dict[On, str] = {"val": "validation", "test": "test"}
 BRANCHES = ("valence_own", "valence_rest", "arousal_own", "arousal_rest")
 
 
@@ -181,15 +181,17 @@ def read_conditions(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path()
     return {name: pd.concat(rows).sort_values("id", ignore_index=True) for name, rows in parts.items()}
 
 
-def predicted_turns(facts: CorpusFacts, known: pd.DataFrame, root: Path = Path(), on: On = "test") -> pd.DataFrame:
-    """Test or validation turns of va over all folds, with the columns of Affect.turns, sorted by fold, then id.
+def predicted_turns(
+    facts: CorpusFacts, known: pd.DataFrame, root: Path = Path(), on: On = "test", stage: str = "va"
+) -> pd.DataFrame:
+    """Test or validation turns of a stage over all folds, with the columns of Affect.turns, sorted by fold, then id.
 
     Raises:
         ValueError: as for read_emotion.
     """
     predicted, turns = tuple(f"{target}_predicted" for target in TARGETS), []
     columns = ("id", "split", *TARGETS, *predicted)
-    for fold, folder in stage_folders("va", facts.folds, root).items():
+    for fold, folder in stage_folders(stage, facts.folds, root).items():
         file = folder / "predictions.csv"
         table = tables.read_csv(file, columns, columns[2:], REMEDY)
         table = _joined(file, table[table["split"] == on], _rows_of(facts, known, fold, on), on)

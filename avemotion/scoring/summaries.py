@@ -91,8 +91,8 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
     """Scores of valence and arousal: over all test turns together, mean and sd over folds, and each fold.
 
     ccc_*_low and _high are bounds of 95 % intervals of a bootstrap over dialogues. `val` holds the scores of the same
-    models on the validation turns. `baseline` predicts the mean of the fold's training turns. A score excludes turns
-    without its label; `turns` counts the turns with both labels.
+    models on the validation turns. `training_mean` predicts the mean of the fold's training turns. A score excludes
+    turns without its label; `turns` counts the turns with both labels.
     """
     pooled: dict[str, Any] = {}
     for target in TARGETS:
@@ -104,17 +104,17 @@ def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
                 pooled |= {f"ccc_{target}_low": low, f"ccc_{target}_high": high}
     folds = {f"fold_{fold}": _agreement(turns) for fold, turns in results.turns.groupby("fold")}
     means = results.turns.assign(**_training_means(results))
-    baseline = {}
+    training_mean = {}
     for name in ("ccc", "rmse"):
         for target in TARGETS:
             pair = labelled(means, target)
-            baseline[f"{name}_{target}"] = AGREEMENT[name](pair["truth"], pair["prediction"])
+            training_mean[f"{name}_{target}"] = AGREEMENT[name](pair["truth"], pair["prediction"])
     unlabelled = results.turns[TARGETS].isna().any(axis=1)
     return {
         **pooled,
         **_over_folds(folds, tuple(f"{name}_{target}" for name in AGREEMENT for target in TARGETS)),
         "val": _agreement(results.validation),
-        "baseline": baseline,
+        "training_mean": training_mean,
         "turns": int((~unlabelled).sum()),
         "unlabelled": int(unlabelled.sum()),  # includes the silent turns
         "silent": int(results.turns["silent"].sum()),  # turns without sound

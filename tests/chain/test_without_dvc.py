@@ -59,7 +59,7 @@ def test_actor_folds_test_every_clip_once(reproduced, tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(reproduced / name)
     folds = {"manifest.emotion.split": "actor_kfold", "manifest.emotion.folds": 3}
-    make(tmp_path, folds, ["manifest", "pretrain_audio", "pretrain_video", "fusion", "evaluate"])
+    make(tmp_path, folds, ["manifest", "pretrain_audio", "pretrain_video", "baseline", "fusion", "evaluate"])
     labels = pd.read_csv(tmp_path / "data/manifest/emotion/labels.csv", dtype=str).set_index("id")
     models, tested = tmp_path / "data/models", []
     for fold in (1, 2, 3):

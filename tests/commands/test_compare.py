@@ -80,6 +80,16 @@ def test_models_of_one_revision(here, monkeypatch, capsys):
     assert "CCC" not in text
 
 
+def test_the_baseline_has_both_halves(here, monkeypatch, capsys):
+    found = json.loads(call(monkeypatch, capsys, "main", "better", "--model", "baseline", "fusion", "--json"))
+    rows = pd.read_csv(here / "data/models/baseline/emotion/predictions.csv").query("split == 'test'")
+    assert found["headlines"]["accuracy"]["first"] == pytest.approx((rows.label == rows.predicted).mean(), abs=1e-6)
+    assert found["headlines"]["ccc_valence"]["difference"] > 0.3 and found["headlines"]["ccc_valence"]["p"] < 0.01
+    assert found["sentence"].startswith(
+        "Over 200 test clips of 20 speakers and 180 test turns of 30 dialogues, fusion of"
+    )
+
+
 def test_other_rows_are_refused(here, monkeypatch, capsys):
     with pytest.raises(ValueError, match="main and relabelled: label of c000 is angry in one and happy in the other"):
         call(monkeypatch, capsys, "main", "relabelled")

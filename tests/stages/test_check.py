@@ -200,11 +200,12 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"va.state.kind": "none"}, BASE - {"va.batch_size"} | STATE),
         (
             NO_AFFECT,
-            BASE - OF_VA - OF_AFFECT_SPLIT | {"va", "manifest.affect", "manifest.iemocap", "sample.iemocap"},
+            BASE - OF_VA - OF_AFFECT_SPLIT
+            | {"va", "baseline.affect", "manifest.affect", "manifest.iemocap", "sample.iemocap"},
         ),
         (
             NO_EMOTION | {"va.inputs": ["speech", "prosody"]},
-            {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout"}
+            {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout", "baseline.emotion"}
             | {"audio", "augment", "pretrain_audio", "pretrain_video", "fusion"}
             | OF_AFFECT_SPLIT
             | {"manifest.emotion", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}

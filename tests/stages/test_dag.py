@@ -70,7 +70,11 @@ def chain() -> dict[str, Stage]:
                 # Extraction depends on what the files hold, by the hashes in clips.csv, not on where they lie.
                 untracked=frozenset({"compute", "manifest.max_rejected", f"corpora.{role}"}),
             )
-    for name in ("pretrain_audio", "pretrain_video", "fusion", "va"):
+    for name in ("pretrain_audio", "pretrain_video"):
+        stages[name] = Stage(modules=(f"stages.{name}",), configure=configured(f"stages.{name}"))
+    for role in ROLES:
+        stages[f"baseline@{role}"] = Stage(modules=("stages.baseline",), configure=configured("stages.baseline"))
+    for name in ("fusion", "va"):
         stages[name] = Stage(modules=(f"stages.{name}",), configure=configured(f"stages.{name}"))
     for role in ROLES:
         modules = ("stages.evaluate", f"avemotion.plots.{role}.{role}_pictures")
@@ -227,6 +231,9 @@ def test_dvc_runs_the_chain_in_this_order():
         ("features_prosody@affect", "va"),
         ("fusion", "evaluate@emotion"),
         ("va", "evaluate@affect"),
+        ("features_prosody@emotion", "baseline@emotion"),
+        ("baseline@emotion", "evaluate@emotion"),
+        ("baseline@affect", "evaluate@affect"),
         ("evaluate@emotion", "report"),
         ("evaluate@affect", "report"),
     }

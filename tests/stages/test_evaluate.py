@@ -30,6 +30,13 @@ def test_emotion_scores_by_hand(evaluated):
     assert scores["majority"] == scores["chance"] == pytest.approx(1 / 3, abs=1e-6)  # always happy
     one = {"accuracy": 1, "uar": 1, "macro_f1": 1}  # the single validation clip is right everywhere
     assert scores["val"] == one | {"clips": 1, "audio": one, "video": one}
+    baseline = scores["baseline"]
+    # The baseline finds no happy clip: recalls 1, 0, 1. Speaker S3 gains nothing by fusion, S4 one of three clips.
+    assert (baseline["uar"], baseline["gain"]["uar"]["difference"]) == pytest.approx((2 / 3, 1 / 6), abs=1e-6)
+    gain = baseline["gain"]["accuracy"]
+    assert (gain["low"], gain["high"]) == pytest.approx((0, 1 / 3), abs=1e-6) and gain["p"] >= 0.5
+    assert (baseline["val"]["uar"], baseline["speaker_statistics"]) == (1, False)
+    assert baseline["chosen"] == {"emotion: ridge, C 0.1": 1}
     facts = {name: scores[name] for name in ("clips", "speakers", "synthetic", "speaker_overlap", "seed")}
     assert facts == {"clips": 6, "speakers": 2, "synthetic": True, "speaker_overlap": False, "seed": 0}
 
@@ -49,7 +56,12 @@ def test_affect_scores_by_hand(evaluated):
     assert scores["ccc_valence_low"] < ccc < scores["ccc_valence_high"]
     assert scores["rmse_valence"] == pytest.approx(np.sqrt((1 + 0 + 2.25) / 3), abs=1e-6)
     # Training folds 3, 1, 2 have the means 2.5, 2.5, 3.5; squared errors 5/4, 9/4 and 13/4 on average.
-    assert scores["baseline"]["rmse_valence"] == 1.5
+    assert scores["training_mean"]["rmse_valence"] == 1.5
+    baseline = scores["baseline"]  # exact in valence, constant in arousal
+    assert (baseline["ccc_valence"], baseline["ccc_arousal"]) == (1, 0)
+    assert baseline["gain"]["ccc_valence"]["difference"] == pytest.approx(ccc - 1, abs=1e-6)
+    assert baseline["gain"]["ccc_arousal"]["low"] == 1
+    assert baseline["chosen"] == {"arousal: ridge, C 0.1": 3, "valence: ridge, C 0.1": 3}
     # Validation: each fold once, each valence one too high: 2 var / (2 var + 1).
     assert scores["val"]["ccc_valence"] == pytest.approx(2 * truth.var() / (2 * truth.var() + 1), abs=1e-6)
     assert (scores["val"]["rmse_valence"], scores["val"]["ccc_arousal"], scores["val"]["turns"]) == (1, 1, 12)
@@ -71,6 +83,7 @@ def test_headlines_fit_a_screen_and_are_part_of_the_detail(evaluated, role):
     assert 5 < len(headlines) <= 15 < len(everything) and headlines.items() <= everything.items()
     assert {"emotion": "test.uar", "affect": "ccc_valence"}[role] in headlines
     assert {"emotion": "val.uar", "affect": "val.ccc_valence"}[role] in headlines
+    assert headlines["baseline.speaker_statistics"] is False
 
 
 def test_tables_hold_what_the_models_left(evaluated):

@@ -22,7 +22,7 @@ def into_folds(root: Path) -> None:
     known = labels.read("emotion", manifest)
     known = known[known["id"].isin(TEST)].assign(split=["1", "2", "1", "2", "1", "2"])
     labels.write("emotion", known.to_dict("records"), facts("emotion", folds=[1, 2]), manifest)
-    for stage in ("pretrain_audio", "pretrain_video", "fusion"):
+    for stage in ("pretrain_audio", "pretrain_video", "fusion", "baseline/emotion"):
         home = models / stage
         for fold in (1, 2):
             own, other = (set(known["id"][(known["split"] == str(fold)) == same]) for same in (True, False))

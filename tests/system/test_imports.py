@@ -74,6 +74,7 @@ def test_a_name_means_one_thing():
     shared = {name: above for name, above in places.items() if len(above) > 1}
     assert {name for name, above in shared.items() if above != {"avemotion.params", "stages"}} == set()
     assert set(shared) <= {
+        "baseline",
         "evaluate",
         "features",
         "fusion",

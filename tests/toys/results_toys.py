@@ -16,6 +16,7 @@ CLASSES = ["angry", "happy", "sad"]
 TEST = ["c1", "c2", "c3", "c4", "c5", "c6"]
 TRUTH = ["angry", "happy", "sad", "angry", "happy", "sad"]
 FUSION = ["angry", "sad", "sad", "angry", "happy", "sad"]
+BASELINE = ["angry", "sad", "sad", "angry", "sad", "sad"]
 # Per fold: true valence, predicted valence, arousal (predicted exactly); two turns a dialogue.
 VALENCE = {1: [1, 2, 3, 4], 2: [2, 3, 4, 5], 3: [1, 1, 4, 4]}
 PREDICTED = {1: [2, 3, 4, 5], 2: [2, 3, 4, 5], 3: [2.5] * 4}
@@ -55,13 +56,17 @@ def make_emotion(models: Path, manifest: Path) -> None:
         manifest / "emotion/rejected.csv", pd.DataFrame({"path": ["a.wav", "b.wav"], "reason": ["too short: 0 s"] * 2})
     )
     answers = {"fusion": FUSION, "pretrain_audio": ["angry"] * 6, "pretrain_video": TRUTH}
+    answers |= {"baseline/emotion": BASELINE}
     for stage, predicted in answers.items():
         held_out = [("b1", "val", "angry", "angry"), *zip(TEST, ["test"] * 6, TRUTH, predicted, strict=True)]
         table = pd.DataFrame(held_out, columns=["id", "split", "label", "predicted"])
         for name in CLASSES:
             table[f"p_{name}"] = np.where(table.predicted == name, 0.8, 0.1)
         write(models / stage / "predictions.csv", table)
-        write_history(models / stage)
+        if stage == "baseline/emotion":
+            write_chosen(models / stage, "emotion")
+        else:
+            write_history(models / stage)
     gates = pd.DataFrame({"id": ["b1", *TEST], "split": ["val"] + ["test"] * 6, "gate": [0.5, *[0.2, 0.3] * 3]})
     write(models / "fusion" / "gates.csv", gates)
     # Without picture always angry, at 5 dB as without noise.
@@ -115,6 +120,12 @@ def make_affect(models: Path, manifest: Path) -> None:
         validation["valence_predicted"] = validation["valence"].fillna(3) + 1
         whole = pd.concat([table, validation]).sort_values("id")
         write(models / "va" / f"fold_{fold}" / "predictions.csv", whole)
+        # The baseline: valence as the true one, arousal always 3.
+        folder = models / "baseline" / "affect" / f"fold_{fold}"
+        write(
+            folder / "predictions.csv", whole.assign(valence_predicted=whole["valence"].fillna(3), arousal_predicted=3)
+        )
+        write_chosen(folder, "valence", "arousal")
 
 
 def make_features(features: Path, manifest: Path) -> None:
@@ -153,6 +164,13 @@ def write(file: Path, table: pd.DataFrame) -> None:
 def write_history(folder: Path) -> None:
     losses = {"train_loss": [2, 1], "val_loss": [2.5, 1.5], "val_score": [0.2, 0.4], "learning_rate": [0.001] * 2}
     write(folder / "history.csv", pd.DataFrame({"phase": ["head", "finetune"], "epoch": [1, 2], **losses}))
+
+
+def write_chosen(folder: Path, *targets: str) -> None:
+    """model.json of the baseline."""
+    chosen = {target: {"model": "ridge", "c": 0.1, "validation": 0.5} for target in targets}
+    facts = {"chosen": chosen, "normalise": "corpus", "speaker_statistics": False, "silent": 0}
+    (folder / "model.json").write_text(json.dumps(facts))
 
 
 def exports(folder: Path) -> Path:

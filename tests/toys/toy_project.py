@@ -22,6 +22,7 @@ stages:
       - data/models/pretrain_video
       - data/models/fusion
       - data/models/va
+      - data/models/baseline
 """
 
 

@@ -44,7 +44,7 @@ def classify(stage: str, skill: float, clips: list[dict], seed: int) -> None:
     write(f"data/models/{stage}/predictions.csv", header, rows)
 
 
-def rate(fold: int, turns: list[dict], noise: float, draw: random.Random) -> None:
+def rate(fold: int, turns: list[dict], noise: float, draw: random.Random, stage: str = "va") -> None:
     targets = ("valence", "arousal")
     validates = FOLDS[FOLDS.index(fold) + 1 - len(FOLDS)]
     rows = [
@@ -54,7 +54,7 @@ def rate(fold: int, turns: list[dict], noise: float, draw: random.Random) -> Non
         if turn["split"] == str(number)
     ]
     header = ("id", "split", *targets, *(f"{target}_predicted" for target in targets))
-    write(f"data/models/va/fold_{fold}/predictions.csv", header, rows)
+    write(f"data/models/{stage}/fold_{fold}/predictions.csv", header, rows)
 
 
 def main() -> None:
@@ -84,6 +84,8 @@ def main() -> None:
     draw = random.Random(f"va {seed} {mode}")
     for fold in FOLDS:
         rate(fold, turns, params["va"]["noise"], draw)
+        rate(fold, turns, 5.0, random.Random(f"baseline {fold}"), "baseline/affect")
+    classify("baseline/emotion", 0.2, clips, 0)
 
 
 if __name__ == "__main__":

@@ -33,10 +33,24 @@ class OptimParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LossParams:
+    """Section `loss` of a categorical model, for classes that differ in size."""
+
+    class_weights: Literal["none", "inverse", "effective"]  # inverse: by clips; effective: Cui et al. 2019
+    focal: float  # gamma of the focal loss; 0 = cross-entropy
+
+    def __post_init__(self) -> None:
+        if self.focal < 0:
+            raise ValueError(f"focal is {self.focal}; give 0 (cross-entropy) or more")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClassifierParams(OptimParams):
     """Further keys of the sections of categorical models."""
 
     label_smoothing: float
+    loss: LossParams
+    sampling: Literal["shuffled", "balanced"]  # shuffled: each clip once an epoch; balanced: each class equally often
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,6 +22,7 @@ from avemotion.training.common import folds
 from avemotion.training.common.folds import Fold
 from avemotion.training.common.loop import Phase, Task, fit
 from avemotion.training.common.run import Run
+from avemotion.training.emotion.class_loss import ClassLoss
 
 Split = Literal["train", "val", "test"]
 HELD_OUT: tuple[Split, Split] = ("val", "test")
@@ -104,12 +105,18 @@ class ClipTraining:
 
 
 def train(training: ClipTraining, run: Run) -> pd.DataFrame:
-    """Train with cross-entropy and select by macro-F1 on the validation clips; returns the history."""
+    """Train with the loss and the sampling of the params; select by macro-F1 on the validation clips.
+
+    Returns:
+        the history.
+    """
     p, validation, device = training.params, training.sets["val"], run.device
+    targets = training.sets["train"].targets
+    criterion = ClassLoss(p.loss, p.label_smoothing, targets)
 
     def loss(batch: Batch) -> Tensor:
         batch = batch.to(device)
-        return F.cross_entropy(training.logits(batch), batch.target, label_smoothing=p.label_smoothing)
+        return criterion(training.logits(batch), batch.target)
 
     def validate() -> dict[str, float]:
         scores = torch.cat([training.logits(batch).cpu() for batch in batches(validation, p.batch_size, device)])
@@ -120,7 +127,8 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
         }
 
     workers = loader_workers(run.compute.loader_workers, Path())
-    epochs = training_batches(training.sets["train"], p.batch_size, run.seed, workers)
+    balanced = targets if p.sampling == "balanced" else None
+    epochs = training_batches(training.sets["train"], p.batch_size, run.seed, workers, balanced=balanced)
     task = Task(batches=epochs, loss=loss, validate=validate, label=run.curves.stem)
     return fit(training.model, task, training.phases, p, device, run.curves)
 
