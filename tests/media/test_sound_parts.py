@@ -143,3 +143,17 @@ def test_a_lack_of_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
     for work in (lambda: waveforms.read_waveform(tmp_path / "a.wav"), lambda: probe((tmp_path / "a.wav", "audio"))):
         with pytest.raises(MemoryError):
             work()
+
+
+def test_a_recording_that_was_cut_off_says_so_or_is_refused(tmp_path):
+    file, noise = tmp_path / "a.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 64000)
+    soundfile.write(file, noise, 16000)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) * 7 // 10])
+    media = probe((file, "audio"))
+    assert media.fault is None and 2.4 < media.duration <= 2.8
+    assert media.notes[0] == f"sound: {media.duration:.2f} s are there of 4.00 s by the header"
+    waveform = read_waveform(file)
+    np.testing.assert_allclose(waveform[:32000], noise[:32000], atol=1e-4)
+    file.write_bytes(content[: len(content) * 4 // 10])
+    assert "s of 4.00 s only" in probe((file, "audio")).fault
