@@ -7,7 +7,7 @@ _STAGE = re.compile(r"ERROR: failed to reproduce '(.+?)': .*exited with (-?\d+)"
 
 
 class Reason:
-    """The last line that begins like an error, else the last one that is not DVC's own, and the stage that DVC names."""
+    """The last line that begins like an error, else the last one that is not from DVC; and the stage that DVC names."""
 
     def __init__(self) -> None:
         self._line = self._stage = ""
