@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from avemotion.sweep import copies, stage_seconds
+from avemotion.sweep import copies, failure_reason, stage_seconds
 from avemotion.sweep.plan import Member
 from avemotion.sweep.project import Project, environment, git
 
@@ -137,7 +137,7 @@ class _Runner:
         """Exit code and last line of an error."""
         script = Path(__file__).with_name("one_run.py")
         command = [sys.executable, "-P", str(script), str(os.getpid()), str(lock), *arguments]
-        clock, reason = stage_seconds.Clock(), _Reason()
+        clock, reason = stage_seconds.Clock(), failure_reason.Reason()
         with self._lock:
             if self._stopped:
                 return 1, "not started"
@@ -181,20 +181,3 @@ def _wait_for(lock: Path) -> None:
 
     with filelock.FileLock(lock):
         pass
-
-
-class _Reason:
-    """The line of an output that most likely says why a run failed."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self._named = False
-
-    def read(self, line: str) -> None:
-        """The last line with the word error counts, else the last one. DVC's own only repeats the stage's exit code."""
-        text = line.strip()
-        if not text or text.startswith(("ERROR: failed to reproduce", "Running stage", "> ")):
-            return
-        named = "error" in text.lower()
-        if named or not self._named:
-            self.text, self._named = text, named

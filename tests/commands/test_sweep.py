@@ -75,7 +75,7 @@ def test_a_grid_with_a_failing_member(project):
     made = experiments(project)
     assert set(made) == {"concat", "gated"}
     failed = [line for line in out.splitlines() if line.startswith("failed: ")]
-    assert len(failed) == 1 and failed[0].endswith("(fusion.mode=broken): this mode always fails")
+    assert len(failed) == 1 and failed[0].endswith("(fusion.mode=broken): all exited with 1: this mode always fails")
     log = project / out.splitlines()[out.splitlines().index(failed[0]) + 1].removeprefix("  see ")
     assert log.read_text().startswith("dvc exp run --name broken-") and "this mode always fails" in log.read_text()
     assert any(line.startswith("| fusion | gated | 1 | 0.9") and "p < 0.001" in line for line in out.splitlines())
