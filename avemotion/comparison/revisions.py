@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 WORKSPACE = "workspace"  # the present files
 
 
+class NotRunError(ValueError):
+    """The revision's dvc.lock records no such output."""
+
+
 def fetch(revision: str, folder: Path, stages: Sequence[str]) -> Path:
     """The root of a project with the manifests and the predictions of some stages.
 
@@ -80,7 +84,7 @@ def _copy(files: "DVCFileSystem", revision: str, file: Path, folder: Path) -> No
     except (OSError, DvcException, DataIndexDirError) as error:
         if not any(_recorded(files, path) for path in (file, *file.parents)):
             remedy = "run its chain to the end (`dvc repro`, `dvc exp run`) and commit dvc.lock"
-            raise ValueError(f"{revision} has no {file}; {remedy}") from error
+            raise NotRunError(f"{revision} has no {file}; {remedy}") from error
         raise ValueError(
             f"{file} of {revision} is not in DVC's cache; bring it with `dvc fetch` (or `dvc exp pull`) from where it "
             f"was made, or make it again with `dvc exp apply {revision}` or `git checkout {revision}`, then `dvc repro`"
