@@ -1,6 +1,6 @@
 """UAR of the baseline on real speech: RAVDESS, folds luna_jimenez, with and without each speaker's own statistics.
 
-`python -m benchmarks.baseline_real --root /data/RAVDESS --work /tmp/work` extracts eGeMAPS of all clips (minutes) and
+`python -m benchmarks.baseline_real --root /data/RAVDESS --work work` extracts eGeMAPS of all clips (minutes) and
 prints one line per setting. Every other fold trains; no fold is taken out for validation, as in published figures. So C
 is fixed, not chosen.
 """
