@@ -46,7 +46,7 @@ def test_revision_that_never_ran_va(experiments, tmp_path, monkeypatch, error, f
         return whole(revision, folder, stages)
 
     monkeypatch.setattr(revisions, "fetch", fetch)
-    run_ = runs.revision("better", tmp_path / "out")
+    run_ = runs.revision("better", tmp_path / "out", "val")
     assert run_.fault == fault and set(run_.models) == (
         set() if fault else {"fusion", "pretrain_audio", "pretrain_video"}
     )
