@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from avemotion.training.common.folds import Fold
 
 OUT = Path("data/models/baseline")
-WORK = Path("data/work/baseline")
+WORK = Path("data/work")
 
 
 def fit(config: Config, role: str, fold: "Fold | None", folder: Path) -> None:
@@ -39,7 +39,7 @@ def run(config: Config, role: str) -> None:
     from avemotion.training.common import folds
 
     facts, out = labels.read_facts(role), OUT / role
-    with alone(f"baseline {role}", Path("data/work/locks") / f"baseline_{role}"):
+    with alone(f"baseline {role}", WORK / f"locks/baseline_{role}"):
         if facts.absent:
             leave_reason(out, f"corpora.{role} names no corpus, so there is nothing to fit")
             return
@@ -52,7 +52,8 @@ def run(config: Config, role: str) -> None:
             return
         depends = [Path("data/manifest") / role, Path("data/features/prosody") / role / "index.json"]
         key = folds.key_of([config.baseline, source_digest("stages.baseline")], depends)
-        folds.train_all(partial(fit, config, role), folds.plan(facts), key, WORK / role, out, config.compute)
+        work = WORK / f"baseline_{role}"
+        folds.train_all(partial(fit, config, role), folds.plan(facts), key, work, out, config.compute)
 
 
 def main() -> None:
