@@ -61,10 +61,15 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     def logits(batch: "Batch") -> "torch.Tensor":
         return model(*batch.inputs).logits
 
+    def weighted_logits(batch: "Batch") -> "list[tuple[float, torch.Tensor]]":
+        output = model(*batch.inputs)
+        return [(1.0, output.logits), *((p.unimodal_loss, part) for part in output.parts)]
+
     training = classifier.ClipTraining(
         model=model,
         logits=logits,
         sets=sets,
+        weighted_logits=weighted_logits if arguments["options"].get("unimodal_loss") else None,
         phases=phases.phases(model, config),
         params=replace(p, label_smoothing=p.smoothing),
     )

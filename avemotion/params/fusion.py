@@ -42,6 +42,9 @@ class FusionParams(ClassifierParams):
     audio_dropout: float  # gated, xattn: probability that training drops a clip's audio
     video_dropout: float
     late_smoothing: float  # label smoothing of mode late
+    late_rule: Literal["mean", "product"]  # of both softmaxes, in mode late and under residual
+    residual: bool  # concat, gated, xattn: learn a correction, 0 at the start, of the late fusion
+    unimodal_loss: float  # concat, gated, xattn: weight of the loss of each unimodal classifier; 0 = none
     warm_start: list[Literal["audio", "video"]]  # encoders that start from pretrained weights
     audio_checkpoint: str  # folder of the stage pretrain_audio, or a .safetensors or .pt file
     video_checkpoint: str
@@ -67,6 +70,8 @@ class FusionParams(ClassifierParams):
                 f"epochs is {self.epochs} and head_epochs {self.head_epochs}; their sum must be 1 or more. Mode audio "
                 "or video with that warm start may have 0: it is then the pretrained model as it is"
             )
+        if self.unimodal_loss < 0:
+            raise ValueError(f"unimodal_loss is {self.unimodal_loss}; give 0 (none) or more")
         if self.audio_dropout + self.video_dropout > 1:
             raise ValueError(
                 "audio_dropout and video_dropout add up to more than 1; a clip never loses both, so lower one"
@@ -143,6 +148,9 @@ OPTIONS = {
     "video_dropout": "fusion.video_dropout",
     "gate_bias": "fusion.gate_bias",
     "simple_gate": "fusion.simple_gate",
+    "residual": "fusion.residual",
+    "late_rule": "fusion.late_rule",
+    "unimodal_loss": "fusion.unimodal_loss",
 }
 
 
@@ -183,6 +191,8 @@ def unused(config: Config) -> dict[str, str]:
         reasons["xattn.head_dropout"] = "the head is gated"
     if taken.get("simple_gate") and taken.get("head") != "concat":
         reasons["fusion.dropout"] = "fusion.simple_gate is true: the gate has no hidden layer"
+    if taken.get("residual") is False:
+        reasons["fusion.late_rule"] = "fusion.residual is false"
     reasons["fusion.label_smoothing" if p.mode == "late" else "fusion.late_smoothing"] = mode
     for modality in ("audio", "video"):
         if modality not in p.warm_start:

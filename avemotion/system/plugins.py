@@ -34,15 +34,8 @@ def constant(package: str, name: str, constant: str, default: Any = None) -> Any
 
 
 def options(package: str, name: str) -> tuple[str, ...]:
-    """Field names of a part's dataclass Options: the params that it takes."""
-    for node in _tree(_files(package)[name]).body:
-        if isinstance(node, ast.ClassDef) and node.name == "Options":
-            return tuple(
-                field.target.id
-                for field in node.body
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-            )
-    return ()
+    """Field names of a part's dataclass Options, those of its base classes first: the params that it takes."""
+    return _fields(_files(package)[name], "Options")
 
 
 def modules(package: str) -> list[str]:
@@ -60,6 +53,22 @@ def _files(package: str) -> dict[str, Path]:
 @lru_cache
 def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_bytes())
+
+
+def _fields(file: Path, name: str) -> tuple[str, ...]:
+    """Annotated names in the body of a class and, before them, of its bases, which other files may define."""
+    tree = _tree(file)
+    modules = {
+        alias.name: node.module for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+            files = {base: PROJECT / f"{(modules.get(base) or '').replace('.', '/')}.py" for base in bases}
+            inherited = [field for base in bases for field in _fields(files[base] if base in modules else file, base)]
+            own = [f.target.id for f in node.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)]
+            return (*inherited, *own)
+    return ()
 
 
 @lru_cache

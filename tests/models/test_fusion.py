@@ -10,9 +10,11 @@ from fusion_toys import CLASSES, ENCODERS, MODES, clip, fusion, garbage
 from avemotion.datasets.clip_batches import collate
 from avemotion.models.fusion.build import build_fusion
 
-CASES = [(mode, "wavlm", {}) for mode in MODES] + [
-    (mode, encoder, {}) for encoder in ("cnn", "plain18", "resnet18") for mode in ("late", "gated", "xattn_gated")
-]
+CASES = (
+    [(mode, "wavlm", {}) for mode in MODES]
+    + [("gated", "wavlm", {"residual": True})]
+    + [(mode, encoder, {}) for encoder in ("cnn", "plain18", "resnet18") for mode in ("late", "gated", "xattn_gated")]
+)
 CONV = [(f"xattn_{head}", encoder, {"audio_path": "conv"}) for head, encoder in (("gated", "wavlm"), ("concat", "cnn"))]
 
 
@@ -173,3 +175,43 @@ def test_encoders_of_the_fusion_are_the_unimodal_models():
     late, batch = fusion("late"), collate([clip(seed, 5, 2) for seed in range(2)])
     late.audio.load_state_dict(audio.audio.state_dict())
     torch.testing.assert_close(late.audio(batch.audio, batch.audio_mask), audio(*batch.inputs).logits)
+
+
+def test_late_by_product_is_the_normalised_product_of_the_softmaxes():
+    model, batch = fusion("late", late_rule="product"), collate([clip(seed, 5, 2) for seed in range(3)])
+    output = model(*batch.inputs)
+    audio, video = (part.double().softmax(-1) for part in output.parts)
+    product = audio * video / (audio * video).sum(-1, keepdim=True)
+    torch.testing.assert_close(output.probabilities.double(), product, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("rule", ["mean", "product"])
+@pytest.mark.parametrize("mode", ["concat", "gated", "xattn_gated", "xattn_concat"])
+def test_a_residual_fusion_starts_as_late_fusion_and_as_the_part_that_is_there(mode, rule):
+    name, _, head = mode.partition("_")
+    options = {"residual": True, "late_rule": rule} | ({"head": head} if head else {})
+    model = build_fusion(name, CLASSES, ENCODERS["wavlm"], {}, options).eval()
+    late = build_fusion("late", CLASSES, ENCODERS["wavlm"], {}, {"late_rule": rule}).eval()
+    late.audio.load_state_dict(model.audio.state_dict())
+    late.video.load_state_dict(model.video.state_dict())
+    batch = collate([clip(0, 5, 2), clip(1, 4, 1), clip(2, None, 2), clip(3, 6, None)])
+    output, expected = model(*batch.inputs), late(*batch.inputs)
+    torch.testing.assert_close(output.logits[:2], expected.logits[:2])
+    torch.testing.assert_close(output.logits[2].exp(), expected.parts[1][2].softmax(-1))
+    torch.testing.assert_close(output.logits[3].exp(), expected.parts[0][3].softmax(-1))
+    with torch.no_grad():
+        model.classifier.weight.normal_()
+    moved = model(*batch.inputs)
+    torch.testing.assert_close(moved.logits, output.logits + model.classifier(moved.embedding))
+
+
+@pytest.mark.parametrize("mode", ["concat", "gated", "xattn_gated"])
+def test_parts_are_the_unimodal_logits_and_come_only_when_asked_for(mode):
+    model, batch = fusion(mode, unimodal_loss=0.5), collate([clip(seed, 5, 2) for seed in range(2)])
+    output = model(*batch.inputs)
+    torch.testing.assert_close(output.parts[0], model.audio(batch.audio, batch.audio_mask))
+    torch.testing.assert_close(output.parts[1], model.video(batch.video, batch.video_mask))
+    plain = fusion(mode)
+    plain.load_state_dict(model.state_dict())
+    assert plain(*batch.inputs).parts is None
+    assert torch.equal(plain(*batch.inputs).logits, output.logits)

@@ -1,6 +1,8 @@
 """What the training code does to real models: they learn, frozen parts stand still, open parts move."""
 
 import copy
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,12 +11,13 @@ from fusion_toys import MODES, separable
 from project_params import SERIAL
 from quick_fusion import configured
 
-from avemotion.datasets.clip_batches import Batch
+from avemotion.datasets.clip_batches import Batch, ClipDataset, training_batches
 from avemotion.models.encoders.video_encoder import BLOCKS
 from avemotion.models.speech.pretrained import load
 from avemotion.models.speech.top_layers import TopLayers
 from avemotion.system import runtime
 from avemotion.training.common import freeze, loop
+from avemotion.training.emotion import classifier
 
 pytestmark = pytest.mark.usefixtures("set_up")
 
@@ -57,6 +60,47 @@ def test_every_mode_overfits_eight_clips(tmp_path, mode):
     assert not model.training and validate()["score"] == 1.0
     assert list(history.phase) == ["head"] * 4 + ["finetune"] * 6
     assert history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
+
+
+@pytest.mark.parametrize("mode", ["concat", "gated", "xattn_gated"])
+def test_a_residual_fusion_with_unimodal_losses_overfits_eight_clips(tmp_path, mode):
+    changes = {"fusion.residual": True, "fusion.late_rule": "product", "fusion.unimodal_loss": 0.5}
+    _, history, validate = learn(tmp_path, mode, separable(8), **changes)
+    assert validate()["score"] == 1.0 and history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
+
+
+def test_the_loss_is_that_of_the_fusion_and_the_weighted_ones_of_both_classifiers(tmp_path):
+    """By hand for one step over the whole of eight clips, whose weights stand still at a rate of nearly 0."""
+    p, model, phases = configured(tmp_path, **{"fusion.mode": "gated", "fusion.unimodal_loss": 0.25, "fusion.lr": 1e-30,
+                                               "fusion.audio_dropout": 0.0, "fusion.video_dropout": 0.0})  # fmt: skip
+    batch, given = frozen_below(model, separable(8)), {}
+
+    def weighted(batch):
+        output = model(*batch.inputs)
+        given["logits"], given["parts"] = output.logits, output.parts
+        return [(1.0, output.logits), *((p.unimodal_loss, part) for part in output.parts)]
+
+    dataset = ClipDataset(
+        batch.ids, batch.target, rows(batch.audio, batch.audio_mask), rows(batch.video, batch.video_mask)
+    )
+    training = classifier.ClipTraining(
+        model=model,
+        logits=lambda batch: model(*batch.inputs).logits,
+        weighted_logits=weighted,
+        sets=dict.fromkeys(("train", "val", "test"), dataset),
+        phases=[replace(phases[0], epochs=1)],
+        params=replace(p, batch_size=8, label_smoothing=0.0),
+    )
+    run = SimpleNamespace(device=CPU, seed=0, compute=SimpleNamespace(loader_workers=0), curves=tmp_path / "curves.csv")
+    history = classifier.train(training, run)
+    order = next(iter(training_batches(dataset, 8, 0)(1))).target
+    by_hand = [F.cross_entropy(scores, order).item() for scores in (given["logits"], *given["parts"])]
+    assert history.train_loss[0] == pytest.approx(by_hand[0] + 0.25 * (by_hand[1] + by_hand[2]), rel=1e-5)
+
+
+def rows(values, mask):
+    """A source that returns the rows of a batch by clip id."""
+    return lambda clip, epoch: (values[int(clip.removeprefix("clip"))], int(mask[int(clip.removeprefix("clip"))].sum()))
 
 
 def moved(model, batch, groups, p):

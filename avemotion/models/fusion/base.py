@@ -4,12 +4,18 @@ Shape letters: blocks.py. Every fusion takes (audio, audio_mask, video, video_ma
 It contains the whole unimodal models with their classifiers, so that their checkpoints load name by name.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_encoders import AudioModel
 from avemotion.models.encoders.video_encoder import VideoResNet18
+
+LateRule = Literal["mean", "product"]
+Parts = tuple[Tensor, Tensor]  # logits [B, C] of the audio classifier and of the video classifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +25,7 @@ class FusionOutput:
     logits: Tensor  # [B, C]; of mode `late`: log-probabilities
     embedding: Tensor  # [B, E]
     gate: Tensor | None = None  # [B]: the share of audio
+    parts: Parts | None = None
     # Attention weights are averaged over heads.
     video_to_audio: Tensor | None = None  # [B, N, T]: each frame's weights over audio steps
     audio_to_video: Tensor | None = None  # [B, T, N]: each audio step's weights over frames
@@ -27,6 +34,27 @@ class FusionOutput:
     def probabilities(self) -> Tensor:
         """[B, C], rows sum to 1."""
         return self.logits.float().softmax(-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointOptions:
+    """Options of every mode that joins the embeddings of both modalities.
+
+    residual: the mode learns a correction, 0 at the start, of the late fusion of both classifiers. late_rule: of that
+    late fusion. unimodal_loss: weight of the loss of each unimodal classifier beside that of the fusion.
+    """
+
+    residual: bool = False
+    late_rule: LateRule = "mean"
+    unimodal_loss: float = 0.0
+
+
+def late_scores(parts: Parts, rule: LateRule) -> Tensor:
+    """Log-probabilities [B, C]: of the mean, or of the normalised product, of both softmaxes."""
+    audio, video = (part.log_softmax(-1) for part in parts)
+    if rule == "product":
+        return (audio + video).log_softmax(-1)
+    return torch.logaddexp(audio, video) - math.log(2)
 
 
 class Fusion(nn.Module):
@@ -48,3 +76,46 @@ class Fusion(nn.Module):
         own = [p for name, p in self.named_parameters() if not name.startswith(("audio.", "video."))]
         unimodal = [model.classifier for model in (self.audio, self.video) if model is not None]
         return own + [p for classifier in unimodal for p in classifier.parameters()]
+
+
+class JointFusion(Fusion):
+    """Base of the modes that join embeddings; `classifier` maps the joint embedding [B, E] to C classes.
+
+    With `residual` its output is added to the scores of the late fusion and starts at 0, so that training starts from
+    decision fusion. A clip without a modality has the scores of the other classifier in place of the late fusion.
+    """
+
+    classifier: nn.Linear
+
+    def __init__(self, audio: AudioModel, video: VideoResNet18, options: JointOptions):
+        super().__init__(audio, video)
+        self.joint = options
+
+    def make_classifier(self, dim: int, classes: int) -> None:
+        """Add the classifier, after all other parts."""
+        self.embedding_dim, self.classifier = dim, nn.Linear(dim, classes)
+        if self.joint.residual:
+            nn.init.zeros_(self.classifier.weight)
+            nn.init.zeros_(self.classifier.bias)
+
+    def parts(self, audio_embedding: Tensor, video_embedding: Tensor) -> Parts | None:
+        """Embeddings [B, ...] of the unimodal models -> their logits, if residual or unimodal_loss needs them."""
+        if not self.needs_parts:
+            return None  # the dropout of a classifier would draw random numbers for nothing
+        assert self.audio is not None and self.video is not None
+        return self.audio.classifier(audio_embedding), self.video.classifier(video_embedding)
+
+    @property
+    def needs_parts(self) -> bool:
+        """Whether an option needs the logits of the unimodal classifiers."""
+        return self.joint.residual or self.joint.unimodal_loss > 0
+
+    def scores(self, embedding: Tensor, parts: Parts | None, has_audio: Tensor, has_video: Tensor) -> Tensor:
+        """embedding [B, E], has_audio and has_video [B] -> logits [B, C]."""
+        logits = self.classifier(embedding)
+        if not self.joint.residual:
+            return logits
+        assert parts is not None
+        late = late_scores(parts, self.joint.late_rule)
+        late = torch.where(has_video[:, None], late, parts[0].log_softmax(-1))
+        return logits + torch.where(has_audio[:, None], late, parts[1].log_softmax(-1))

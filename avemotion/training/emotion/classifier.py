@@ -100,6 +100,8 @@ class ClipTraining:
     model: nn.Module
     logits: Callable[[Batch], Tensor]  # batch on the device -> [B, C]
     sets: dict[Split, ClipDataset]  # train, val and test
+    # batch on the device -> (weight, logits [B, C]) of each classifier in the loss; None = `logits` alone
+    weighted_logits: Callable[[Batch], list[tuple[float, Tensor]]] | None = None
     phases: Sequence[Phase]
     params: ClassifierParams
 
@@ -112,11 +114,13 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
     """
     p, validation, device = training.params, training.sets["val"], run.device
     targets = training.sets["train"].targets
-    criterion = ClassLoss(p.loss, p.label_smoothing, targets)
+    criterion, weighted = ClassLoss(p.loss, p.label_smoothing, targets), training.weighted_logits
 
     def loss(batch: Batch) -> Tensor:
         batch = batch.to(device)
-        return criterion(training.logits(batch), batch.target)
+        scored = [(1.0, training.logits(batch))] if weighted is None else weighted(batch)
+        losses = [weight * criterion(logits, batch.target) for weight, logits in scored]
+        return torch.stack(losses).sum()
 
     def validate() -> dict[str, float]:
         scores = torch.cat([training.logits(batch).cpu() for batch in batches(validation, p.batch_size, device)])

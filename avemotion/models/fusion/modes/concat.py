@@ -7,35 +7,36 @@ from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_encoders import AudioModel
 from avemotion.models.encoders.video_encoder import VideoResNet18
-from avemotion.models.fusion.base import Fusion, FusionOutput
+from avemotion.models.fusion.base import FusionOutput, JointFusion, JointOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(JointOptions):
     """Options of mode `concat`."""
 
     dropout: float = 0.2
     dim: int = 256  # of both projections and of the hidden layer
 
 
-class Concat(Fusion):
+class Concat(JointFusion):
     """Projects both embeddings to `dim`, concatenates them and adds a hidden layer."""
 
     def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
-        super().__init__(audio, video)
+        super().__init__(audio, video, options)
         dim = options.dim
         self.project_audio = nn.Linear(audio.dim, dim)
         self.project_video = nn.Linear(video.dim, dim)
         self.hidden = nn.Sequential(nn.Linear(2 * dim, dim), nn.ReLU(), nn.Dropout(options.dropout))
-        self.classifier = nn.Linear(dim, classes)
-        self.embedding_dim = dim
+        self.make_classifier(dim, classes)
 
     def forward(self, audio: Tensor, audio_mask: Tensor, video: Tensor, video_mask: Tensor) -> FusionOutput:
         """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N]."""
         audio_embedding, video_embedding = self.encode(audio, audio_mask, video, video_mask)
         joined = [self.project_audio(audio_embedding), self.project_video(video_embedding)]
         embedding = self.hidden(torch.cat(joined, -1))
-        return FusionOutput(logits=self.classifier(embedding), embedding=embedding)
+        parts = self.parts(audio_embedding, video_embedding)
+        logits = self.scores(embedding, parts, audio_mask.any(1), video_mask.any(1))
+        return FusionOutput(logits=logits, embedding=embedding, parts=parts)
 
 
 FUSION = Concat

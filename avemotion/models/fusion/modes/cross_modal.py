@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from avemotion.models.encoders.audio_encoders import AudioModel
 from avemotion.models.encoders.blocks import CrossAttention, ModalityDropout, masked_mean
 from avemotion.models.encoders.video_encoder import VideoResNet18
-from avemotion.models.fusion.base import Fusion, FusionOutput
+from avemotion.models.fusion.base import FusionOutput, JointFusion, JointOptions
 from avemotion.models.fusion.gate import gate
 
 NAME = "xattn"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(JointOptions):
     """heads, attention_dropout, stochastic_depth: of both cross-attentions. audio_path: the keys of sound. head: joins
     the two attended sequences. audio_dropout, video_dropout: of ModalityDropout. head_dropout: of head concat. dropout,
     gate_bias, simple_gate: of the gate of head gated."""
@@ -35,7 +35,7 @@ class Options:
     simple_gate: bool = False
 
 
-class CrossModal(Fusion):
+class CrossModal(JointFusion):
     """Video frames attend to the audio sequence, and audio steps to the frames; a head joins the masked means of both.
 
     audio_path "sequence": Linear on the encoder's sequence. "conv": Conv1d of width 3, then Linear, on WavLM's hidden
@@ -45,7 +45,7 @@ class CrossModal(Fusion):
     """
 
     def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
-        super().__init__(audio, video)
+        super().__init__(audio, video, options)
         dim, o = options.d_model, options
         self.convolve: nn.Module | None = None
         if o.audio_path == "conv":
@@ -59,15 +59,14 @@ class CrossModal(Fusion):
         self.hidden: nn.Module | None = None
         if o.head == "gated":
             self.gate = gate(2 * dim, dim, o.dropout, o.gate_bias, o.simple_gate)
-            self.embedding_dim = dim
         else:
             self.hidden = nn.Sequential(nn.Linear(2 * dim, 256), nn.ReLU(), nn.Dropout(o.head_dropout))
-            self.embedding_dim = 256
-        self.classifier = nn.Linear(self.embedding_dim, classes)
+        self.make_classifier(dim if o.head == "gated" else 256, classes)
 
     def forward(self, audio: Tensor, audio_mask: Tensor, video: Tensor, video_mask: Tensor) -> FusionOutput:
         """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N]."""
         assert self.audio is not None and self.video is not None
+        parts = self.parts(*self.encode(audio, audio_mask, video, video_mask)) if self.needs_parts else None
         audio_steps, audio_mask = self.audio_sequence(audio, audio_mask)
         frames, video_mask = self.video.encode_sequence(video, video_mask)
         audio_mask, video_mask = self.modality_dropout(audio_mask, video_mask)
@@ -83,9 +82,10 @@ class CrossModal(Fusion):
             assert self.hidden is not None
             embedding = self.hidden(both)
         return FusionOutput(
-            logits=self.classifier(embedding),
+            logits=self.scores(embedding, parts, audio_mask.any(1), video_mask.any(1)),
             embedding=embedding,
             gate=None if share is None else share.squeeze(-1),
+            parts=parts,
             video_to_audio=video_weights.mean(1),
             audio_to_video=audio_weights.mean(1),
         )

@@ -1,6 +1,5 @@
 """Mode `late`: decision fusion."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -8,28 +7,30 @@ from torch import Tensor
 
 from avemotion.models.encoders.audio_encoders import AudioModel
 from avemotion.models.encoders.video_encoder import VideoResNet18
-from avemotion.models.fusion.base import Fusion, FusionOutput
+from avemotion.models.fusion.base import Fusion, FusionOutput, LateRule, late_scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """This mode has no options."""
+    """late_rule: mean or product of both softmaxes."""
+
+    late_rule: LateRule = "mean"
 
 
 class Late(Fusion):
-    """Mean of the two softmaxes; cross-entropy on its logarithm is the NLL of the mean."""
+    """Mean, or normalised product, of the two softmaxes; cross-entropy on its logarithm is its NLL."""
 
     def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
         super().__init__(audio, video)
+        self.rule = options.late_rule
         self.embedding_dim = 2 * classes
 
     def forward(self, audio: Tensor, audio_mask: Tensor, video: Tensor, video_mask: Tensor) -> FusionOutput:
         """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N]."""
         assert self.audio is not None and self.video is not None
-        audio_scores = self.audio(audio, audio_mask).log_softmax(-1)
-        video_scores = self.video(video, video_mask).log_softmax(-1)
-        mean = torch.logaddexp(audio_scores, video_scores) - math.log(2)
-        return FusionOutput(logits=mean, embedding=torch.cat([audio_scores.exp(), video_scores.exp()], -1))
+        parts = self.audio(audio, audio_mask), self.video(video, video_mask)
+        embedding = torch.cat([part.log_softmax(-1).exp() for part in parts], -1)
+        return FusionOutput(logits=late_scores(parts, self.rule), embedding=embedding, parts=parts)
 
 
 FUSION = Late
