@@ -31,6 +31,7 @@ def evaluate(role: str, file: Path) -> None:
             predictions = results.READERS[role]()
             scores = summaries.SUMMARIES[role](predictions, config.evaluate.draws, config.seed)
             scores["baseline"] = against_baseline.SCORES[role](predictions, config.evaluate.draws, config.seed)
+            scores["device"] = results.device(results.STAGES[role][-1], facts)
             # Imports the pictures of this role only: the other role's code is no dependency of this stage in dvc.yaml.
             pictures = importlib.import_module(f"avemotion.plots.{role}.{role}_pictures")
             pictures.save(folder, predictions, scores, config)

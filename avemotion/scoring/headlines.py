@@ -29,8 +29,14 @@ HEADLINES |= {f"ccc_{target}": f"CCC {target}" for target in TARGETS}
 
 
 def headlines(role: str, scores: dict[str, Any]) -> dict[str, Any]:
-    """The headline scores of a role; {} where it has no scores."""
-    return _select(scores, HEADLINE_KEYS[role]) if scores else {}
+    """The headline scores of a role, with the device where it is not the CPU; {} where it has no scores.
+
+    A GPU gives other last digits than the CPU, so a comparison of runs must show it.
+    """
+    if not scores:
+        return {}
+    elsewhere = {} if scores["device"] == "cpu" else {"device": scores["device"]}
+    return _select(scores, HEADLINE_KEYS[role]) | elsewhere
 
 
 def _select(scores: dict[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:

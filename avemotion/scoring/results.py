@@ -4,6 +4,7 @@ Every test clip must occur once, with its present label in the manifest: there i
 labels.csv. The same holds for the validation clips. `root` is the project's folder, by default the current one.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,18 @@ def stage_folders(stage: str, folds: list[int], root: Path = Path()) -> dict[str
     """
     home = root / MODELS / stage
     return {str(fold): home / f"fold_{fold}" for fold in folds} if folds else {"": home}
+
+
+def device(stage: str, facts: CorpusFacts, root: Path = Path()) -> str:
+    """Kind of device that trained the models of a stage: cpu or cuda; "cpu, cuda" where folds differ."""
+    kinds = set()
+    for folder in stage_folders(stage, facts.folds, root).values():
+        file = folder / "model.json"
+        try:
+            kinds.add(json.loads(file.read_text(encoding="utf-8"))["device"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{file}: no readable device ({error}); {REMEDY}") from error
+    return ", ".join(sorted(kinds))
 
 
 def read_emotion(root: Path = Path()) -> Emotion:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from results_toys import PREDICTED, TEST, VALENCE, detail, empty_exports, plot, run, table, write
+from results_toys import PREDICTED, TEST, VALENCE, detail, empty_exports, make, plot, run, table, write
 
 from avemotion.formats import labels
 
@@ -84,6 +84,24 @@ def test_headlines_fit_a_screen_and_are_part_of_the_detail(evaluated, role):
     assert {"emotion": "test.uar", "affect": "ccc_valence"}[role] in headlines
     assert {"emotion": "val.uar", "affect": "val.ccc_valence"}[role] in headlines
     assert headlines["baseline.speaker_statistics"] is False
+
+
+def test_the_device_of_training_is_a_headline_where_it_is_not_the_cpu(tmp_path):
+    models = make(tmp_path) / "data/models"
+    assert (
+        "device" not in headline(run(tmp_path, "emotion"), "emotion") and detail(tmp_path, "emotion")["device"] == "cpu"
+    )
+    (models / "fusion/model.json").write_text('{"device": "cuda"}')
+    assert headline(run(tmp_path, "emotion"), "emotion")["device"] == "cuda"
+    (models / "va/fold_2/model.json").write_text('{"device": "cuda"}')
+    assert headline(run(tmp_path, "affect"), "affect")["device"] == "cpu, cuda"
+    (models / "va/fold_2/model.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"fold_2.model.json: no readable device.*dvc repro"):
+        run(tmp_path, "affect")
+
+
+def headline(root, role: str) -> dict:
+    return json.loads((root / f"metrics/{role}.json").read_text())
 
 
 def test_tables_hold_what_the_models_left(evaluated):

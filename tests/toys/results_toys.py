@@ -164,6 +164,7 @@ def write(file: Path, table: pd.DataFrame) -> None:
 def write_history(folder: Path) -> None:
     losses = {"train_loss": [2, 1], "val_loss": [2.5, 1.5], "val_score": [0.2, 0.4], "learning_rate": [0.001] * 2}
     write(folder / "history.csv", pd.DataFrame({"phase": ["head", "finetune"], "epoch": [1, 2], **losses}))
+    (folder / "model.json").write_text('{"device": "cpu"}')
 
 
 def write_chosen(folder: Path, *targets: str) -> None:

@@ -32,8 +32,8 @@ class Run:
         return live_curves.path(self.stage, self.fold.name if self.fold else "")
 
     def leave(self, model: nn.Module, facts: dict[str, Any], history: pd.DataFrame) -> None:
-        """Write model.safetensors, model.json and history.csv into the folder."""
-        checkpoint.save(self.folder, model, facts)
+        """Write model.safetensors, model.json (the facts and the kind of device) and history.csv into the folder."""
+        checkpoint.save(self.folder, model, facts | {"device": self.device.type})
         tables.write_results(self.folder / "history.csv", history)
 
 
