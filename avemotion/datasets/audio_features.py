@@ -44,6 +44,10 @@ class AudioSource:
         other.view = view
         return other
 
+    def steps(self, clip: str) -> int:
+        """Number of steps of a clip in the cache, without reading them; 0 for a clip without sound."""
+        return self.store.length(clip, self.array)
+
     def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
         """-> features [T, D], number of real steps; one step of zeros and 0 for a clip without sound."""
         view = self.view if epoch is None else draw_view(self.views, clip, epoch, self.seed)

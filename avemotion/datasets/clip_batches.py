@@ -76,6 +76,11 @@ class ClipDataset(KeyedDataset):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def steps(self) -> list[int]:
+        """Audio steps of each clip in the cache; 1 where the source does not know them before it reads a clip."""
+        known = getattr(self.audio, "steps", lambda clip: 1)
+        return [known(clip) for clip in self.ids]
+
     def __getitem__(self, key: Key) -> tuple:
         epoch, i = key
         absent = (torch.zeros(1, 1), 0)
@@ -138,20 +143,56 @@ class BalancedSampler(EpochSampler):
         return iter([(self.epoch, i) for i in shuffled(torch.cat(drawn)).tolist()])
 
 
+class LengthSampler(EpochSampler):
+    """Yields every position once per epoch, so that consecutive batches hold clips of nearly equal length.
+
+    The shuffled clips are cut into pools of POOL batches. Each pool is sorted by length and cut into batches, and the
+    batches of all pools are shuffled. So a batch holds other clips in every epoch, and little padding. Clips that do
+    not fill a batch are drawn at random and come last.
+
+    Args:
+        lengths: steps of each clip. batch_size: that of the loader, which must keep the order.
+    """
+
+    POOL = 10  # larger pools save little more, and in a small corpus the same clips would always meet
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int):
+        super().__init__(len(lengths), seed)
+        self.lengths, self.batch_size = torch.tensor(lengths), batch_size
+
+    def __iter__(self) -> Iterator[Key]:
+        generator = torch.Generator().manual_seed(seed_for(self.seed, "order by length", self.epoch))
+        shuffled = torch.randperm(self.size, generator=generator)
+        rest, full = shuffled.split([self.size % self.batch_size, self.size - self.size % self.batch_size])
+        ordered = [pool[self.lengths[pool].argsort(stable=True)] for pool in full.split(self.POOL * self.batch_size)]
+        batches = torch.cat(ordered).view(-1, self.batch_size)
+        mixed = batches[torch.randperm(len(batches), generator=generator)].flatten()
+        return iter([(self.epoch, i) for i in torch.cat([mixed, rest]).tolist()])
+
+
+def sampler_of(kind: str, dataset: "ClipDataset", batch_size: int, seed: int) -> EpochSampler:
+    """The sampler of a value of the param `sampling`: shuffled, balanced or by_length."""
+    if kind == "balanced":
+        return BalancedSampler(dataset.targets, seed)
+    if kind == "by_length":
+        return LengthSampler(dataset.steps(), batch_size, seed)
+    return EpochSampler(len(dataset), seed)
+
+
 def training_batches(
     dataset: KeyedDataset,
     batch_size: int,
     seed: int,
     workers: int = 0,
     collate: Callable[[list], Any] = collate,
-    balanced: Tensor | None = None,
+    sampler: EpochSampler | None = None,
 ) -> Callable[[int], Iterable[Any]]:
-    """epoch -> the shuffled, augmented batches of that epoch.
+    """epoch -> the augmented batches of that epoch.
 
     Args:
-        balanced: class indices of the clips [len(dataset)], to draw every class equally often; None: each clip once.
+        sampler: the order of the clips; None: shuffled.
     """
-    sampler = EpochSampler(len(dataset), seed) if balanced is None else BalancedSampler(balanced, seed)
+    sampler = sampler or EpochSampler(len(dataset), seed)
     loader = DataLoader(
         dataset,
         batch_size,

@@ -10,7 +10,7 @@ from project_params import params_with
 from sklearn.utils.class_weight import compute_class_weight
 from torchvision.ops import sigmoid_focal_loss
 
-from avemotion.datasets.clip_batches import BalancedSampler, ClipDataset, training_batches
+from avemotion.datasets.clip_batches import BalancedSampler, ClipDataset, sampler_of, training_batches
 from avemotion.params.training.optimizer import LossParams
 from avemotion.training.emotion.class_loss import ClassLoss, class_loss, class_weights
 from stages import pretrain_audio, pretrain_video
@@ -106,8 +106,8 @@ def test_balanced_batches_have_every_class_equally_often():
 
 def test_training_batches_are_balanced_on_request():
     dataset = ClipDataset([f"c{i}" for i in range(10)], TARGETS, None, None)
-    for balanced, counts in ((TARGETS, [3, 3, 4]), (None, [1, 3, 6])):
-        batches = training_batches(dataset, 4, seed=1, balanced=balanced)(1)
+    for kind, counts in (("balanced", [3, 3, 4]), ("shuffled", [1, 3, 6]), ("by_length", [1, 3, 6])):
+        batches = training_batches(dataset, 4, seed=1, sampler=sampler_of(kind, dataset, 4, seed=1))(1)
         drawn = torch.cat([batch.target for batch in batches]).tolist()
         assert sorted(Counter(drawn).values()) == counts
 
@@ -125,7 +125,11 @@ def test_training_batches_are_balanced_on_request():
             {"pretrain_audio.loss": {"class_weights": "none", "focal": -1.0}},
             r"loss\.focal is -1\.0; give 0 \(cross-entropy\) or more",
         ),
-        (pretrain_video, {"pretrain_video.sampling": "even"}, "sampling is 'even'; choose one of shuffled, balanced"),
+        (
+            pretrain_video,
+            {"pretrain_video.sampling": "even"},
+            "sampling is 'even'; choose one of shuffled, balanced, by_length",
+        ),
     ],
 )
 def test_mistakes_in_the_params(tmp_path, stage, changes, message):

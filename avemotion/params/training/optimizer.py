@@ -50,7 +50,9 @@ class ClassifierParams(OptimParams):
 
     label_smoothing: float
     loss: LossParams
-    sampling: Literal["shuffled", "balanced"]  # shuffled: each clip once an epoch; balanced: each class equally often
+    # shuffled: each clip once an epoch; balanced: each class equally often; by_length: shuffled, but the clips of a
+    # batch have nearly the same number of audio steps
+    sampling: Literal["shuffled", "balanced", "by_length"]
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avemotion.datasets.clip_batches import Batch, ClipDataset, Source, evaluation_batches, training_batches
+from avemotion.datasets.clip_batches import Batch, ClipDataset, Source, evaluation_batches, sampler_of, training_batches
 from avemotion.formats import labels
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.scoring.metrics import macro_f1
@@ -131,8 +131,9 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
         }
 
     workers = loader_workers(run.compute.loader_workers, Path())
-    balanced = targets if p.sampling == "balanced" else None
-    epochs = training_batches(training.sets["train"], p.batch_size, run.seed, workers, balanced=balanced)
+    clips = training.sets["train"]
+    sampler = sampler_of(p.sampling, clips, p.batch_size, run.seed)
+    epochs = training_batches(clips, p.batch_size, run.seed, workers, sampler=sampler)
     task = Task(batches=epochs, loss=loss, validate=validate, label=run.curves.stem)
     return fit(training.model, task, training.phases, p, device, run.curves)
 
