@@ -2,6 +2,7 @@
 
     extraction   hidden states of many utterances                 one utterance at a time through transformers
     training     a step of WavLM's last two layers from the cache one utterance at a time through the whole model
+    batching     an epoch of those layers in batches by length    in shuffled batches
     reading      random batches from the cache, and their share   reading the file from end to end; training itself
                  of an epoch of the valence/arousal model
     folds        five folds side by side                          one after another
@@ -21,6 +22,7 @@ from benchmarks import timing
 PARTS = {
     "extraction": "cache_speed",
     "training": "cache_speed",
+    "batching": "cache_batches",
     "reading": "cache_files",
     "folds": "cache_files",
     "repro": "cache_files",
