@@ -7,7 +7,7 @@ speaker shows every emotion about equally often, as in acted corpora; elsewhere 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,34 @@ LEAST = 5e-7  # a share that predictions.csv, with its six decimals, writes as 0
 CLIPS, EMOTIONS = 5, 4  # of a speaker, below which the statistics are poor
 
 
-def normalised(logits: ArrayLike, speakers: Sequence[str], how: How) -> Floats:
-    """Logits [R, C] minus their mean over the rows of the same speaker; mean_std: also over their deviation (n).
+class Statistics(NamedTuple):
+    """Of one speaker's logits, each row of which has lost its mean over classes."""
 
-    Each row first loses its mean over classes, which keeps its softmax. Logits and log-probabilities then give
-    the same result. A class that does not vary within a speaker is divided by 1. A speaker's only row stays as it is.
+    mean: Floats  # [C]
+    deviation: Floats  # [C]; 1 where the mean alone is subtracted
+
+    def relative(self, logits: ArrayLike) -> Floats:
+        """Logits [R, C] of this speaker relative to the statistics."""
+        return (_centred(logits) - self.mean) / self.deviation
+
+
+def statistics(logits: ArrayLike, how: How) -> Statistics:
+    """Mean and, for mean_std, standard deviation (n) of the logits [R, C] of one speaker.
+
+    A class that does not vary is divided by 1. Nothing is subtracted where there is only one row.
+    """
+    rows = _centred(logits)
+    none = Statistics(np.zeros(rows.shape[1]), np.ones(rows.shape[1]))
+    if how == "none" or len(rows) < 2:
+        return none
+    return Statistics(rows.mean(0), _deviation(rows) if how == "mean_std" else none.deviation)
+
+
+def normalised(logits: ArrayLike, speakers: Sequence[str], how: How) -> Floats:
+    """Logits [R, C] relative to the statistics of all rows of the same speaker.
+
+    Each row first loses its mean over classes, which keeps its softmax. Logits and log-probabilities then give the same
+    result.
 
     Args:
         logits: [R, C], finite. speakers: [R]; rows of one speaker by different models are different speakers here.
@@ -31,18 +54,13 @@ def normalised(logits: ArrayLike, speakers: Sequence[str], how: How) -> Floats:
     Raises:
         ValueError: other than one speaker a row.
     """
-    result = np.array(logits, np.float64)
+    result = _centred(logits)
     names, index = np.unique(np.asarray(speakers, str), return_inverse=True)
     if len(index) != len(result):
         raise ValueError(f"logits have {len(result)} rows, speakers {len(index)}; give one speaker a row")
-    if how == "none":
-        return result
-    result -= result.mean(1, keepdims=True)
     for speaker in range(len(names)):
-        rows = index == speaker
-        own = result[rows]
-        if len(own) > 1:
-            result[rows] = (own - own.mean(0)) / (_deviation(own) if how == "mean_std" else 1.0)
+        own = result[index == speaker]
+        result[index == speaker] = statistics(own, how).relative(own)
     return result
 
 
@@ -67,6 +85,11 @@ def _named(counts: pd.Series, least: int) -> str:
     few = counts[counts < least]
     some = ", ".join(f"{name} ({count})" for name, count in few.head(3).items())
     return some if len(few) <= 3 else f"{some} and {len(few) - 3} others"
+
+
+def _centred(logits: ArrayLike) -> Floats:
+    values = np.asarray(logits, np.float64)
+    return values - values.mean(1, keepdims=True)
 
 
 def _deviation(rows: Floats) -> Floats:

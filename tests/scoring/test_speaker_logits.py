@@ -46,9 +46,16 @@ def test_a_bias_of_each_speaker_costs_no_recall():
 
 
 def test_none_and_a_wrong_number_of_speakers():
-    assert speaker_logits.normalised(LOGITS, SPEAKERS, "none").tolist() == LOGITS.tolist()
+    unchanged = speaker_logits.normalised(LOGITS, SPEAKERS, "none")
+    np.testing.assert_allclose(softmax(unchanged, axis=1), softmax(LOGITS, axis=1))
     with pytest.raises(ValueError, match="logits have 5 rows, speakers 2"):
         speaker_logits.normalised(LOGITS, ["a", "b"], "mean")
+
+
+def test_statistics_of_other_clips_of_the_speaker():
+    of = speaker_logits.statistics(LOGITS[:2], "mean")  # (1, -2, 1) by hand, as above
+    assert of.relative([[3.0, 0.0, 0.0]]).tolist() == [[1, 1, -2]]
+    assert speaker_logits.statistics(LOGITS[:1], "mean_std").relative(LOGITS[:1]).tolist() == [[2, -2, 0]]
 
 
 def test_a_share_of_zero_is_finite():

@@ -206,7 +206,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         (
             NO_EMOTION | {"va.inputs": ["speech", "prosody"]},
             {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout", "baseline.emotion"}
-            | {"audio", "augment", "pretrain_audio", "pretrain_video", "fusion"}
+            | {"audio", "augment", "pretrain_audio", "pretrain_video", "fusion", "evaluate.speaker_logits"}
             | OF_AFFECT_SPLIT
             | {"manifest.emotion", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},

@@ -183,7 +183,8 @@ def make(root: Path) -> Path:
     make_emotion(models, manifest)
     make_affect(models, manifest)
     make_features(root / "data" / "features", manifest)
-    (root / "params.yaml").write_text(yaml.safe_dump(params_of({"draws": 100, "clips": 3, "turns": 5})))
+    section = {"draws": 100, "clips": 3, "turns": 5, "speaker_logits": "mean"}
+    (root / "params.yaml").write_text(yaml.safe_dump(params_of(section)))
     return root
 
 
