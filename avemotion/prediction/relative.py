@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from avemotion.prediction.windows import Prediction, Window
 from avemotion.scoring import speaker_logits
+from avemotion.scoring.shares import log_shares
 from avemotion.scoring.speaker_logits import How, Statistics
 
 BALANCED = "mean_std holds only where the recordings show every emotion about equally often"
@@ -29,9 +30,7 @@ def statistics(predictions: Iterable[Prediction], classes: list[str], how: How) 
     faults = [f"the speaker has {text.partition(':')[0]}" for text in speaker_logits.warnings([""] * len(named), named)]
     notes = [f"emotions are relative to the speaker's own {len(shares)} windows (speaker_statistics)"]
     notes += [f"{fault}: such emotions are of little use" for fault in faults]
-    return speaker_logits.statistics(speaker_logits.log_shares(shares), how), notes + (
-        [BALANCED] if how == "mean_std" else []
-    )
+    return speaker_logits.statistics(log_shares(shares), how), notes + ([BALANCED] if how == "mean_std" else [])
 
 
 def relative(prediction: Prediction, of: Statistics) -> Prediction:
@@ -48,5 +47,5 @@ def voice(embeddings: Sequence[np.ndarray | None]) -> np.ndarray | None:
 def _window(window: Window, of: Statistics) -> Window:
     if window.emotion is None:
         return window
-    logits = of.relative(speaker_logits.log_shares(window.emotion[None]))
+    logits = of.relative(log_shares(window.emotion[None]))
     return replace(window, emotion=softmax(logits, axis=1)[0])

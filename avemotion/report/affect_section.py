@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avemotion.formats.targets import TARGETS
-from avemotion.report import cells, page
+from avemotion.report import cells, page, served_section
 
 PICTURES = {
     "folds.png": "Concordance (CCC) on each test fold and on all together, 95 % intervals over dialogues.",
@@ -33,6 +33,7 @@ def parts(affect: Mapping[str, Any], plots: Path) -> list[str]:
             cells.against_baseline("The model", affect, {f"ccc_{target}": f"CCC {target}" for target in TARGETS})
         ),
         cells.pictures(plots, PICTURES),
+        *served_section.parts(affect["served"], {f"ccc_{target}": f"CCC {target}" for target in TARGETS}, "turns"),
     ]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avemotion.plots.emotion import conditions
-from avemotion.report import cells, page
+from avemotion.report import cells, page, served_section
 
 PICTURES = {
     "confusion.png": "True and predicted emotion of every test clip.",
@@ -25,7 +25,9 @@ def parts(emotion: Mapping[str, Any], plots: Path) -> list[str]:
         ),
         page.table(("", "accuracy", "UAR", "macro-F1"), _emotion_rows(emotion)),
         page.paragraph(cells.against_baseline("The fusion model", emotion, {"uar": "UAR"})),
+        page.paragraph(calibration(emotion["calibration"]["fusion"])),
         *relative_to_speakers(emotion["speaker_normalised"]),
+        *served_section.parts(emotion["served"], {"uar": "UAR", "accuracy": "accuracy"}, "clips"),
         page.heading("Emotion in noise and without a modality"),
         page.table(("test clips", "accuracy", "UAR"), _condition_rows(emotion)),
         cells.pictures(plots, PICTURES),
@@ -44,6 +46,17 @@ def _emotion_rows(emotion: Mapping) -> list[list[str]]:
     rows.append(["baseline: prosody, scikit-learn", *(cells.number(emotion["baseline"][name]) for name in names)])
     rows.append(["most frequent training class", cells.number(emotion["majority"]), cells.NONE, cells.NONE])
     return [*rows, ["chance", cells.NONE, cells.number(emotion["chance"]), cells.NONE]]
+
+
+def calibration(of: Mapping) -> str:
+    """What temperature scaling changes on the test clips."""
+    fitted = of["temperature"]
+    named = ", ".join(f"{t:.2f}" for t in (fitted.values() if isinstance(fitted, Mapping) else [fitted]))
+    return (
+        f"Expected calibration error {cells.number(of['error'])} as trained, {cells.number(of['error_scaled'])} with "
+        f"the temperature that was fitted on validation clips ({named}); negative log-likelihood "
+        f"{cells.number(of['nll'])} and {cells.number(of['nll_scaled'])}. commands.predict uses the temperature."
+    )
 
 
 def relative_to_speakers(of: Mapping) -> list[str]:

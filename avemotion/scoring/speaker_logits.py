@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 How = Literal["none", "mean", "mean_std"]
-LEAST = 5e-7  # a share that predictions.csv, with its six decimals, writes as 0
 CLIPS, EMOTIONS = 5, 4  # of a speaker, below which the statistics are poor
 
 
@@ -62,11 +61,6 @@ def normalised(logits: ArrayLike, speakers: Sequence[str], how: How) -> Floats:
         own = result[index == speaker]
         result[index == speaker] = statistics(own, how).relative(own)
     return result
-
-
-def log_shares(shares: ArrayLike) -> Floats:
-    """Logarithms of probabilities [R, C], of at least LEAST: logits up to one constant a row."""
-    return np.log(np.maximum(np.asarray(shares, np.float64), LEAST))
 
 
 def warnings(speakers: Sequence[str], emotions: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from scipy.special import softmax
 
 from avemotion.scoring import against_baseline, intervals, speaker_logits, summaries
 from avemotion.scoring.results import Emotion
+from avemotion.scoring.shares import log_shares
 from avemotion.scoring.speaker_logits import How
 from avemotion.system.seeds import seed_for
 
@@ -53,6 +54,6 @@ def table(rows: pd.DataFrame, classes: list[str], how: How) -> pd.DataFrame:
         return rows
     columns = [f"p_{name}" for name in classes]
     speakers = (rows["fold"] + " " + rows["speaker"]).tolist()
-    logits = speaker_logits.normalised(speaker_logits.log_shares(rows[columns]), speakers, how)
+    logits = speaker_logits.normalised(log_shares(rows[columns]), speakers, how)
     shares = pd.DataFrame(softmax(logits, axis=1), rows.index, columns)
     return rows.assign(predicted=[classes[k] for k in logits.argmax(1)], **shares)

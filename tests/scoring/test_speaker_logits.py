@@ -5,6 +5,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from avemotion.scoring import speaker_logits
+from avemotion.scoring.shares import log_shares
 
 LOGITS = np.array([[4.0, 0.0, 2.0], [2.0, 0.0, 4.0], [9.0, 0.0, 0.0], [3.0, 6.0, 0.0], [1.0, 0.0, 5.0]])
 SPEAKERS = ["a", "a", "b", "b", "c"]
@@ -30,7 +31,7 @@ def test_probabilities_are_enough_and_a_constant_of_the_speaker_changes_nothing(
     expected = speaker_logits.normalised(logits, speakers, how)
     for same in (
         log_softmax(logits, axis=1),
-        speaker_logits.log_shares(softmax(logits, axis=1)),
+        log_shares(softmax(logits, axis=1)),
         logits + np.where(speakers == "a", 3.0, -1.0)[:, None] * rng.normal(size=6),  # the speaker's own bias
     ):
         np.testing.assert_allclose(speaker_logits.normalised(same, speakers, how), expected, atol=1e-9)
@@ -59,7 +60,7 @@ def test_statistics_of_other_clips_of_the_speaker():
 
 
 def test_a_share_of_zero_is_finite():
-    assert np.isfinite(speaker_logits.log_shares([[1.0, 0.0]])).all()
+    assert np.isfinite(log_shares([[1.0, 0.0]])).all()
 
 
 def test_warnings_name_the_speakers():

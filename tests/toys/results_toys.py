@@ -67,6 +67,7 @@ def make_emotion(models: Path, manifest: Path) -> None:
             write_chosen(models / stage, "emotion")
         else:
             write_history(models / stage)
+            (models / stage / "model.json").write_text(json.dumps({"temperature": 2.0}))
     gates = pd.DataFrame({"id": ["b1", *TEST], "split": ["val"] + ["test"] * 6, "gate": [0.5, *[0.2, 0.3] * 3]})
     write(models / "fusion" / "gates.csv", gates)
     # Without picture always angry, at 5 dB as without noise.
