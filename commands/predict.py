@@ -5,13 +5,13 @@
 
 Input is any audio or video file. If sound or picture is missing, the emotion model uses the other one; valence and
 arousal need sound. Long recordings are cut into windows, and the VA models carry their state from window to window.
-± is the standard deviation over the models of the folds. The models are those in data/models of this folder. Feature
-settings are those of their training, not those in params.yaml.
+± is the standard deviation over the models of the folds. Models and feature settings are those in data/models.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,21 @@ def parse() -> argparse.Namespace:
         "--window", type=float, help=f"seconds (default {WINDOW:g}, or the input length of the mel encoder)"
     )
     parser.add_argument("--hop", type=float, help="seconds from window to window (default: the window)")
-    parser.add_argument("--speaker", type=Path, metavar="FILE", help="a recording of the speaker (default: each file)")
+    parser.add_argument(
+        "--speaker",
+        type=Path,
+        metavar="PATH",
+        help="a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
+        "and for --speaker-logits",
+    )
+    parser.add_argument(
+        "--speaker-logits",
+        choices=("none", "mean", "mean_std"),
+        default="none",
+        help="emotions relative to the speaker: logits minus their mean over all windows of --speaker (default: of all "
+        "FILEs, which must then be of one speaker); mean_std: also over their deviation, for acted, balanced "
+        "recordings only",
+    )
     parser.add_argument(
         "--plot",
         type=Path,
@@ -69,7 +83,8 @@ def main() -> None:
     options = parse()
     config = configure(options.params)
     files = files_of(options.files)
-    from avemotion.prediction import output, recording, trained_models
+    speaker_files = files_of([options.speaker]) if options.speaker else []
+    from avemotion.prediction import output, recording, relative, trained_models
     from avemotion.prediction.piece_features import speaker
     from avemotion.system import runtime
 
@@ -80,12 +95,21 @@ def main() -> None:
             f"{options.params} has other settings of {', '.join(different)} features than the models were trained on; "
             "the settings of training are used. Run `dvc repro` to train again"
         )
+    failed: list[dict[str, str]] = []
+    voice = relative.voice([speaker(models, recording.read(file)) for file in speaker_files])
+    predictions = predict_all(files, models, voice, options, failed)
+    if options.speaker_logits != "none":
+        predictions = list(predictions)
+        own = list(predict_all(speaker_files, models, voice, options, failed)) if speaker_files else predictions
+        statistics, more = relative.statistics((of for _, of in own), models.classes, options.speaker_logits)
+        notes += more
+        predictions = [(file, relative.relative(of, statistics)) for file, of in predictions]
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    voice = speaker(models, recording.read(options.speaker)) if options.speaker else None
-    recordings, failed = predict_all(files, models, voice, options)
+    recordings = [show(file, prediction, files, models, options) for file, prediction in predictions]
     if options.json:
-        content = {"models": output.about(models), "notes": notes, "recordings": recordings, "failed": failed}
+        content = {"models": output.about(models), "speaker_statistics": options.speaker_logits != "none"}
+        content |= {"notes": notes, "recordings": recordings, "failed": failed}
         print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
     if not recordings:
         reasons = "; ".join(fault["reason"] for fault in failed)
@@ -95,30 +119,35 @@ def main() -> None:
 
 
 def predict_all(
-    files: list[Path], models: "Models", voice: Any, options: argparse.Namespace
-) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """The values of every recording, and the failed files with the reason; prints and draws by the options."""
+    files: list[Path], models: "Models", voice: Any, options: argparse.Namespace, failed: list[dict[str, str]]
+) -> Iterable[tuple[Path, "Prediction"]]:
+    """Every recording with its prediction, one by one; a file that cannot be predicted is added to failed."""
     from tqdm import tqdm
 
-    from avemotion.prediction import output, recording
+    from avemotion.prediction import recording
     from avemotion.prediction.windows import predict
     from avemotion.system.workers import progress_interval
 
     window = options.window or usual_window(models)
     hop = min(options.hop or window, window)
-    recordings, failed = [], []
     for file in tqdm(files, "recordings", mininterval=progress_interval(), disable=len(files) == 1):
         try:
-            prediction = predict(recording.read(file), models, window=window, hop=hop, voice=voice)
+            yield file, predict(recording.read(file), models, window=window, hop=hop, voice=voice)
         except ValueError as error:
             failed.append({"file": str(file), "reason": str(error)})
-            continue
-        recordings.append(output.as_values(str(file), prediction, models.classes))
-        if not options.json:
-            print(output.as_text(str(file), prediction, models.classes))
-        if options.plot:
-            picture(options.plot, file, files, prediction, models)
-    return recordings, failed
+
+
+def show(
+    file: Path, prediction: "Prediction", files: list[Path], models: "Models", options: argparse.Namespace
+) -> dict[str, Any]:
+    """The values of a recording; prints and draws by the options."""
+    from avemotion.prediction import output
+
+    if not options.json:
+        print(output.as_text(str(file), prediction, models.classes))
+    if options.plot:
+        picture(options.plot, file, files, prediction, models)
+    return output.as_values(str(file), prediction, models.classes)
 
 
 def files_of(paths: list[Path]) -> list[Path]:

@@ -16,7 +16,15 @@ METRICS, PLOTS = Path("metrics"), Path("plots")
 
 def evaluate(role: str, file: Path) -> None:
     """Write the metrics and plots of a role; without scores if the role has no corpus."""
-    from avemotion.scoring import against_baseline, headlines, results, summaries
+    from avemotion.scoring import (
+        against_baseline,
+        calibrated,
+        headlines,
+        results,
+        served,
+        speaker_normalised,
+        summaries,
+    )
     from avemotion.system import tables
     from avemotion.system.outputs import LOCKS, alone, whole_files, whole_folder
 
@@ -32,6 +40,11 @@ def evaluate(role: str, file: Path) -> None:
             scores = summaries.SUMMARIES[role](predictions, config.evaluate.draws, config.seed)
             scores["baseline"] = against_baseline.SCORES[role](predictions, config.evaluate.draws, config.seed)
             scores["device"] = results.device(results.STAGES[role][-1], facts)
+            scores["served"] = served.SCORES[role](predictions)
+            if role == "emotion":
+                scores["calibration"] = calibrated.scores(predictions)
+                by = config.evaluate.speaker_logits, config.evaluate.draws, config.seed
+                scores["speaker_normalised"] = speaker_normalised.scores(predictions, *by)
             # Imports the pictures of this role only: the other role's code is no dependency of this stage in dvc.yaml.
             pictures = importlib.import_module(f"avemotion.plots.{role}.{role}_pictures")
             pictures.save(folder, predictions, scores, config)

@@ -76,8 +76,6 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     history = classifier.train(training, this)
     features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}
     features |= {"frames": store.settings} if model.video is not None else {}
-    facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": copied}
-    this.leave(model, facts, history)
     held_out = fusion_exports.HeldOut(
         classes=data.classes,
         sets={split: sets[split] for split in classifier.HELD_OUT},
@@ -85,7 +83,9 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         hop=clean.store.facts["hop_seconds"],
         frames=store,
     )
-    fusion_exports.export(folder, model, held_out, p.batch_size, this.device)
+    predicted = fusion_exports.export(folder, model, held_out, p.batch_size, this.device)
+    facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": copied}
+    this.leave(model, facts | {"temperature": classifier.fit_temperature(predicted, data.classes)}, history)
 
 
 def summary(config: Config, classes: int = 8) -> dict[str, Any]:

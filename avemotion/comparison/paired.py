@@ -29,7 +29,8 @@ class Judged:
     """Test or validation rows of one model (fusion with its va model), and the sums of its scores."""
 
     name: str
-    emotion: pd.DataFrame  # id, label, predicted, speaker
+    classes: list[str]  # emotions in class-index order
+    emotion: pd.DataFrame  # id, label, predicted, p_<class> ..., speaker, fold
     affect: pd.DataFrame | None  # id, dialogue, valence, arousal, <target>_predicted; None = no va model
     sums: dict[str, Sums]  # emotion and, with a va model, valence and arousal
     synthetic: bool
@@ -73,7 +74,9 @@ def read(root: Path, name: str, model: str, *, affect: bool, on: On) -> Judged:
         turns = results.predicted_turns(*results.read_manifest("affect", root), root, on, stages[1])
         sums |= {target: summaries.affect_sums(summaries.labelled(turns, target)) for target in TARGETS}
         turns = turns.sort_values("id", ignore_index=True)
-    return Judged(name=name, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic, on=on)
+    return Judged(
+        name=name, classes=facts.classes, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic, on=on
+    )
 
 
 def check_same_rows(first: Judged, second: Judged) -> None:

@@ -14,7 +14,7 @@ WORKSPACE = "workspace"  # the present files
 
 
 class NotRunError(ValueError):
-    """The revision's dvc.lock records no such output."""
+    """The revision's dvc.lock records no such output, or its role has no corpus."""
 
 
 def fetch(revision: str, folder: Path, stages: Sequence[str]) -> Path:
@@ -35,9 +35,12 @@ def fetch(revision: str, folder: Path, stages: Sequence[str]) -> Path:
     for role in sorted(roles):
         for name in ("corpus.json", "labels.csv"):
             _copy(files, revision, results.MANIFEST / role / name, folder)
-    folds = {role: results.read_manifest(role, folder)[0].folds for role in roles}
+    facts = {role: results.read_facts(role, folder) for role in roles}
     for stage in stages:
-        for home in results.stage_folders(stage, folds[compared_models.role(stage)]).values():
+        role = compared_models.role(stage)
+        if facts[role].absent:
+            raise NotRunError(f"{revision} has no {stage}: its corpora.{role} names no corpus")
+        for home in results.stage_folders(stage, facts[role].folds).values():
             _copy(files, revision, home / "predictions.csv", folder)
     return folder
 

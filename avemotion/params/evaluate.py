@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from avemotion.system import params_file
 
@@ -13,6 +14,8 @@ class EvaluateParams:
     draws: int  # of the bootstrap for each interval
     clips: int  # test clips and test turns in the attention pictures, from best to worst
     turns: int  # test turns with an arrow in the valence-arousal plane
+    # emotion logits minus their mean over the speaker's own clips, or also over their deviation
+    speaker_logits: Literal["none", "mean", "mean_std"]
 
     def __post_init__(self) -> None:
         if self.draws < 100:

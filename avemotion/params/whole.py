@@ -31,9 +31,10 @@ MEL_BANDS = 4  # fewest that audio.encoder cnn takes: its two poolings halve the
 XATTN = [field.name for field in fields(xattn.XattnParams)]
 HALVES = {
     "emotion": (
-        ("pretrain_audio", "pretrain_video", "fusion", "baseline"),
+        ("pretrain_audio", "pretrain_video", "fusion", "baseline", "evaluate"),
         (
             *("pretrain_audio", "pretrain_video", "fusion", "audio", "augment", "baseline.emotion"),
+            "evaluate.speaker_logits",
             *(f"xattn.{key}" for key in XATTN),
         ),
     ),

@@ -29,6 +29,7 @@ class Models:
 
     emotion: CorpusFacts | None  # of the fusion's training corpus; None = there is no fusion model
     fusions: list[Fusion]  # one, or one per fold
+    temperatures: list[float]  # of their calibration
     audio: dict[str, Any] | None  # arguments of the fusion's audio encoder; None = it has none
     affect: CorpusFacts | None  # None = there are no VA models
     va: dict[int, VAModel]  # by test fold
@@ -79,6 +80,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
     return Models(
         emotion=emotion.facts,
         fusions=list(emotion.models.values()),
+        temperatures=[_entry(root / MODELS / "fusion", config, "temperature") for config in emotion.configs.values()],
         audio=audio,
         affect=affect.facts,
         va={int(fold): model for fold, model in affect.models.items()},

@@ -123,7 +123,8 @@ def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, Me
     predicted = dict(windows)
     for batch in classifier.batches(dataset, BATCH, models.device):
         outputs = [model(*batch.inputs) for model in models.fusions]
-        shares = torch.stack([output.probabilities for output in outputs]).mean(0).cpu().numpy()
+        scaled = [output.probabilities(t) for output, t in zip(outputs, models.temperatures, strict=True)]
+        shares = torch.stack(scaled).mean(0).cpu().numpy()
         gates = None
         if outputs[0].gate is not None:
             gates = torch.stack([output.gate for output in outputs]).float().mean(0).tolist()

@@ -12,12 +12,14 @@ from fusion_toys import ENCODERS, wake
 from project_params import params_with
 from recordings import film, join, voice
 from safetensors.numpy import load_file
-from trained_project import CHANGES, CLASSES, main, rewrite, rows
+from scipy.special import softmax
+from trained_project import CHANGES, CLASSES, calibrated, main, rewrite, rows
 
 from avemotion.extraction import extraction
 from avemotion.features import frames, mel, wavlm
 from avemotion.features.parts import sound as sound_part
 from avemotion.models.fusion.build import build_fusion
+from avemotion.prediction import relative
 from avemotion.system.media_error import MediaError
 from avemotion.training.common import checkpoint
 from benchmarks import timed_media
@@ -42,7 +44,7 @@ def test_emotion_of_a_clip_is_the_pipelines_own(told):
     answer, _ = told("c1.mov", "c2.mov")
     table = rows("fusion/predictions.csv")
     for clip, of in zip(("c1", "c2"), answer["recordings"], strict=True):
-        expected = table.loc[clip, [f"p_{name}" for name in CLASSES]].to_list()
+        expected = calibrated(table.loc[clip, [f"p_{name}" for name in CLASSES]])
         assert list(of["emotion"].values()) == pytest.approx(expected, abs=1e-4)
         assert of["predicted"] == table.loc[clip, "predicted"] and len(of["windows"]) == 1
         gates = rows("fusion/gates.csv")
@@ -69,7 +71,7 @@ def test_a_lost_modality_is_that_of_the_conditions(told):
     table = rows("fusion/conditions.csv").set_index("condition", append=True)
     told_of = told("corpus/c1.wav", "corpus/c1.mp4")[0]["recordings"]
     for of, condition in zip(told_of, ("audio_only", "video_only"), strict=True):
-        expected = table.loc[("c1", condition), [f"p_{name}" for name in CLASSES]].to_list()
+        expected = calibrated(table.loc[("c1", condition), [f"p_{name}" for name in CLASSES]])
         assert list(of["emotion"].values()) == pytest.approx(expected, abs=1e-4)
         heard = condition == "audio_only"
         assert (of["sound"], of["picture"]) == (heard, not heard)
@@ -101,7 +103,8 @@ def test_a_long_recording_in_windows(told, tmp_path):
 
 def test_json_has_a_stable_form(told):
     answer, errors = told("c1.mov", "corpus/c1.wav", "corpus/c1.mp4")
-    assert list(answer) == ["models", "notes", "recordings", "failed"]
+    assert list(answer) == ["models", "speaker_statistics", "notes", "recordings", "failed"]
+    assert answer["speaker_statistics"] is False
     assert answer["models"]["emotion"] == {"corpus": "made-up", "synthetic": True, "classes": CLASSES, "models": 1}
     assert answer["models"]["affect"]["models"] == 3 and answer["models"]["affect"]["scale"]["valence"] == [1, 5]
     assert "synthetic sample" in answer["notes"][0] and "synthetic sample" in errors
@@ -130,6 +133,42 @@ def test_enrolment_moves_valence_and_arousal_alone(told):
     assert own["emotion"] == other["emotion"] and own["valence"]["folds"] != other["valence"]["folds"]
     with pytest.raises(ValueError, match=r"a1.mp4: no sound, so no speaker"):
         main(predict, "c1.mov", "--speaker", "corpus/a1.mp4")
+
+
+def shares(answer: dict) -> np.ndarray:
+    return np.array([list(of["emotion"].values()) for of in answer["recordings"]])
+
+
+def test_emotions_relative_to_the_speaker(own, told):
+    rewrite("data/models/fusion/model.json", lambda facts: facts.update(temperature=4.0))  # no share is near 0
+    names = ["c1.mov", "corpus/c2.wav", "b1.mov", "corpus/a1.mp4"]
+    plain = shares(told(*names)[0])
+    answer, errors = told(*names, "--speaker-logits", "mean")
+    logits = np.log(plain)
+    expected = softmax(logits - logits.mean(0), axis=1)  # the windows are the recordings, all of one speaker
+    np.testing.assert_allclose(shares(answer), expected, atol=1e-5)
+    assert answer["speaker_statistics"] is True
+    assert answer["notes"][1].startswith("emotions are relative to the speaker's own 4 windows")
+    assert "note: the speaker has fewer than 5 clips: such emotions are of little use" in errors
+    assert "fewer than 4 emotions" in errors and "mean_std" not in errors
+
+    Path("speaker").mkdir()
+    for name in names[1:3]:
+        shutil.copy(name, "speaker")
+    of_folder, errors = told(names[0], "--speaker", "speaker", "--speaker-logits", "mean_std")
+    own = logits[1:3] - logits[1:3].mean(1, keepdims=True)
+    first = logits[0] - logits[0].mean()
+    np.testing.assert_allclose(shares(of_folder)[0], softmax((first - own.mean(0)) / own.std(0)), atol=1e-3)
+    assert "mean_std holds only where the recordings show every emotion about equally often" in errors
+
+
+def test_the_voice_of_a_folder_is_the_mean_of_its_recordings(told, tmp_path):
+    (tmp_path / "one").mkdir()
+    shutil.copy("corpus/a1.wav", tmp_path / "one")
+    one, same = (told("c1.mov", "--speaker", place)[0]["recordings"] for place in ("corpus/a1.wav", tmp_path / "one"))
+    assert one == same
+    both = relative.voice([np.array([[1.0, 3.0]]), np.array([[3.0, 5.0]])])
+    assert both is not None and both.tolist() == [[2.0, 4.0]] and relative.voice([None]) is None
 
 
 def test_a_folder_with_files_that_are_no_recordings(told, tmp_path, capsys):
@@ -173,7 +212,8 @@ def save_fusion(folder: Path, mode: str, encoder: str | None, seed: int) -> None
     settings = {name: extraction.settings(extractor) for name, extractor in found.items()}
     folder.mkdir(parents=True)
     model = wake(build_fusion(**built))
-    checkpoint.save(folder, model, {"classes": CLASSES, "architecture": built, "features": settings})
+    facts = {"classes": CLASSES, "architecture": built, "features": settings, "temperature": 1.0}
+    checkpoint.save(folder, model, facts)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_the_command_line_shows_one_line(tmp_path):
     ],
 )
 def test_params_are_checked(tmp_path, change, message):
-    section = {"draws": 100, "clips": 3, "turns": 5} | yaml.safe_load(f"{{{change}}}")
+    section = {"draws": 100, "clips": 3, "turns": 5, "speaker_logits": "none"} | yaml.safe_load(f"{{{change}}}")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params_of(section)))
     with pytest.raises(ValueError, match=re.escape(message)):
         evaluate.configure(tmp_path / "params.yaml")

@@ -58,6 +58,7 @@ def retrained(weights: Path) -> None:
         (lambda: shutil.rmtree("data/models/fusion"), r"fusion.model.json: .*dvc repro"),
         (lambda: shutil.rmtree("data/models/va/fold_2"), r"fold_2.model.json: .*dvc repro"),
         (lambda: rewrite("data/models/fusion/model.json", lambda c: c.pop("features")), "another version of the code"),
+        (lambda: rewrite("data/models/fusion/model.json", lambda c: c.pop("temperature")), "has no 'temperature'"),
         (
             lambda: rewrite("data/models/fusion/model.json", lambda c: c["architecture"].update(classes=3)),
             "models/fusion: trained by another version of the code; run `dvc repro`",

@@ -114,10 +114,11 @@ OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
 MANIFEST = {f"manifest.{key}" for key in ("csv", "msp_podcast", "seed")} | OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
-OF_FUSION = {"fusion.late_smoothing", "fusion.unfreeze_audio", "xattn.head_dropout"}
+OF_FUSION = {"fusion.late_smoothing", "fusion.late_rule", "fusion.unfreeze_audio", "xattn.head_dropout"}
 BASE = MANIFEST | OF_MEL | OF_VA | OF_FUSION
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
+JOINT = {"fusion.residual", "fusion.unimodal_loss"}
 DROPS = {"fusion.audio_dropout", "fusion.video_dropout"}
 OF_XATTN = {"xattn.d_model", "xattn.audio_path", "xattn.head", "xattn.dropout", "xattn.stochastic_depth"}
 OF_VIDEO = {f"fusion.video_{key}" for key in ("blocks", "lr", "views", "checkpoint")}
@@ -142,16 +143,23 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"xattn.head": "concat"}, CONCAT_HEAD),
         (
             {"fusion.mode": "late"},
-            BASE - {"fusion.late_smoothing"} | GATE | DROPS | OF_XATTN | {"fusion.dropout", "fusion.label_smoothing"},
+            BASE - {"fusion.late_smoothing", "fusion.late_rule"}
+            | GATE
+            | DROPS
+            | JOINT
+            | OF_XATTN
+            | {"fusion.dropout", "fusion.label_smoothing"},
         ),
         ({"fusion.mode": "concat"}, BASE | GATE | DROPS | OF_XATTN),
         ({"fusion.mode": "gated"}, BASE | OF_XATTN),
-        ({"fusion.mode": "audio"}, BASE | GATE | DROPS | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
+        ({"fusion.residual": True}, BASE - {"fusion.late_rule"}),
+        ({"fusion.mode": "audio"}, BASE | GATE | DROPS | JOINT | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
         (
             {"fusion.mode": "video"},
             BASE
             | GATE
             | DROPS
+            | JOINT
             | OF_XATTN
             | {"fusion.dropout", "fusion.audio_checkpoint", *OPEN_AUDIO, "va.speech_from"},
         ),
@@ -206,7 +214,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         (
             NO_EMOTION | {"va.inputs": ["speech", "prosody"]},
             {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout", "baseline.emotion"}
-            | {"audio", "augment", "pretrain_audio", "pretrain_video", "fusion"}
+            | {"audio", "augment", "pretrain_audio", "pretrain_video", "fusion", "evaluate.speaker_logits"}
             | OF_AFFECT_SPLIT
             | {"manifest.emotion", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},

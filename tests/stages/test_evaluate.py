@@ -91,7 +91,7 @@ def test_the_device_of_training_is_a_headline_where_it_is_not_the_cpu(tmp_path):
     assert (
         "device" not in headline(run(tmp_path, "emotion"), "emotion") and detail(tmp_path, "emotion")["device"] == "cpu"
     )
-    (models / "fusion/model.json").write_text('{"device": "cuda"}')
+    (models / "fusion/model.json").write_text('{"device": "cuda", "temperature": 1.0}')
     assert headline(run(tmp_path, "emotion"), "emotion")["device"] == "cuda"
     (models / "va/fold_2/model.json").write_text('{"device": "cuda"}')
     assert headline(run(tmp_path, "affect"), "affect")["device"] == "cpu, cuda"

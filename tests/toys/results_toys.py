@@ -164,7 +164,7 @@ def write(file: Path, table: pd.DataFrame) -> None:
 def write_history(folder: Path) -> None:
     losses = {"train_loss": [2, 1], "val_loss": [2.5, 1.5], "val_score": [0.2, 0.4], "learning_rate": [0.001] * 2}
     write(folder / "history.csv", pd.DataFrame({"phase": ["head", "finetune"], "epoch": [1, 2], **losses}))
-    (folder / "model.json").write_text('{"device": "cpu"}')
+    (folder / "model.json").write_text(json.dumps({"device": "cpu", "temperature": 2.0}))
 
 
 def write_chosen(folder: Path, *targets: str) -> None:
@@ -184,7 +184,8 @@ def make(root: Path) -> Path:
     make_emotion(models, manifest)
     make_affect(models, manifest)
     make_features(root / "data" / "features", manifest)
-    (root / "params.yaml").write_text(yaml.safe_dump(params_of({"draws": 100, "clips": 3, "turns": 5})))
+    section = {"draws": 100, "clips": 3, "turns": 5, "speaker_logits": "mean"}
+    (root / "params.yaml").write_text(yaml.safe_dump(params_of(section)))
     return root
 
 

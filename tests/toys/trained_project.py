@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -93,6 +93,13 @@ def turns() -> list[dict[str, Any]]:
 def rows(file: str) -> pd.DataFrame:
     """A table below data/models, by clip."""
     return pd.read_csv(f"data/models/{file}").set_index("id")
+
+
+def calibrated(shares: Sequence[float]) -> list[float]:
+    """Probabilities of predictions.csv at the temperature of the fusion model, as `predict` gives them."""
+    power = 1 / json.loads(Path("data/models/fusion/model.json").read_text())["temperature"]
+    powers = [share**power for share in shares]
+    return [value / sum(powers) for value in powers]
 
 
 def rewrite(file: str, change: Callable[[dict[str, Any]], Any]) -> None:

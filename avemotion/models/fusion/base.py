@@ -30,10 +30,9 @@ class FusionOutput:
     video_to_audio: Tensor | None = None  # [B, N, T]: each frame's weights over audio steps
     audio_to_video: Tensor | None = None  # [B, T, N]: each audio step's weights over frames
 
-    @property
-    def probabilities(self) -> Tensor:
-        """[B, C], rows sum to 1."""
-        return self.logits.float().softmax(-1)
+    def probabilities(self, temperature: float) -> Tensor:
+        """[B, C], rows sum to 1; temperature: that of the model's calibration."""
+        return (self.logits.float() / temperature).softmax(-1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from avemotion.datasets.clip_batches import Batch, ClipDataset, Source, evaluation_batches, sampler_of, training_batches
 from avemotion.formats import labels
 from avemotion.params.training.optimizer import ClassifierParams
+from avemotion.scoring import temperature
 from avemotion.scoring.metrics import macro_f1
 from avemotion.system import runtime, tables
 from avemotion.system.outputs import alone, leave_reason, whole_folder
@@ -141,8 +142,8 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
 def train_unimodal(training: ClipTraining, classes: Sequence[str], facts: dict[str, Any], run: Run) -> None:
     """Train a model of one modality; write it with facts, its history and its predictions of held-out clips."""
     history = train(training, run)
-    run.leave(training.model, {"classes": classes, **facts}, history)
     table = predictions(training, classes, run.device)
+    run.leave(training.model, {"classes": classes, **facts, "temperature": fit_temperature(table, classes)}, history)
     tables.write_results(run.folder / "predictions.csv", table.sort_values("id"))
 
 
@@ -160,6 +161,16 @@ def prediction_table(classes: Sequence[str], split: Split, dataset: ClipDataset,
     table.insert(2, "label", [classes[i] for i in dataset.targets])
     table.insert(3, "predicted", [classes[i] for i in probabilities.argmax(1)])
     return table
+
+
+def fit_temperature(table: pd.DataFrame, classes: Sequence[str]) -> float:
+    """The temperature of a model, fitted on the validation clips among its predictions (rows of prediction_table).
+
+    predictions.csv has the probabilities at temperature 1; model.json has the temperature.
+    """
+    rows = table[table["split"] == "val"]
+    truth = [classes.index(label) for label in rows["label"]]
+    return temperature.fit(rows[[f"p_{name}" for name in classes]].to_numpy(), truth)
 
 
 def predictions(training: ClipTraining, classes: Sequence[str], device: torch.device) -> pd.DataFrame:

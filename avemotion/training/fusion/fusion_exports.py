@@ -29,9 +29,13 @@ class HeldOut:
     frames: Store  # has the times of the frames
 
 
-def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, device: torch.device) -> None:
+def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, device: torch.device) -> pd.DataFrame:
     """Write the exports: predictions.csv and gates.csv of validation and test clips; attention.safetensors of test
-    clips; conditions.csv with the predictions of test clips under the harder conditions."""
+    clips; conditions.csv with the predictions of test clips under the harder conditions.
+
+    Returns:
+        the content of predictions.csv.
+    """
     predicted: list[pd.DataFrame] = []
     gates: list[tuple[str, str, float]] = []
     attention: dict[str, torch.Tensor] = {}
@@ -51,13 +55,15 @@ def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, devi
             _under_condition(name, model, classes, dataset, classifier.batches(dataset, batch_size, device))
             for name, dataset in held_out.harder.items()
         ]
-    tables.write_results(folder / "predictions.csv", pd.concat(predicted).sort_values("id"))
+    table = pd.concat(predicted).sort_values("id")
+    tables.write_results(folder / "predictions.csv", table)
     empty = pd.DataFrame(columns=["id", "condition", "predicted", *(f"p_{name}" for name in classes)])
     rows = pd.concat(harder) if harder else empty
     tables.write_results(folder / "conditions.csv", rows.sort_values("id", kind="stable"))
     shares = pd.DataFrame(gates, columns=["id", "split", "gate"])
     tables.write_results(folder / "gates.csv", shares.sort_values("id"))
     checkpoint.save_tensors(dict(sorted(attention.items())), folder / "attention.safetensors")
+    return table
 
 
 def conditions(
