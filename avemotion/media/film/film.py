@@ -20,6 +20,8 @@ BACK = (0.0, 5.0, 30.0)  # seconds before the wanted time at which a key frame i
 REORDER = 2.0  # seconds; packets are at most this far from the order of their frames
 SHUFFLED = 16  # frames; no codec reorders more
 STUCK = 64  # packets that may fail before the first frame
+# Decoders that leave out single frames on request, if no other frame depends on them.
+LEAVES_OUT = ("h264", "hevc", "mpeg4", "mpeg2video", "vp8")
 
 
 class NoPictureError(RuntimeError):
@@ -116,7 +118,7 @@ class Film:
         left, jump = deque(sorted(wanted)), NEAR / self.unit
         while left:
             target = left[0]  # no second jump to it
-            for tick, frame in self._decoded(target):
+            for tick, frame in self._decoded(target, only=wanted):
                 if tick in wanted:
                     pictures[tick] = self._rgb(frame)
                 while left and left[0] <= tick:
@@ -143,12 +145,23 @@ class Film:
         """Whether one of the first packets decodes to a frame."""
         return next(self._decoded(None, STUCK), None) is not None
 
-    def _decoded(self, start: float | None, patience: int | None = None) -> Iterator[tuple[int, Any]]:
-        """Timestamp and frame, in the order of showing, from a key frame at or before `start` on."""
+    def _decoded(
+        self, start: float | None, patience: int | None = None, only: Collection[int] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Timestamp and frame, in the order of showing, from a key frame at or before `start` on.
+
+        Args:
+            patience: number of packets to try; None = all.
+            only: timestamps of the frames that are needed. Others may be missing: those on which no frame depends are
+                not decoded.
+        """
         import av
 
         last = -1
+        may_skip = only is not None and not self._by_order and self._stream.codec_context.name in LEAVES_OUT
         for tried, packet in enumerate(self._packets(start), start=1):
+            skips = may_skip and self._tick(packet) not in only
+            self._stream.codec_context.skip_frame = "NONREF" if skips else "DEFAULT"
             try:
                 frames = packet.decode()
             except MemoryError:
