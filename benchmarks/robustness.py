@@ -58,12 +58,14 @@ def main() -> None:
         tried += hostile_files.try_all(ROOT)
         show(tried)
         timed_recordings.show(Path("timed"))
-        if (
-            options.hours
-        ):  # in a process of its own, because peak memory is never below that of the process that starts it
-            subprocess.run(
-                [sys.executable, "-m", "benchmarks.long_recordings", "--hours", str(options.hours)], check=True
-            )
+        if options.hours:
+            long_recordings(options.hours)
+
+
+def long_recordings(hours: float) -> None:
+    """Print their table, in a process of its own: peak memory is never below that of the process that starts another."""
+    command = [sys.executable, "-m", "benchmarks.long_recordings", "--hours", str(hours)]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
 
 
 def write_params(max_rejected: float) -> None:
