@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def long_recordings(hours: float) -> None:
-    """Print their table, in a process of its own: peak memory is never below that of the process that starts another."""
+    """Print their table, from a process of its own: the peak memory of a process is at least that of its parent."""
     command = [sys.executable, "-m", "benchmarks.long_recordings", "--hours", str(hours)]
     subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
 
