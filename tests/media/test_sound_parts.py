@@ -22,7 +22,7 @@ def blocks(*of):
 
 
 def placed(*of):
-    placement = Placement()
+    placement = Placement(offsets=tuple)
     parts = [samples[:, 0] for samples, _ in placement.place(blocks(*of))]
     return np.concatenate(parts).tolist(), placement
 
