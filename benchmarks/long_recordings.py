@@ -1,5 +1,9 @@
-"""Peak memory of each stage for recordings of hours, in a folder with finished outputs of the chain."""
+"""Peak memory of each stage for recordings of hours.
 
+`python -m benchmarks.long_recordings --hours 2` in a folder of `benchmarks.robustness --folder`, whose models it uses.
+"""
+
+import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +18,12 @@ from benchmarks.manifest import measured
 
 STEP = 60  # seconds written at a time
 KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hours", type=float, default=2)
+    show(parser.parse_args().hours)
 
 
 def show(hours: float) -> None:
@@ -60,3 +70,7 @@ def prepare(project: Path) -> None:
     params["corpora"]["affect"]["root"] = str(Path("affect").absolute())
     (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copytree("data/models", project / "data/models")
+
+
+if __name__ == "__main__":
+    main()

@@ -23,6 +23,7 @@ INTERRUPTED = tuple(t for t in EVEN if t < 2 or t >= 6)
 WITH_TIMES = (".webm", ".mkv", ".mp4", ".mov", ".flv", ".wmv", ".ts")  # timestamps for every packet
 WITH_TRACKS = (".mkv", ".mp4", ".mov", ".ts", ".webm")
 FRAME = 1 / 25  # seconds
+PRIMING = -1024 / 44_100  # seconds; begin of what the encoder of AAC adds
 SPANS = ((0.0, 8.0), (2.5, 4.5), (4.0, 8.0))
 
 
@@ -175,11 +176,28 @@ def _rates(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
         file = folder / f"joined{suffix}"
         file.write_bytes(b"".join(parts))
         yield Timed(kind="joined files", file=file, beeps=beeps)
+    yield from _joined_films(folder, formats)
     for rate in (8000, 11025, 22050, 37800, 44099, 48000, 95999, 192000):
         for suffix in _of((".wav", ".flac") if rate < 95999 else (".wav",), formats):
             file = folder / f"rate{rate}{suffix}"
             soundfile.write(file, beep(BEEPS, 8.0, rate), rate)
             yield Timed(kind="odd sample rates", file=file)
+
+
+def _joined_films(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:
+    """Two films of 4 s, the timestamps of both from zero on; their sound is shorter than their picture."""
+    for suffix in _of((".ts", ".mkv", ".webm"), formats):
+        times, join = EVEN[:100], 4.0
+        contents = []
+        for i, pitch in enumerate((440.0, 660.0)):
+            film, sound = Pictures(times=times, ahead=i * join), Sound(beeps=((1.0, pitch),), seconds=3.8)
+            shift = write(folder / f"film{i}{suffix}", [sound], [film])
+            contents.append((folder / f"film{i}{suffix}").read_bytes())
+            join = 4.0 - (PRIMING if suffix == ".mkv" else shift)
+        file = folder / f"films{suffix}"
+        file.write_bytes(b"".join(contents))
+        beeps, frames = ((1.0, 440.0), (1.0 + join, 660.0)), (*times, *(time + join for time in times))
+        yield Timed(kind="joined films", file=file, shift=shift, beeps=beeps, frames=frames, note="start anew")
 
 
 def _packets(folder: Path, formats: Sequence[str]) -> Iterator[Timed]:

@@ -63,8 +63,9 @@ class Sound:
 class Pictures:
     """A track of clock pictures."""
 
-    times: Sequence[float]  # seconds of each frame; the picture shows this time plus offset
+    times: Sequence[float]  # seconds of each frame; the picture shows this time plus offset and ahead
     offset: float = 0.0
+    ahead: float = 0.0  # seconds
     black: bool = False
     rate: int = 25  # frames per second that the header claims
     default: bool = True
@@ -166,7 +167,7 @@ def _mark(stream: Any, default: bool) -> None:
 def _encode_film(film: Pictures, stream: Any) -> list[Any]:
     packets, base = [], stream.codec_context.time_base or Fraction(1, film.rate)
     for time in film.times:
-        picture = clock_picture(time + film.offset)
+        picture = clock_picture(time + film.offset + film.ahead)
         if film.black:
             picture[:HEIGHT] = 16
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")

@@ -109,6 +109,8 @@ def look(path: Path) -> PictureSpan:
             start, end = float(parts[0].begin * film.unit), float(parts[-1].end * film.unit)
     except (OSError, RuntimeError, UnicodeError) as error:
         raise ValueError(_fault(error)) from error
+    if film.parts > 1:
+        notes = [*notes, f"picture: timestamps start anew {film.parts - 1} times; the parts are joined"]
     if start > DELAY:
         notes = [*notes, f"picture: starts at {start:.2f} s"]
     return PictureSpan(start=start, end=end, notes=notes)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from avemotion.media import container as containers
+from avemotion.media import joints
 from avemotion.media.sound.decoding import Decoding
 from avemotion.media.sound.downmix import Downmix
 from avemotion.media.sound.placement import Placement
@@ -21,7 +22,8 @@ class Sound:
 
     def __init__(self, path: Path):
         self._decoding = Decoding(path=Path(path))
-        self._placement, self._downmix = Placement(), Downmix()
+        self._placement = Placement(offsets=lambda: joints.offsets(Path(path)))
+        self._downmix = Downmix()
         self._short: list[str] = []
 
     def blocks(self) -> Iterator[Mono]:

@@ -51,7 +51,7 @@ def test_an_edit_list_is_read_back(recording):
 
 
 @pytest.mark.slow
-@settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(recordings())
 def test_many_edit_lists_are_read_back(recording):
     assert read_back(recording) == "right"

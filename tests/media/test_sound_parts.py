@@ -1,5 +1,7 @@
 """Placing, mixing and resampling of sound: hand arithmetic, and torchaudio where it is exact."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,7 +9,7 @@ import torch
 import torchaudio.functional as AF
 
 from avemotion.manifest.probe import probe
-from avemotion.media import waveforms
+from avemotion.media import joints, waveforms
 from avemotion.media.sound import decoding, resampling
 from avemotion.media.sound.decoding import Block
 from avemotion.media.sound.downmix import Downmix
@@ -22,7 +24,7 @@ def blocks(*of):
 
 
 def placed(*of):
-    placement = Placement()
+    placement = Placement(offsets=tuple)
     parts = [samples[:, 0] for samples, _ in placement.place(blocks(*of))]
     return np.concatenate(parts).tolist(), placement
 
@@ -44,6 +46,19 @@ def test_timestamps_that_start_anew_are_continued_and_absurd_ones_refused():
     assert values == list(range(1, 406)) and placement.restarts == 1
     with pytest.raises(RuntimeError, match=r"timestamps jump from 1\.00 s by 94999 s"):
         placed((0.0, 1, 100), (95_000.0, 1, 100))
+
+
+def test_sound_that_ends_before_the_picture_waits_for_it_where_the_next_film_is_joined():
+    placement = Placement(offsets=lambda: (Fraction(0), Fraction(7, 2)))
+    parts = [samples[:, 0] for samples, _ in placement.place(blocks((0.0, 1, 300), (0.0, 301, 100), (1.0, 401, 5)))]
+    assert np.concatenate(parts).tolist() == [*range(1, 301)] + [0] * 50 + [*range(301, 406)]
+
+
+def test_a_part_begins_where_sound_and_picture_of_the_part_before_have_ended():
+    spans = [(Fraction(0), Fraction(4)), (Fraction(1), Fraction(3)), (Fraction(-1), Fraction(1))]
+    assert joints._joined(spans) == (0, 3, 7)
+    parts = joints.Parts(restart=1.0)
+    assert [parts.of(tick) for tick in (0, 2, 1.5, 4, 1, 3, 12, 0)] == [0, 0, 0, 0, 1, 1, 1, 2]
 
 
 def mixed(samples, rate=1000):

@@ -8,6 +8,7 @@ import typing
 from pathlib import Path
 
 import corpus_trees as trees
+import numpy as np
 import pandas as pd
 import pytest
 import soundfile
@@ -268,6 +269,22 @@ def test_stereo_is_used(project, monkeypatch):
     trees.wav(project / "data/ravdess/Actor_02/03-01-01-01-01-01-02.wav", 5, channels=2)
     run(monkeypatch)
     assert next(clip for clip in clips.read("emotion") if clip.id == "01-01-01-01-01-02").duration == 0.05
+
+
+def test_recordings_that_are_read_otherwise_than_usual_are_noted(project, monkeypatch):
+    run(monkeypatch)
+    assert not (clips.FOLDER / "emotion/notes.csv").exists()
+    changed = project / "data/ravdess/Actor_02" / f"03-{next(iter(trees.ravdess_ids([2])))}.wav"
+    voice = soundfile.read(changed, dtype="int16", always_2d=True)[0][:, 0]
+    soundfile.write(changed, np.stack([voice, -voice], 1), 16000)
+    for _ in range(2):  # from the file, then from the media known from the run before
+        run(monkeypatch)
+        (row,) = pd.read_csv(clips.FOLDER / "emotion/notes.csv").itertuples()
+        assert row.path == f"Actor_02/{changed.name}"
+        length = f"{len(voice) / 16000:.2f} s"
+        assert row.note == f"sound: the channels cancel each other in {length} of {length}; channel 1 is used there"
+        assert next(clip for clip in clips.read("emotion") if clip.id == changed.stem[3:]).audio
+    assert not (clips.FOLDER / "affect/notes.csv").exists()
 
 
 def test_a_release_without_pictures_is_not_damaged_but_one_with_some_is(project, monkeypatch):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from avemotion.media import container as containers
+from avemotion.media import joints
+from avemotion.media.film.clock import Clock
 from avemotion.media.film.showing import Frame
 
 NEAR = 2.0  # seconds; an earlier time is reached by decoding from the beginning
@@ -20,6 +22,8 @@ BACK = (0.0, 5.0, 30.0)  # seconds before the wanted time at which a key frame i
 REORDER = 2.0  # seconds; packets are at most this far from the order of their frames
 SHUFFLED = 16  # frames; no codec reorders more
 STUCK = 64  # packets that may fail before the first frame
+# Decoders that leave out single frames on request, if no other frame depends on them.
+LEAVES_OUT = ("h264", "hevc", "mpeg4", "mpeg2video", "vp8")
 
 
 class NoPictureError(RuntimeError):
@@ -42,7 +46,7 @@ class Film:
             NoPictureError: there is none.
             OSError, RuntimeError: the file cannot be opened.
         """
-        self.path, self._stack = path, ExitStack()
+        self.path, self._stack, self._offsets = path, ExitStack(), joints.offsets(path)
         self._open(index)
 
     def __enter__(self) -> "Film":
@@ -72,9 +76,7 @@ class Film:
         self._read = False  # whether the file must be opened again to be read from its beginning
         self._converter = VideoReformatter()
         self.unit: Fraction = self._stream.time_base
-        self._start = round(containers.clock_start(self._container) / self.unit)
-        # AVI has no timestamps but the order of its packets: FFmpeg's `pts` there are guesses.
-        self._by_order = self._container.format.name == "avi"
+        self._clock = Clock(self._container, self._stream, self._offsets)
 
     @property
     def stated_seconds(self) -> float:
@@ -85,16 +87,21 @@ class Film:
     def index(self) -> int:
         return self._stream.index
 
+    @property
+    def parts(self) -> int:
+        """Number of films that were joined to this one."""
+        return len(self._offsets)
+
     def frames(self, start: float | None, end: float | None) -> list[Frame]:
         """Timestamps of the packets from the last before `start` to the first after `end`, in the order of showing."""
         reorder = float(REORDER / self.unit)
         found: dict[int, Frame] = {}
         for packet in self._packets(start):
-            tick = self._tick(packet)
-            if tick is None or packet.is_discard:
+            times = self._clock.packet(packet)
+            if times is None or packet.is_discard:
                 continue
+            tick, order = times
             found[tick] = Frame(tick, tick + (packet.duration or 0), packet.is_keyframe)
-            order = tick if packet.dts is None else packet.dts - self._start
             if end is not None and order > end + (0 if packet.dts is not None else reorder) and tick > end:
                 break
         ordered = sorted(found.values())
@@ -116,7 +123,7 @@ class Film:
         left, jump = deque(sorted(wanted)), NEAR / self.unit
         while left:
             target = left[0]  # no second jump to it
-            for tick, frame in self._decoded(target):
+            for tick, frame in self._decoded(target, only=wanted):
                 if tick in wanted:
                     pictures[tick] = self._rgb(frame)
                 while left and left[0] <= tick:
@@ -143,12 +150,24 @@ class Film:
         """Whether one of the first packets decodes to a frame."""
         return next(self._decoded(None, STUCK), None) is not None
 
-    def _decoded(self, start: float | None, patience: int | None = None) -> Iterator[tuple[int, Any]]:
-        """Timestamp and frame, in the order of showing, from a key frame at or before `start` on."""
+    def _decoded(
+        self, start: float | None, patience: int | None = None, only: Collection[int] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Timestamp and frame, in the order of showing, from a key frame at or before `start` on.
+
+        Args:
+            patience: number of packets to try; None = all.
+            only: timestamps of the frames that are needed. Others may be missing: those on which no frame depends are
+                not decoded.
+        """
         import av
 
         last = -1
-        for tried, packet in enumerate(self._packets(start), start=1):
+        all_needed = only is None or self._clock.by_order or self._stream.codec_context.name not in LEAVES_OUT
+        for tried, packet in enumerate(self._packets(start), start=1):  # it may open the file anew
+            times = None if all_needed else self._clock.packet(packet)
+            needed = only is None or times is None or times[0] in only
+            self._stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
             try:
                 frames = packet.decode()
             except MemoryError:
@@ -156,7 +175,7 @@ class Film:
             except av.FFmpegError:
                 frames = []
             for frame in frames:
-                tick = self._tick(frame)
+                tick = self._clock.frame(frame)
                 last = last + max(1, frame.duration or 0) if tick is None else tick
                 yield last, frame
             if patience is not None and tried >= patience:
@@ -167,42 +186,30 @@ class Film:
         import av
 
         # In AVI, a key frame is shown after frames that follow it in the file and need an earlier one.
-        earliest = 0.0 if start is None else float(start) - (SHUFFLED if self._by_order else 0)
+        earliest = 0.0 if start is None else float(start) - (SHUFFLED if self._clock.by_order else 0)
         for back in BACK:
-            if earliest * self.unit - back <= NEAR:
+            if earliest * self.unit - back <= NEAR or self.parts > 1:
                 break
             at = round(earliest - back / self.unit)
             try:
                 self._read = True
-                self._container.seek(at + self._start, stream=self._stream)
+                self._container.seek(self._clock.in_file(at), stream=self._stream)
             except MemoryError:
                 raise
             except av.FFmpegError:
                 break
             packets = containers.packets_of(self._container, self._stream)
             first = next(packets, None)
-            tick = None if first is None else self._tick(first)
-            if first is not None and tick is not None and first.is_keyframe and tick <= earliest:
+            times = None if first is None else self._clock.packet(first)
+            if times is not None and first.is_keyframe and times[0] <= earliest:
                 yield first
                 yield from packets
                 return
         if self._read:
             self._open(self.index)  # seeking to the beginning fails in damaged files
         self._read = True
+        self._clock.rewind()
         yield from containers.packets_of(self._container, self._stream)
-
-    def _tick(self, item: Any) -> int | None:
-        """The timestamp of a packet or frame on the file's clock."""
-        import av
-
-        if isinstance(item, av.Packet):
-            stamp = item.pts if item.pts is not None and not self._by_order else item.dts
-        elif self._by_order:
-            # The timestamp is that of the packet that completed the frame, later by the frames that were reordered.
-            stamp = None if item.dts is None else item.dts - self._stream.codec_context.reorder_depth
-        else:
-            stamp = item.pts if item.pts is not None else item.dts
-        return None if stamp is None else stamp - self._start
 
     def _rgb(self, frame: Any) -> np.ndarray:
         """A decoded frame as [H, W, 3] uint8, upright."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,10 @@ class Decoding:
         self.stated = containers.stated_seconds(container, stream)
         start, usual, decoded = containers.clock_start(container), 0.0, False
         untimed = container.format.name in UNTIMED
+        # Seconds of a frame are pts * unit - start; Fractions for each of many small frames would take time.
+        unit: Fraction = stream.time_base
+        scale = unit.denominator * start.denominator
+        step, zero = unit.numerator * start.denominator, start.numerator * unit.denominator
         for packet in containers.packets_of(container, stream):
             try:
                 frames = packet.decode()
@@ -95,7 +100,7 @@ class Decoding:
             for frame in frames:
                 if not RATES[0] <= frame.sample_rate <= RATES[1]:
                     raise RuntimeError(f"a sample rate of {frame.sample_rate} Hz")
-                begin = None if frame.pts is None or untimed else float(frame.pts * frame.time_base - start)
+                begin = None if frame.pts is None or untimed else (frame.pts * step - zero) / scale
                 usual, decoded = frame.samples / frame.sample_rate, True
                 yield Block(samples=samples_of(frame), rate=frame.sample_rate, begin=begin)
         if self.bad_packets and not decoded:
@@ -108,7 +113,7 @@ def samples_of(frame: Any) -> np.ndarray:
     values = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
     name = frame.format.name.removesuffix("p")
     if name not in SCALES:  # floats
-        return values.astype(np.float32)
+        return values.astype(np.float32, copy=False)
     if name == "u8":
         values = values.astype(np.int16) - 128
     scaled = values.astype(np.float64) if name in ("s32", "s64") else values.astype(np.float32)

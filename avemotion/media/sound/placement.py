@@ -1,16 +1,17 @@
 """Places decoded blocks on the file's clock: holes become silence, overlaps are cut."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
+from avemotion.media.joints import RESTART
 from avemotion.media.sound.decoding import Block
 
 # Seconds. Timestamps of clean files differ by less from the number of samples (rounding to milliseconds, to packets of
 # AVI, priming of encoders), and viewers do not notice it: the threshold of ITU-R BT.1359 is 45 ms.
 JITTER = 0.04
-RESTART = 1.0  # seconds; timestamps that jump back by more start anew, as in joined files
 LONGEST = 3600.0  # seconds of a hole; beyond, the timestamps are damaged
 
 
@@ -18,6 +19,7 @@ LONGEST = 3600.0  # seconds of a hole; beyond, the timestamps are damaged
 class Placement:
     """The position on the clock, and the holes so far."""
 
+    offsets: Callable[[], Sequence[Fraction]]  # seconds to add to the timestamps of each part of a joined file
     seconds: float = 0.0  # end of the sound so far
     start: float = 0.0  # of the first sample, if later than JITTER
     holes: int = 0
@@ -56,8 +58,9 @@ class Placement:
         late = block.begin + self._offset - self.seconds
         if late < -RESTART:
             self.restarts += 1
-            self._offset -= late
-            return 0.0
+            known = self.offsets()
+            self._offset = float(known[self.restarts]) if self.restarts < len(known) else self._offset - late
+            late = block.begin + self._offset - self.seconds
         return late
 
     def _forward(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[np.ndarray, int]]:
