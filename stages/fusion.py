@@ -28,7 +28,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     from avemotion.datasets.frame_sequences import FrameSource
     from avemotion.formats.feature_store import FeatureStore
     from avemotion.models.fusion.build import build_fusion
-    from avemotion.training.common import run
+    from avemotion.training.common import checkpoint, run
     from avemotion.training.emotion import audio_input, classifier
     from avemotion.training.fusion import fusion_exports, phases
     from avemotion.training.fusion.frozen_video import frozen_video
@@ -44,7 +44,8 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     copied = {}
     for name, part in (("audio", model.audio), ("video", model.video)):
         if part is not None and name in p.warm_start:
-            copied[name] = phases.warm_start(part, Path(getattr(p, f"{name}_checkpoint")), data.classes, fold)
+            source = Path(getattr(p, f"{name}_checkpoint"))
+            copied[name] = checkpoint.warm_start_from(source, part, data.classes, fold.name if fold else None)
     if not p.head_epochs + p.epochs:
         phases.refuse_untrained(p.mode, copied[p.mode]["missing"])
     if model.audio is not None and "audio" not in p.warm_start:

@@ -25,7 +25,7 @@ OUT = Path("data/models/pretrain_audio")
 def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     """Train, select and predict on one split of the clips; writes all results into folder."""
     from avemotion.models.encoders.audio_encoders import build_audio
-    from avemotion.training.common import run
+    from avemotion.training.common import checkpoint, run
     from avemotion.training.emotion import audio_input, classifier
 
     p = config.pretrain
@@ -38,13 +38,18 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     arguments = audio_input.audio_arguments(config.audio, config.speech, audio_input.mel_bands(clean))
     model = build_audio(len(data.classes), arguments)
     audio_input.start(model, config.speech, (clean(clip, None) for clip in data.ids("train")))
+    source = Path(p.checkpoint)
+    copied = {}
+    if source != checkpoint.NONE:
+        name = fold.name if fold else None
+        copied = {"warm_start": checkpoint.warm_start_from(source, model, data.classes, name)}
     model.to(this.device)
 
     def logits(batch: "Batch") -> "torch.Tensor":
         return model(batch.audio, batch.audio_mask)
 
     training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases(model, config), params=p)
-    classifier.train_unimodal(training, data.classes, {"audio": arguments}, this)
+    classifier.train_unimodal(training, data.classes, {"audio": arguments, **copied}, this)
 
 
 def phases(model: "AudioModel", config: Config) -> "list[Phase]":
@@ -90,7 +95,7 @@ def main() -> None:
     config = cli.configured(__doc__, configure, summary)
     from avemotion.training.emotion.classifier import train_splits
 
-    train_splits(partial(train, config), config, "stages.pretrain_audio", OUT)
+    train_splits(partial(train, config), config, "stages.pretrain_audio", OUT, [Path(config.pretrain.checkpoint)])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from avemotion.system import params_file
 class PretrainAudioParams(ClassifierParams):
     """Section `pretrain_audio`."""
 
+    checkpoint: str  # folder of a trained audio model, or a .safetensors or .pt file; data/none = none
     head_epochs: int  # epochs of the classifier alone; mel encoders skip this phase
     epochs: int  # epochs of the classifier and of the trained layers
     encoder_lr: float | None  # of wavlm's trained layers; 0 or null freezes them

@@ -48,6 +48,7 @@ OTHER = {
     "pretrain_audio.unfreeze_wavlm_layers": 1,
     "pretrain_audio.loss": {"class_weights": "inverse", "focal": 2.0},
     "pretrain_audio.sampling": "balanced",
+    "pretrain_audio.checkpoint": "data/models/pretrain_audio",
     "xattn.d_model": 64,
     "xattn.heads": 2,
     "xattn.audio_path": "conv",
@@ -210,6 +211,7 @@ IN_USE = [
         (
             *("speech", "pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"),
             "pretrain_audio.unfreeze_wavlm_layers",
+            "pretrain_audio.checkpoint",
         ),
     ),
     (pretrain_audio, {"audio.encoder": "cnn"}, ("pretrain_audio.loss", "pretrain_audio.sampling")),

@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 from avemotion.models.encoders.audio_encoders import build_audio
 from avemotion.models.encoders.video_encoder import VideoResNet18
 from avemotion.training.common import checkpoint
-from avemotion.training.common.folds import Fold
 from avemotion.training.emotion.audio_input import audio_arguments
 from avemotion.training.fusion import phases as recipe
 from stages import fusion as fusion_stage
@@ -33,7 +32,7 @@ def test_mode_names_that_fix_the_head(tmp_path, head):
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("form", ["bare.pt", "wrapped.pt", "own.safetensors", "folder", "folds"])
+@pytest.mark.parametrize("form", ["bare.pt", "wrapped.pt", "own.safetensors", "folder", "folder for a fold", "folds"])
 def test_warm_start_takes_every_form_of_checkpoint(tmp_path, capsys, form):
     torch.manual_seed(1)
     given, part = VideoResNet18(CLASSES), VideoResNet18(CLASSES)
@@ -44,16 +43,16 @@ def test_warm_start_takes_every_form_of_checkpoint(tmp_path, capsys, form):
     elif form == "own.safetensors":
         save_file(state, source)
     else:
-        fold = Fold(test=2, val=3) if form == "folds" else None
-        folder = source / "fold_2" if fold else source
+        fold = "fold_2" if form != "folder" else None
+        folder = source / "fold_2" if form == "folds" else source
         folder.mkdir(parents=True)
         checkpoint.save(folder, given, {"classes": classes})
-    report = recipe.warm_start(part, source, classes, fold)
+    report = checkpoint.warm_start_from(source, part, classes, fold)
     assert report == {"taken": sorted(state), "missing": [], "unused": []}
     assert all(torch.equal(value, state[name]) for name, value in part.state_dict().items())
     if form.startswith("fold"):  # as many classes, but others
-        assert recipe.warm_start(part, source, ["x"], fold) == without_classifier(state)
-    assert recipe.warm_start(VideoResNet18(CLASSES + 1), source, classes, fold) == without_classifier(state)
+        assert checkpoint.warm_start_from(source, part, ["x"], fold) == without_classifier(state)
+    assert checkpoint.warm_start_from(source, VideoResNet18(CLASSES + 1), classes, fold) == without_classifier(state)
     printed = capsys.readouterr().out
     assert "its classifier is of other classes and left out: classifier.bias, classifier.weight\n" in printed
 

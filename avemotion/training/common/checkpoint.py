@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Model = TypeVar("Model", bound=nn.Module)
+NONE = Path("data/none")  # in params: no checkpoint
 REMAKE = "run the stage that writes it (dvc repro)"
 WRAPPERS = ("module.", "model.")  # prefixes that DataParallel and Lightning give to every name
 CLASSIFIER = "classifier."
@@ -101,6 +102,26 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     if broken := [name for name, value in state.items() if not value.isfinite().all()]:
         raise ValueError(f"{file}: weight '{broken[0]}' is NaN or infinite: its training diverged; {REMAKE}")
     return dict(state)
+
+
+def warm_start_from(source: Path, part: nn.Module, classes: list[str], fold: str | None) -> dict[str, list[str]]:
+    """Load a trained audio or video model into `part`; returns the names of the weights, as warm_start.
+
+    A classifier of other classes is left out. Whose clips trained the source is not known here: a stage of this chain
+    has one folder per fold, trained without the speakers of that fold; for any other source it is up to the user.
+
+    Args:
+        source: folder of a model, or of a stage with one folder per fold, or a file of weights.
+        fold: name of the folder of this fold.
+
+    Raises:
+        ValueError: source is not readable, or its encoder has another shape.
+    """
+    if source.is_file():
+        return warm_start(part, read_weights(source), str(source))
+    folder = source / fold if fold and not (source / "model.json").exists() else source
+    config, state = load(folder)
+    return warm_start(part, state, str(folder), classifier=config.get("classes") == classes)
 
 
 def warm_start(

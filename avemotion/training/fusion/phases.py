@@ -1,6 +1,5 @@
 """Fusion training: the model's arguments, its phases and its warm start."""
 
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -8,8 +7,7 @@ from torch import nn
 from avemotion.models.encoders.audio_encoders import AudioModel, MelEncoder
 from avemotion.models.fusion.base import Fusion
 from avemotion.params.fusion import Config, options
-from avemotion.training.common import checkpoint, freeze, loop
-from avemotion.training.common.folds import Fold
+from avemotion.training.common import freeze, loop
 from avemotion.training.emotion.audio_input import audio_arguments
 
 
@@ -62,21 +60,3 @@ def refuse_untrained(mode: str, missing: list[str]) -> None:
             f"fusion.epochs and head_epochs are 0, but fusion.{mode}_checkpoint has no {', '.join(missing[:3])}; give "
             "fusion.head_epochs 1 or more"
         )
-
-
-def warm_start(part: nn.Module, source: Path, classes: list[str], fold: Fold | None) -> dict[str, list[str]]:
-    """Load a pretrained audio or video model into its part of the fusion; returns the names of the weights.
-
-    A classifier of other classes is left out.
-
-    Args:
-        source: folder of a pretraining stage (with one folder per fold where there are folds), or a file of weights.
-
-    Raises:
-        ValueError: source is not readable, or its encoder has another shape.
-    """
-    if source.is_file():
-        return checkpoint.warm_start(part, checkpoint.read_weights(source), str(source))
-    folder = source / fold.name if fold else source
-    config, state = checkpoint.load(folder)
-    return checkpoint.warm_start(part, state, str(folder), classifier=config.get("classes") == classes)
