@@ -180,7 +180,7 @@ def usual_window(models: "Models") -> float:
     """WINDOW, or less if the input of the audio encoder is shorter."""
     if models.audio is None or feature_kind(models.audio["encoder"]) == "wavlm":
         return WINDOW
-    return min(WINDOW, float(models.settings["mel"]["params"]["seconds"]))
+    return min(WINDOW, models.settings["mel"]["params"]["seconds"] or WINDOW)
 
 
 def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", models: "Models") -> None:

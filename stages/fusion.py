@@ -81,7 +81,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         classes=data.classes,
         sets={split: sets[split] for split in classifier.HELD_OUT},
         harder=fusion_exports.conditions(model, data, clean, video),
-        hop=clean.store.facts["hop_seconds"],
+        clock=clean.clock,
         frames=store,
     )
     predicted = fusion_exports.export(folder, model, held_out, p.batch_size, this.device)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from avemotion.datasets.clip_batches import Batch
-    from avemotion.models.encoders.audio_encoders import AudioModel
+    from avemotion.models.encoders.audio_model import AudioModel
     from avemotion.training.common.folds import Fold
     from avemotion.training.common.loop import Phase
 
@@ -54,7 +54,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
 
 def phases(model: "AudioModel", config: Config) -> "list[Phase]":
     """The phases of training with their trained weights and learning rates."""
-    from avemotion.models.encoders.audio_encoders import MelEncoder
+    from avemotion.models.encoders.audio_model import MelEncoder
     from avemotion.training.common import freeze
     from avemotion.training.common.loop import Phase
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 import torchaudio.functional as AF
 from torch import Tensor
 
 from avemotion.datasets.memory_store import Store
 from avemotion.formats.feature_store import CLEAN
-from avemotion.params.training.augment import AudioAugmentParams, SpecAugmentParams
+from avemotion.params.training.augment import AudioAugmentParams, SpecAugmentParams, WarpParams
 from avemotion.system.seeds import generator, seed_for
 
 
@@ -24,11 +25,19 @@ class AudioSource:
         store: the wavlm or mel cache of a role.
         array: an array of the store: mel, or boundary or last of wavlm.
         augment: None for evaluation.
+        any_length: whether the encoder takes clips of any length, as warp and crop of `augment` need.
     """
 
-    def __init__(self, store: Store, array: str, augment: AudioAugmentParams | None = None, seed: int = 0):
+    def __init__(
+        self,
+        store: Store,
+        array: str,
+        augment: AudioAugmentParams | None = None,
+        seed: int = 0,
+        any_length: bool = False,
+    ):
         self.store, self.seed, self.augment, self.view = store, seed, augment, CLEAN
-        self.array, self.mel = array, array == "mel"
+        self.array, self.mel, self.any_length = array, array == "mel", any_length
         views: Mapping[str, float] = (augment.views if augment else {}) or {CLEAN: 1.0}
         unknown = sorted(set(views) - set(store.views))
         if unknown:
@@ -57,9 +66,18 @@ class AudioSource:
         if not self.mel:
             return features, len(features)
         real = int(self.store.get(clip, "length", view)[0])
-        if epoch is not None and self.augment is not None:
-            features = spec_augment(features, self.augment.spec_augment, clip, epoch, self.seed)
-        return features, real
+        if epoch is None or self.augment is None:
+            return features, real
+        if self.any_length:
+            features = warp(features[:real], self.augment.warp, clip, epoch, self.seed)
+            features = crop(features, self.augment.crop, clip, epoch, self.seed)
+            real = len(features)
+        return spec_augment(features, self.augment.spec_augment, clip, epoch, self.seed), real
+
+    def clock(self, clip: str) -> tuple[float, float]:
+        """Seconds of the clip at which its first step begins, and seconds of a step."""
+        cut = self.mel and self.store.length(clip, "start") > 0
+        return float(self.store.get(clip, "start")[0]) if cut else 0.0, self.store.facts["hop_seconds"]
 
 
 def draw_view(weights: Mapping[str, float], clip: str, epoch: int, seed: int) -> str:
@@ -67,6 +85,34 @@ def draw_view(weights: Mapping[str, float], clip: str, epoch: int, seed: int) ->
     names = sorted(weights)
     total = sum(weights.values())
     return str(generator(seed, "view", epoch, clip).choice(names, p=[weights[name] / total for name in names]))
+
+
+def warp(log_mel: Tensor, params: WarpParams, clip: str, epoch: int, seed: int) -> Tensor:
+    """log_mel [T, M] -> [T / s, M], as if from another vocal tract and at another tempo.
+
+    Frame t takes the values at frame s t. Band m takes those at band c + (1 + a) (m - c) + b c, with c = (M - 1) / 2.
+    s - 1, a and b are drawn within tempo, scale and shift. Interpolation is linear; beyond an edge its values go on.
+    """
+    if not (params.scale or params.shift or params.tempo):
+        return log_mel
+    frames, bands = log_mel.shape
+    draws = generator(seed, "warp", epoch, clip).uniform(-1, 1, 3)
+    scale, shift, speed = 1 + params.scale * draws[0], params.shift * draws[1], 1 + params.tempo * draws[2]
+    steps = max(1, round(frames / speed))
+    # grid_sample takes places from -1, the first frame or band, to 1, the last one.
+    times = 2 * torch.arange(steps) * speed / max(frames - 1, 1) - 1
+    places = torch.linspace(-1, 1, bands) * scale + shift
+    grid = torch.stack(torch.broadcast_tensors(places[None, :], times[:, None]), -1).float()
+    image = log_mel[None, None]
+    return F.grid_sample(image, grid[None], padding_mode="border", align_corners=True)[0, 0]
+
+
+def crop(log_mel: Tensor, frames: int | None, clip: str, epoch: int, seed: int) -> Tensor:
+    """log_mel [T, M] -> a random part of at most `frames` frames; None = all."""
+    if frames is None or len(log_mel) <= frames:
+        return log_mel
+    start = int(generator(seed, "crop", epoch, clip).integers(len(log_mel) - frames + 1))
+    return log_mel[start : start + frames]
 
 
 def spec_augment(log_mel: Tensor, params: SpecAugmentParams, clip: str, epoch: int, seed: int) -> Tensor:

@@ -159,8 +159,8 @@ OPEN_VIDEO = ("fusion.video_lr", "fusion.video_blocks")
 TRAINING = tuple(
     f"fusion.{key}"
     for key in (
-        *("lr", "accumulate", "optimizer", "weight_decay", "label_smoothing", "late_smoothing", "clip_norm", "cosine"),
-        *("patience", "video_views"),
+        *("lr", "accumulate", "optimizer", "weight_decay", "decay_all", "label_smoothing", "late_smoothing", "mixup"),
+        *("clip_norm", "cosine", "warmup", "ema", "select", "patience", "video_views"),
     )
 )
 
@@ -200,7 +200,7 @@ def unused(config: Config) -> dict[str, str]:
     if not p.video_views:
         reasons["augment.frames"] = "fusion.video_views is 0"
     reasons["augment.frames.draw"] = "fusion uses every frame"
-    reasons |= unused_of_encoder(config.audio) | _unused_of_freezing(config)
+    reasons |= unused_of_encoder(config.audio) | _unused_of_freezing(config) | p.unused("fusion")
     if p.mode == "video":
         reasons |= dict.fromkeys(["audio", "speech", "augment.audio", *OPEN_AUDIO, "fusion.audio_checkpoint"], mode)
     if p.mode == "audio":

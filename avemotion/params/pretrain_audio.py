@@ -65,7 +65,8 @@ def configure(file: Path) -> Config:
 
 def unused(config: Config) -> dict[str, str]:
     """Params without effect in combination with the others: key -> reason."""
-    reasons, p = unused_of_encoder(config.audio), config.pretrain
+    p = config.pretrain
+    reasons = unused_of_encoder(config.audio) | p.unused("pretrain_audio")
     of_layers = {f"pretrain_audio.{key}" for key in ("head_epochs", "encoder_lr", "unfreeze_wavlm_layers")}
     if config.audio.encoder != "wavlm":
         reasons |= dict.fromkeys(sorted(of_layers), f"audio.encoder is {config.audio.encoder}")

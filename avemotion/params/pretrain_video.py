@@ -40,3 +40,8 @@ def configure(file: Path) -> Config:
         pretrain=params_file.read(file, "pretrain_video", PretrainVideoParams),
         augment=params_file.read(file, "augment.frames", FrameAugmentParams),
     )
+
+
+def unused(config: Config) -> dict[str, str]:
+    """Params without effect in combination with the others: key -> reason."""
+    return config.pretrain.unused("pretrain_video")

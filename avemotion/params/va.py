@@ -175,7 +175,7 @@ def configure(file: Path) -> Config:
 def unused(config: Config) -> dict[str, str]:
     """Params without effect in combination with the others: key -> reason."""
     p = config.va
-    reasons: dict[str, str] = {}
+    reasons = p.unused("va")
     if "speech" not in p.inputs:
         of_speech = ("layers", "finetune_layers", "encoder_lr", "scales", "masked_time", "masked_features")
         keys = [f"va.{key}" for key in (*of_speech, "film", "pooling", "interaction")]

@@ -139,9 +139,14 @@ def _features_fault(whole: Whole) -> str | None:
 
 def _mel_fault(whole: Whole) -> str | None:
     encoder, mels = whole.fusion.audio.encoder, params_file.read(whole.file, "features.mel.mels", int)
-    if "emotion" not in whole.manifest.corpora or encoder != "cnn" or mels >= MEL_BANDS:
+    if "emotion" not in whole.manifest.corpora:
         return None
-    return f"features.mel.mels is {mels}, but audio.encoder cnn takes {MEL_BANDS} or more; give more, or use resnet18"
+    if encoder == "cnn" and mels < MEL_BANDS:
+        return (
+            f"features.mel.mels is {mels}, but audio.encoder cnn takes {MEL_BANDS} or more; give more, or use resnet18"
+        )
+    seconds = params_file.read(whole.file, "features.mel.seconds", float | None)
+    return audio.length_fault(encoder, seconds)
 
 
 def _speech_fault(whole: Whole) -> str | None:
@@ -203,6 +208,7 @@ def without_effect(whole: Whole) -> dict[str, str]:
         "sample": _unused_sample(whole),
         "manifest": manifest.unused(whole.manifest),
         "pretrain_audio": pretrain_audio.unused(whole.pretrain_audio),
+        "pretrain_video": pretrain_video.unused(whole.pretrain_video),
         "fusion": fusion.unused(whole.fusion),
         "va": va.unused(whole.va) | _unused_across(whole),
     }

@@ -92,7 +92,19 @@ def _spectrogram(axis: Axes, recording: Recording) -> None:
         return
     seconds = len(recording.waveform) / SAMPLE_RATE
     hop = max(160, math.ceil(len(recording.waveform) / COLUMNS))
-    wanted = Params(seconds=seconds, n_fft=max(400, hop), hop=hop, mels=64, top_db=80.0, dtype="float32")
+    n_fft = max(400, hop)
+    wanted = Params(
+        trim_db=None,
+        seconds=seconds,
+        n_fft=n_fft,
+        window=n_fft,
+        hop=hop,
+        mels=64,
+        low=0.0,
+        high=SAMPLE_RATE / 2,
+        top_db=80.0,
+        dtype="float32",
+    )
     mel, _ = log_mels(recording.waveform[None], wanted)
     axis.imshow(mel[0].T, origin="lower", extent=(0, seconds, 0, 64), aspect="auto", cmap="magma")
 

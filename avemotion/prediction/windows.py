@@ -13,7 +13,7 @@ from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset, Source
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
-from avemotion.models.encoders.audio_encoders import MelEncoder
+from avemotion.models.encoders.audio_model import MelEncoder
 from avemotion.models.session import Session
 from avemotion.params.training.audio import feature_kind
 from avemotion.prediction import recording as recordings
@@ -130,8 +130,8 @@ def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, Me
             gates = torch.stack([output.gate for output in outputs]).float().mean(0).tolist()
         attention: list[dict[str, torch.Tensor]] = []
         if outputs[0].video_to_audio is not None and stores["frames"].arrays:
-            hop = audio.store.facts["hop_seconds"] if isinstance(audio, AudioSource) else 0.0
-            attention = [fusion_exports.attention_maps(batch, output, hop, stores["frames"]) for output in outputs]
+            clock = audio.clock if isinstance(audio, AudioSource) else lambda clip: (0.0, 0.0)
+            attention = [fusion_exports.attention_maps(batch, output, clock, stores["frames"]) for output in outputs]
         for i, name in enumerate(batch.ids):
             window = windows[name]
             predicted[name] = replace(

@@ -5,9 +5,9 @@ import math
 import torch
 from scipy import stats
 
-from avemotion.datasets.audio_features import draw_view, spec_augment
+from avemotion.datasets.audio_features import crop, draw_view, spec_augment, warp
 from avemotion.datasets.frame_sequences import augment_frames
-from avemotion.params.training.augment import FrameAugmentParams, SpecAugmentParams
+from avemotion.params.training.augment import FrameAugmentParams, SpecAugmentParams, WarpParams
 
 MASKS = SpecAugmentParams(p=1.0, masks=1, freq=6, time=9)
 OFF = {"draw": None, "flip": 0.0, "blur": 0.0, "darken": 0.0, "noise": 0.0}
@@ -64,6 +64,42 @@ def test_spec_augment_hits_its_share_of_clips():
     again = [spec_augment(log_mel, params, f"clip{i}", 1, 0) for i in range(50)]
     assert all(map(torch.equal, results[:50], again))
     assert any(not torch.equal(spec_augment(log_mel, params, f"clip{i}", 2, 0), again[i]) for i in range(50))
+
+
+def test_warp_is_an_affine_map_of_both_axes_within_its_limits():
+    """On a plane, linear in time and in band, the map can be computed from its values."""
+    frames, bands, params = 60, 33, WarpParams(scale=0.06, shift=0.04, tempo=0.15)
+    times, places = torch.arange(frames).float(), torch.arange(bands).float() - 16
+    draws = []
+    for i in range(200):
+        warped = warp(3 * times[:, None] + places, params, f"clip{i}", 1, 0)
+        inner = warped[5:40, 4:-4]  # away from the edges, whose values go on
+        speed, scale = ((inner[1:] - inner[:-1]) / 3).mean().item(), (inner[:, 1:] - inner[:, :-1]).mean().item()
+        shift = (warped[0, 16] / 16).item()  # the first frame stays the first, and 16 is the central band
+        expected = 3 * speed * times[5:40, None] + scale * places[4:-4] + 16 * shift
+        torch.testing.assert_close(inner, expected, rtol=1e-3, atol=1e-2)
+        assert len(warped) == round(frames / speed)
+        draws.append((scale - 1, shift, speed - 1))
+    for drawn, limit in zip(zip(*draws, strict=True), (0.06, 0.04, 0.15), strict=True):
+        assert stats.kstest(drawn, stats.uniform(-limit, 2 * limit).cdf).pvalue > 1e-4
+
+
+def test_warp_and_crop_are_seeded_and_off_by_default():
+    log_mel, on = torch.randn(50, 16), WarpParams(scale=0.1, shift=0.1, tempo=0.2)
+    off = WarpParams(scale=0.0, shift=0.0, tempo=0.0)
+    assert warp(log_mel, off, "a", 1, 0) is log_mel and crop(log_mel, None, "a", 1, 0) is log_mel
+    assert torch.equal(warp(log_mel, on, "a", 1, 0), warp(log_mel, on, "a", 1, 0))
+    assert (
+        len({warp(log_mel, on, *key).sum().item() for key in (("a", 1, 0), ("b", 1, 0), ("a", 2, 0), ("a", 1, 1))}) == 4
+    )
+    assert warp(log_mel[:1], on, "a", 1, 0).shape == (1, 16)
+    assert crop(log_mel, 50, "a", 1, 0) is log_mel
+    starts = set()
+    for epoch in range(100):
+        part = crop(log_mel, 46, "a", epoch, 0)
+        start = next(i for i in range(5) if torch.equal(part, log_mel[i : i + 46]))
+        starts.add(start)
+    assert starts == set(range(5))
 
 
 def test_frame_augmentation_is_seeded_and_stays_in_range():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from avemotion.datasets.audio_features import AudioSource, draw_view, spec_augment
+from avemotion.datasets.audio_features import AudioSource, crop, draw_view, spec_augment, warp
 from avemotion.datasets.clip_batches import (
     ClipDataset,
     EpochSampler,
@@ -18,13 +18,14 @@ from avemotion.datasets.clip_batches import (
 )
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.formats import feature_store
-from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams, SpecAugmentParams
+from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams, SpecAugmentParams, WarpParams
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 
 LENGTHS = {"a": 5, "b": 3, "c": None, "d": 4, "e": 1, "f": 2, "g": 6}  # c has neither sound nor picture
 VIEWS = ["clean", "snr_10"]
 MASKS = SpecAugmentParams(p=1.0, masks=1, freq=6, time=9)
-HEARD = AudioAugmentParams(views={"clean": 1, "snr_10": 1}, spec_augment=MASKS)
+NO_WARP = WarpParams(scale=0.0, shift=0.0, tempo=0.0)
+HEARD = AudioAugmentParams(views={"clean": 1, "snr_10": 1}, warp=NO_WARP, crop=None, spec_augment=MASKS)
 SEEN = FrameAugmentParams(draw=2, flip=0.5, blur=0.5, darken=0.5, noise=0.5)
 
 
@@ -50,7 +51,8 @@ def wavlm(tmp_path):
 @pytest.fixture
 def mel(tmp_path):
     def log_mel(n, view, rng):
-        return {"mel": rng.uniform(-80, 0, (30, 16)).astype(np.float16), "length": np.array([4 * n], np.int32)}
+        log_mel = rng.uniform(-80, 0, (30, 16)).astype(np.float16)
+        return {"mel": log_mel, "length": np.array([4 * n], np.int32), "start": np.array([n / 10], np.float32)}
 
     return write(tmp_path / "mel", log_mel, VIEWS)
 
@@ -120,7 +122,26 @@ def test_audio_source_of_mel(mel):
     with pytest.raises(
         ValueError, match=r"augment\.audio\.views names snr_5, but the cache holds clean, snr_10; add the SNR"
     ):
-        AudioSource(mel, "mel", AudioAugmentParams(views={"snr_5": 1.0}, spec_augment=MASKS))
+        AudioSource(mel, "mel", AudioAugmentParams(views={"snr_5": 1.0}, warp=NO_WARP, crop=None, spec_augment=MASKS))
+
+
+def test_an_encoder_of_any_length_trains_on_the_real_part_warped_and_cropped(mel):
+    fast, cut = WarpParams(scale=0.1, shift=0.1, tempo=0.2), 9
+    augment = AudioAugmentParams(views={}, warp=fast, crop=cut, spec_augment=MASKS)
+    source, fixed = AudioSource(mel, "mel", augment, 3, any_length=True), AudioSource(mel, "mel", augment, 3)
+    for clip, length in LENGTHS.items():
+        assert (
+            source(clip, None)[1] == fixed(clip, 1)[1] == 4 * (length or 0)
+        )  # evaluation, or an encoder of one length
+        if length is None:
+            continue
+        original = torch.from_numpy(mel.get(clip, "mel").astype(np.float32))
+        expected = crop(warp(original[: 4 * length], fast, clip, 1, 3), cut, clip, 1, 3)
+        features, real = source(clip, 1)
+        assert real == len(features) <= cut and torch.equal(features, spec_augment(expected, MASKS, clip, 1, 3))
+        assert torch.equal(fixed(clip, 1)[0], spec_augment(original, MASKS, clip, 1, 3))
+        assert source.clock(clip) == (pytest.approx(length / 10), 0.02)
+    assert source.clock("c") == (0.0, 0.02)
 
 
 def test_frame_source(frames):

@@ -168,7 +168,9 @@ def test_worker_count_does_not_change_a_byte(tmp_path, monkeypatch, capsys):
         shutil.rmtree("data/features")
         shutil.rmtree("data/work")  # what the run before left must not be found
     assert results[0] == results[1]
-    assert set(results[0]) == {f"mel/emotion/{name}" for name in ("index.json", "mel.npy", "length.npy", "peaks.npy")}
+    assert set(results[0]) == {
+        f"mel/emotion/{name}" for name in ("index.json", "mel.npy", "length.npy", "start.npy", "peaks.npy")
+    }
 
 
 def test_a_recording_that_broke_since_the_manifest(tmp_path, monkeypatch, capsys):

@@ -10,19 +10,23 @@ from fusion_toys import CLASSES, ENCODERS, MODES, clip, fusion, garbage
 from avemotion.datasets.clip_batches import collate
 from avemotion.models.fusion.build import build_fusion
 
+OF_ONE_LENGTH = ("cnn", "plain18", "resnet18")
 CASES = (
     [(mode, "wavlm", {}) for mode in MODES]
     + [("gated", "wavlm", {"residual": True})]
-    + [(mode, encoder, {}) for encoder in ("cnn", "plain18", "resnet18") for mode in ("late", "gated", "xattn_gated")]
+    + [(mode, encoder, {}) for encoder in (*OF_ONE_LENGTH, "resnet_asp") for mode in ("late", "gated", "xattn_gated")]
 )
-CONV = [(f"xattn_{head}", encoder, {"audio_path": "conv"}) for head, encoder in (("gated", "wavlm"), ("concat", "cnn"))]
+CONV = [
+    (f"xattn_{head}", encoder, {"audio_path": "conv"})
+    for head, encoder in (("gated", "wavlm"), ("concat", "cnn"), ("gated", "resnet_asp"))
+]
 
 
 @pytest.mark.parametrize(("mode", "encoder", "options"), CASES + CONV, ids=str)
 def test_padding_order_and_company_change_no_output(mode, encoder, options):
     """Clips by themselves, without padding, against all of them in another order with rubbish in their padding."""
     model = fusion(mode, encoder, **options)
-    mel = encoder != "wavlm"  # always cut or filled to the same length
+    mel = encoder in OF_ONE_LENGTH  # always cut or filled to the same length
     lengths = [(24, 3), (24, 1), (24, 2)] if mel else [(9, 3), (4, 1), (1, 2)]
     lengths += [(None, 2), (24 if mel else 6, None)]
     clips = [clip(seed, *length, encoder) for seed, length in enumerate(lengths)]

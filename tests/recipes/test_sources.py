@@ -12,6 +12,9 @@ from stages import fusion, pretrain_audio, va
 
 SOURCES = yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text(encoding="utf-8"))["recipes"]
 HALVES = {"affect_only", "emotion_only"}  # presets that switch off one half of the chain; no document has them
+OWN = {
+    "ravdess_sound": ("features.mel", "audio", "augment.audio", "pretrain_audio")
+}  # this project's own: its sections
 
 
 def applied(folder: Path, *names: str) -> Path:
@@ -34,7 +37,7 @@ def leaves(content: dict, keys: set[str], place: str = "") -> dict[str, object]:
 
 
 def test_every_recipe_of_the_documents_is_a_preset_and_the_other_way_round():
-    assert {file.stem for file in (REPO / "presets").glob("*.yaml")} == set(SOURCES) | HALVES
+    assert {file.stem for file in (REPO / "presets").glob("*.yaml")} == set(SOURCES) | HALVES | set(OWN)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -57,6 +60,23 @@ def test_the_value_of_a_preset_has_an_effect(tmp_path, name):
     unused = set(whole.without_effect(settings)) & (SOURCES[name]["document"] | SOURCES[name]["chosen"]).keys()
     shared = {"speech.unfreeze_layers", "fusion.video_views"}
     assert not {key for key in unused if not key.startswith(("augment.", "features."))} - shared
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_an_own_recipe_sets_every_value_of_its_sections_that_has_an_effect(tmp_path, name):
+    """And no other."""
+    file = applied(tmp_path, name)
+    settings = whole.read(file)
+    whole.refuse(settings)
+    own = leaves(yaml.safe_load((REPO / f"presets/{name}.yaml").read_text(encoding="utf-8")), set())
+    assert not own.keys() & whole.without_effect(settings).keys()
+    for section in OWN[name]:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for part in section.split("."):
+            values = values[part]
+        inside = leaves(values, set(), f"{section}.")
+        idle = [key for key in inside if key.startswith(tuple(whole.without_effect(settings)))]
+        assert [key for key in inside if key not in own and key not in idle] == []
 
 
 CLASSES = {"corpus": 8, "coarse4": 4}
@@ -87,7 +107,7 @@ def test_recipes_of_both_systems_fit_together(tmp_path, names):
     whole.refuse(whole.read(applied(tmp_path, *names)))
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", [*SOURCES, *OWN])
 def test_the_header_says_what_a_reader_needs(name):
     header = [line for line in (REPO / f"presets/{name}.yaml").read_text().splitlines() if line.startswith("# ")]
     assert [line.split(":")[0] for line in header[1:] if ":" in line[:12]] == [

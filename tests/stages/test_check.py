@@ -75,6 +75,14 @@ REFUSALS = [
     (inside("augment.audio.spec_augment", prob=1), "augment.audio.spec_augment: unknown key prob; known are p,"),
     ({"features.mel.dtype": "int8"}, "features.mel.dtype is 'int8'; choose one of float16, float32"),
     ({"features.mel.mels": 3, "audio.encoder": "cnn"}, "features.mel.mels is 3, but audio.encoder cnn takes 4 or more"),
+    ({"features.mel.window": 401}, "features.mel.window is 401; give at most n_fft (400)"),
+    ({"features.mel.high": 9000.0}, "features.mel.low is 0.0 and high 9000.0; give 0 <= low < high <= 8000 Hz"),
+    ({"features.mel.trim_db": 0.0}, "features.mel.trim_db is 0.0; give more than 0, or null for the whole recording"),
+    ({"features.mel.seconds": None, "audio.encoder": "cnn"}, "audio.encoder cnn takes recordings of one length"),
+    ({"audio.encoder": "resnet_asp", "audio.dim": 129}, "audio.dim is 129; resnet_asp joins a mean and a deviation"),
+    (inside("augment.audio.warp", tempo=1.0), "augment.audio.warp.tempo is 1.0; give 0 (off) to less than 1"),
+    ({"pretrain_audio.ema": 1.0}, "pretrain_audio.ema is 1.0; give 0 to less than 1"),
+    ({"fusion.mixup": -1.0}, "fusion.mixup is -1.0; give 0 (none) or more"),
     ({"features.wavlm.seconds": 90.0}, "features.wavlm.seconds is 90.0; give 0.1 to max_seconds (60.0), or null"),
     ({"features.wavlm.overlap_seconds": 30.0}, "features.wavlm.overlap_seconds is 30.0, window_seconds 20.0"),
     ({"features.wavlm.layers": [4], "speech.model": "tiny"}, "features.wavlm.layers is"),
@@ -113,9 +121,10 @@ OF_EMOTION_SPLIT = {f"manifest.emotion.{key}" for key in ("deal", "folds", "prot
 OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
 MANIFEST = {f"manifest.{key}" for key in ("csv", "msp_podcast", "seed")} | OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
+ANY_LENGTH = {"augment.audio.warp", "augment.audio.crop"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
 OF_FUSION = {"fusion.late_smoothing", "fusion.late_rule", "fusion.unfreeze_audio", "xattn.head_dropout"}
-BASE = MANIFEST | OF_MEL | OF_VA | OF_FUSION
+BASE = MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
 JOINT = {"fusion.residual", "fusion.unimodal_loss"}
@@ -206,6 +215,9 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"va.finetune_layers": 1}, BASE - {"va.encoder_lr"}),
         ({"va.state.updater": "transformer"}, BASE - {"va.state.window"}),
         ({"va.state.kind": "none"}, BASE - {"va.batch_size"} | STATE),
+        ({"audio.encoder": "resnet_asp"}, OF_CNN - ANY_LENGTH),
+        ({"pretrain_video.select": "last", "va.select": "last"}, BASE | {"pretrain_video.patience", "va.patience"}),
+        ({"fusion.weight_decay": 0.0}, BASE | {"fusion.decay_all"}),
         (
             NO_AFFECT,
             BASE - OF_VA - OF_AFFECT_SPLIT

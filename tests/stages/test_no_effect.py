@@ -17,6 +17,7 @@ from trained_project import CHANGES, SPLITS, facts, main
 from avemotion.formats import labels
 from avemotion.params import fusion as fusion_params
 from avemotion.params import pretrain_audio as audio_params
+from avemotion.params import pretrain_video as video_params
 from avemotion.params import va as va_params
 from avemotion.training.common.folds import Fold
 from stages import features, fusion, pretrain_audio, pretrain_video, va
@@ -39,7 +40,14 @@ OTHER = {
     "speech": {"model": "tiny", "unfreeze_layers": 1},
     "audio": {"encoder": "plain18", "dim": 32},
     "audio.dim": 32,
-    "augment.audio": {"views": {"snr_0": 1}, "spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20}},
+    "augment.audio": {
+        "views": {"snr_0": 1},
+        "warp": {"scale": 0.1, "shift": 0.1, "tempo": 0.2},
+        "crop": 20,
+        "spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20},
+    },
+    "augment.audio.warp": {"scale": 0.1, "shift": 0.1, "tempo": 0.2},
+    "augment.audio.crop": 20,
     "augment.audio.spec_augment": {"p": 1, "masks": 3, "freq": 20, "time": 20},
     "augment.frames": {"draw": 1, "flip": 1.0, "blur": 1.0, "darken": 1.0, "noise": 1.0},
     "augment.frames.draw": 1,
@@ -49,6 +57,14 @@ OTHER = {
     "pretrain_audio.loss": {"class_weights": "inverse", "focal": 2.0},
     "pretrain_audio.sampling": "balanced",
     "pretrain_audio.checkpoint": "data/models/pretrain_audio",
+    "pretrain_audio.mixup": 0.5,
+    "pretrain_audio.warmup": 0.5,
+    "pretrain_audio.ema": 0.5,
+    "pretrain_audio.select": "last",
+    "pretrain_audio.patience": 1,
+    "pretrain_audio.decay_all": False,
+    "pretrain_video.patience": 1,
+    "pretrain_video.decay_all": False,
     "xattn.d_model": 64,
     "xattn.heads": 2,
     "xattn.audio_path": "conv",
@@ -72,6 +88,11 @@ OTHER = {
     "fusion.weight_decay": 0.3,
     "fusion.clip_norm": 0.01,
     "fusion.cosine": False,
+    "fusion.decay_all": False,
+    "fusion.mixup": 0.5,
+    "fusion.warmup": 0.5,
+    "fusion.ema": 0.5,
+    "fusion.select": "last",
     "fusion.patience": 1,
     "fusion.video_views": 2,
     "fusion.dropout": 0.8,
@@ -97,6 +118,8 @@ OTHER = {
     "va.interaction": "concat",
     "va.dim": 48,
     "va.batch_size": 1,
+    "va.patience": 1,
+    "va.decay_all": False,
     "va.state.size": 12,
     "va.state.updater": "gru",
     "va.state.alpha": 0.9,
@@ -147,10 +170,15 @@ def left(workspace, monkeypatch, tmp_path):
     return run
 
 
+MOVED = {"epochs": 2, "select": "last", "weight_decay": 0.0}
 BRANCHLESS = {"va.interaction": "concat", "va.heads": "separate", "va.inputs": ["speech", "prosody", "speaker"]}
+STAGES = ("pretrain_audio", "pretrain_video", "fusion", "va")
+LAST = {stage: {f"{stage}.{key}": value for key, value in MOVED.items()} for stage in STAGES}
 COMBINATIONS = [
     (pretrain_audio, {}),
     (pretrain_audio, {"audio.encoder": "cnn"}),
+    (pretrain_audio, {"audio.encoder": "resnet_asp", **LAST["pretrain_audio"]}),
+    (pretrain_video, LAST["pretrain_video"]),
     (pretrain_audio, {"speech.unfreeze_layers": 0}),
     (pretrain_audio, {"pretrain_audio.unfreeze_wavlm_layers": 0}),
     (pretrain_audio, {"pretrain_audio.encoder_lr": 0}),
@@ -158,6 +186,7 @@ COMBINATIONS = [
     (fusion, {"fusion.audio_lr": None, "fusion.video_lr": 0}),
     (fusion, {"fusion.unfreeze_wavlm_layers": 0}),
     (fusion, {"fusion.mode": "audio", "fusion.warm_start": ["audio"], "fusion.head_epochs": 0, "fusion.epochs": 0}),
+    (fusion, LAST["fusion"]),
     (fusion, {"fusion.mode": "xattn_gated"}),
     (fusion, {"fusion.mode": "xattn_concat"}),
     (fusion, {"fusion.mode": "gated"}),
@@ -184,9 +213,15 @@ COMBINATIONS = [
     (va, {"va.inputs": ["speech"], "va.finetune_layers": 1}),
     (va, {"va.state.updater": "transformer"}),
     (va, {"va.attention_heads": 4}),
+    (va, LAST["va"]),
     (va, BRANCHLESS | {"va.heads": "weighted_concat"}),
 ]
-UNUSED = {pretrain_audio: audio_params.unused, fusion: fusion_params.unused, va: va_params.unused}
+UNUSED = {
+    pretrain_audio: audio_params.unused,
+    pretrain_video: video_params.unused,
+    fusion: fusion_params.unused,
+    va: va_params.unused,
+}
 
 
 def named(value: object) -> str:
@@ -205,6 +240,15 @@ def test_unused_params_change_no_byte(left, tmp_path, stage, changes):
 
 IN_USE = [
     (pretrain_audio, {"audio.encoder": "cnn"}, ("audio.dim", "augment.audio.spec_augment")),
+    (
+        pretrain_audio,
+        {"audio.encoder": "resnet_asp", "pretrain_audio.epochs": 2},
+        (
+            *("audio.dim", "augment.audio.spec_augment", "augment.audio.warp", "augment.audio.crop"),
+            *(f"pretrain_audio.{key}" for key in ("mixup", "warmup", "ema", "decay_all")),
+        ),
+    ),
+    (fusion, {}, tuple(f"fusion.{key}" for key in ("mixup", "warmup", "ema", "decay_all"))),
     (
         pretrain_audio,
         {},

@@ -135,6 +135,7 @@ def make_features(features: Path, manifest: Path) -> None:
         mel = {
             "mel": rng.normal(size=(80, 6)).astype(np.float16),
             "length": np.array([70], np.int32),
+            "start": np.array([0.1], np.float32),
             "peaks": rng.normal(size=(70, 2)).astype(np.float16),
         }
         rows = ((clip, {feature_store.CLEAN: mel}) for clip in ids)

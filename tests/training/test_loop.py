@@ -9,15 +9,17 @@ from torch import nn
 
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.system import tables
-from avemotion.training.common.loop import MIN_LR, Phase, Task, fit, train_epoch
+from avemotion.training.common.loop import Phase, Task, fit, train_epoch
+from avemotion.training.common.schedules import MIN_LR
 
 pytestmark = pytest.mark.usefixtures("seeded")
 CPU = torch.device("cpu")
+OFF = {"decay_all": True, "cosine": False, "warmup": 0.0, "ema": 0.0, "select": "best"}
 
 
 def optim(**changes):
     usual = {"batch_size": 4, "accumulate": 1, "optimizer": "adamw", "lr": 0.1, "weight_decay": 0.01, "clip_norm": 1e9}
-    return OptimParams(**usual | {"cosine": False, "patience": 99, "precision": "fp32"} | changes)
+    return OptimParams(**usual | OFF | {"patience": 99, "precision": "fp32"} | changes)
 
 
 def everything(model, lr=0.1):

@@ -15,11 +15,12 @@ pytestmark = pytest.mark.usefixtures("set_up")
 
 
 CPU = torch.device("cpu")
+OFF = {"decay_all": True, "cosine": False, "warmup": 0.0, "ema": 0.0, "select": "best"}
 
 
 def optim(**changes):
     usual = {"batch_size": 16, "accumulate": 1, "optimizer": "adamw", "lr": 5e-3, "weight_decay": 0.0, "clip_norm": 1.0}
-    return OptimParams(**usual | {"cosine": False, "patience": 99, "precision": "fp32"} | changes)
+    return OptimParams(**usual | OFF | {"patience": 99, "precision": "fp32"} | changes)
 
 
 def learn(model, dataset, epochs=25, feedback="none", memory=0, **changes):

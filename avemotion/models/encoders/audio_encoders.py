@@ -1,65 +1,23 @@
-"""Audio models: an encoder and a classifier over it.
+"""The audio models by name: encoders of log-mels of one length, of log-mels of any length, and WavLM.
 
-Every audio model has
-    encode(audio, mask) -> embedding [B, dim]
-    encode_sequence(audio, mask) -> ([B, T', sequence_dim], mask [B, T'])
-    conv_sequence(audio, mask) -> [B, T, conv_dim], the input of a convolution over time
-    encoder_parameters(layers) -> trainable parameters besides those of `classifier`
-    forward(audio, mask) -> class logits [B, C]
-Shape letters: blocks.py; here M mel bands, H hidden size.
-
-The mel encoders take audio [B, T, M] in dB; all clips of a cache have the same T. `wavlm` takes the hidden states
-[B, T, H] that enter its trained layers.
+Interface and shape letters: audio_model.py.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from avemotion.models.encoders.blocks import Standardize, masked_mean
+from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
+from avemotion.models.encoders.blocks import masked_mean
+from avemotion.models.encoders.resnet_asp import ResNetAsp
 from avemotion.models.speech.pretrained import config_for
 from avemotion.models.speech.top_layers import TopLayers
 
 
-class AudioModel(nn.Module, ABC):
-    """An audio encoder and a classifier over its embedding."""
-
-    dim: int  # of the embedding
-    sequence_dim: int
-    conv_dim: int
-    classifier: nn.Module
-
-    @abstractmethod
-    def encode(self, audio: Tensor, mask: Tensor) -> Tensor:
-        """audio [B, T, D], mask [B, T] -> embedding [B, dim]."""
-
-    @abstractmethod
-    def encode_sequence(self, audio: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """audio [B, T, D], mask [B, T] -> [B, T', sequence_dim], mask [B, T']."""
-
-    @abstractmethod
-    def conv_sequence(self, audio: Tensor, mask: Tensor) -> Tensor:
-        """audio [B, T, D], mask [B, T] -> [B, T, conv_dim]: WavLM's hidden states, or the standardised log-mel."""
-
-    @abstractmethod
-    def encoder_parameters(self, layers: int | None = None) -> list[nn.Parameter]:
-        """The trainable parameters besides those of the classifier; layers: of the last ones of WavLM, None = all."""
-
-    def forward(self, audio: Tensor, mask: Tensor) -> Tensor:
-        """audio [B, T, D], mask [B, T] -> logits [B, C]."""
-        return self.classifier(self.encode(audio, mask))
-
-
-class MelEncoder(AudioModel):
-    """Base of the convolutional encoders: normalisation, a feature map, its pooling, a classifier."""
-
-    def __init__(self, classes: int, mel_bands: int, dim: int, channels: int):
-        super().__init__()
-        self.dim, self.sequence_dim, self.conv_dim = dim, channels, mel_bands
-        self.normalize = Standardize(mel_bands)
-        self.classifier = nn.Linear(dim, classes)
+class ImageEncoder(MelEncoder):
+    """Base of the encoders of log-mels of one length T, without masks: a feature map and its pooling."""
 
     @abstractmethod
     def feature_map(self, image: Tensor) -> Tensor:
@@ -87,20 +45,12 @@ class MelEncoder(AudioModel):
         real = nn.functional.adaptive_max_pool1d(mask.float(), sequence.shape[1]) > 0
         return sequence, real
 
-    def conv_sequence(self, audio: Tensor, mask: Tensor) -> Tensor:
-        """audio [B, T, M] -> [B, T, M]: no layer of the encoder, only its standardisation."""
-        return self.normalize(audio)
 
-    def encoder_parameters(self, layers: int | None = None) -> list[nn.Parameter]:
-        """Everything but the classifier."""
-        return [p for name, p in self.named_parameters() if not name.startswith("classifier.")]
-
-
-class Cnn(MelEncoder):
+class Cnn(ImageEncoder):
     """Three 3x3 convolutions, average-pooled to 4x4: the small baseline."""
 
     def __init__(self, classes: int, mel_bands: int = 64, dim: int = 128):
-        super().__init__(classes, mel_bands, dim, channels=64)
+        super().__init__(classes, mel_bands, dim, sequence_dim=64)
 
         def block(inputs: int, outputs: int) -> list[nn.Module]:
             return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -116,11 +66,11 @@ class Cnn(MelEncoder):
         return self.project(_average_pool(feature_map, 4).flatten(1))
 
 
-class Plain18(MelEncoder):
+class Plain18(ImageEncoder):
     """The depth and widths of ResNet-18 without skip connections: a control for their effect."""
 
     def __init__(self, classes: int, mel_bands: int = 64, dim: int = 128):
-        super().__init__(classes, mel_bands, dim, channels=512)
+        super().__init__(classes, mel_bands, dim, sequence_dim=512)
 
         def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
             padding = kernel // 2
@@ -148,7 +98,7 @@ class Plain18(MelEncoder):
         return self.project(feature_map.mean((2, 3)))
 
 
-class ResNet18(MelEncoder):
+class ResNet18(ImageEncoder):
     """torchvision's ResNet-18 with a one-channel stem (He et al. 2016)."""
 
     # torchvision's names of these weights -> ours; its fc is a classifier, ours gives the embedding
@@ -159,7 +109,7 @@ class ResNet18(MelEncoder):
     def __init__(self, classes: int, mel_bands: int = 64, dim: int = 128):
         from torchvision.models import resnet18  # a slow import that only this encoder needs
 
-        super().__init__(classes, mel_bands, dim, channels=512)
+        super().__init__(classes, mel_bands, dim, sequence_dim=512)
         self.resnet = resnet18()
         self.resnet.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
         self.resnet.fc = nn.Linear(512, dim)
@@ -204,7 +154,13 @@ class WavLM(AudioModel):
         return self.top.last_parameters(len(self.top.layers) if layers is None else layers)
 
 
-AUDIO_MODELS: dict[str, type[AudioModel]] = {"wavlm": WavLM, "cnn": Cnn, "plain18": Plain18, "resnet18": ResNet18}
+AUDIO_MODELS: dict[str, type[AudioModel]] = {
+    "wavlm": WavLM,
+    "cnn": Cnn,
+    "plain18": Plain18,
+    "resnet18": ResNet18,
+    "resnet_asp": ResNetAsp,
+}
 
 
 def build_audio(classes: int, arguments: dict[str, Any]) -> AudioModel:

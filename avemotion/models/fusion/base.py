@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from avemotion.models.encoders.audio_encoders import AudioModel
+from avemotion.models.encoders.audio_model import AudioModel
 from avemotion.models.encoders.video_encoder import VideoResNet18
 
 LateRule = Literal["mean", "product"]
@@ -29,6 +29,7 @@ class FusionOutput:
     # Attention weights are averaged over heads.
     video_to_audio: Tensor | None = None  # [B, N, T]: each frame's weights over audio steps
     audio_to_video: Tensor | None = None  # [B, T, N]: each audio step's weights over frames
+    audio_span: int | None = None  # steps of the audio input that these T audio steps cover
 
     def probabilities(self, temperature: float) -> Tensor:
         """[B, C], rows sum to 1; temperature: that of the model's calibration."""

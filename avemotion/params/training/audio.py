@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Encoder = Literal["wavlm", "cnn", "plain18", "resnet18"]
+Encoder = Literal["wavlm", "cnn", "plain18", "resnet18", "resnet_asp"]
+ANY_LENGTH = ("wavlm", "resnet_asp")  # encoders with masks; the others take log-mels of one length
 
 
 def feature_kind(encoder: str) -> str:
@@ -21,11 +22,22 @@ class AudioParams:
     def __post_init__(self) -> None:
         if self.dim < 1:
             raise ValueError(f"dim is {self.dim}; give 1 or more")
+        if self.encoder == "resnet_asp" and self.dim % 2:
+            raise ValueError(f"dim is {self.dim}; resnet_asp joins a mean and a deviation, so give an even number")
+
+
+def length_fault(encoder: str, seconds: float | None) -> str | None:
+    """What is wrong with features.mel.seconds for an encoder; None = nothing."""
+    if seconds is not None or encoder in ANY_LENGTH:
+        return None
+    remedy = "give the seconds, or use resnet_asp"
+    return f"features.mel.seconds is null, but audio.encoder {encoder} takes recordings of one length; {remedy}"
 
 
 def unused_of_encoder(audio: AudioParams) -> dict[str, str]:
     """Params that only the other kind of audio encoder uses: key -> reason."""
     reason = f"audio.encoder is {audio.encoder}"
+    of_length = dict.fromkeys(("augment.audio.warp", "augment.audio.crop"), reason)
     if feature_kind(audio.encoder) == "wavlm":
-        return dict.fromkeys(("audio.dim", "augment.audio.spec_augment"), reason)
-    return {"speech": reason}
+        return dict.fromkeys(("audio.dim", "augment.audio.spec_augment"), reason) | of_length
+    return {"speech": reason} | ({} if audio.encoder in ANY_LENGTH else of_length)

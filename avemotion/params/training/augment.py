@@ -10,7 +10,7 @@ class SpecAugmentParams:
     p: float  # probability that a clip gets any mask; 0 switches masks off
     masks: int  # of each kind
     freq: int  # widest frequency mask, mel bands
-    time: int  # longest time mask, frames of 10 ms
+    time: int  # longest time mask, frames
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p <= 1.0:
@@ -20,15 +20,33 @@ class SpecAugmentParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WarpParams:
+    """A random affine map of the log-mel spectrogram; each number is drawn evenly between minus and plus its value."""
+
+    scale: float  # of the frequency axis about its centre, as by the length of the vocal tract
+    shift: float  # along the frequency axis, in halves of that axis
+    tempo: float  # of the time axis
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "shift", "tempo"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 0 (off) to less than 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class AudioAugmentParams:
-    """Audio of training clips."""
+    """Audio of training clips: a view, then warp, crop and masks of its log-mel."""
 
     views: dict[str, float]  # relative weight of each cached view (clean, snr_20 ...); empty means clean only
+    warp: WarpParams  # for mel encoders of any length
+    crop: int | None  # frames, a random part of a longer clip; null = the whole clip; for mel encoders of any length
     spec_augment: SpecAugmentParams  # for the mel encoders
 
     def __post_init__(self) -> None:
         if any(weight < 0 for weight in self.views.values()) or (self.views and sum(self.views.values()) <= 0):
             raise ValueError(f"views is {self.views}; weights must be 0 or more and not all 0")
+        if self.crop is not None and self.crop < 1:
+            raise ValueError(f"crop is {self.crop}; give 1 or more frames, or null for whole clips")
 
 
 @dataclass(frozen=True, kw_only=True)

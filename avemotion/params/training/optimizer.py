@@ -15,9 +15,13 @@ class OptimParams:
     optimizer: Literal["adamw", "adam"]
     lr: float  # of the heads
     weight_decay: float  # of adamw decoupled from the gradient; of adam an L2 penalty
+    decay_all: bool  # False: only weights with two or more dimensions decay, no bias and no weight of a normalisation
     clip_norm: float | None  # largest gradient norm; null = no clipping
     cosine: bool  # anneal each learning rate over a phase to MIN_LR; a rate at or below it stays constant
-    patience: int  # epochs without a better validation score before a phase ends
+    warmup: float  # share of a phase in which each rate rises from a 25th of it, before any annealing
+    ema: float  # decay of the moving average of the weights; training evaluates and keeps the average; 0 = none
+    select: Literal["best", "last"]  # epoch whose weights are kept: that of the best validation score, or the last
+    patience: int  # epochs without a better validation score before a phase ends, for select best
     precision: Precision
 
     def __post_init__(self) -> None:
@@ -30,6 +34,18 @@ class OptimParams:
             raise ValueError(f"clip_norm is {self.clip_norm}; give a number above 0, or null for no clipping")
         if self.weight_decay < 0:
             raise ValueError(f"weight_decay is {self.weight_decay}; give 0 or more")
+        for name in ("warmup", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 0 to less than 1")
+
+    def unused(self, section: str) -> dict[str, str]:
+        """Keys of this section that its other keys leave without effect: key -> reason."""
+        reasons = {}
+        if self.select == "last":
+            reasons[f"{section}.patience"] = f"{section}.select is last: no phase ends early"
+        if not self.weight_decay:
+            reasons[f"{section}.decay_all"] = f"{section}.weight_decay is 0"
+        return reasons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +69,10 @@ class ClassifierParams(OptimParams):
     # shuffled: each clip once an epoch; balanced: each class equally often; by_length: shuffled, but the clips of a
     # batch have nearly the same number of audio steps
     sampling: Literal["shuffled", "balanced", "by_length"]
+    mixup: float  # both parameters of the Beta distribution of a batch's mixing share (Zhang et al. 2018); 0 = none
 
     def __post_init__(self) -> None:
         super().__post_init__()
         probabilities(self, "label_smoothing")
+        if self.mixup < 0:
+            raise ValueError(f"mixup is {self.mixup}; give 0 (none) or more")

@@ -30,15 +30,16 @@ class Shown:
     attention: dict[str, Array]  # of results.attention; {} if the model has none
     frames: NDArray[np.uint8]  # [N, H, W, 3]; N may be 0
     frame_times: Array  # [N] seconds
-    mel: Array  # [T, M] dB, one row every hop seconds from 0 s; T may be 0
+    mel: Array  # [T, M] dB, one row every hop seconds; T may be 0
+    mel_start: float  # seconds, of its first row
     peaks: Array  # [P, 2], the lowest and highest sample of each hop
     hop: float  # seconds
 
     @property
     def end(self) -> float:
         """End of the time axis in seconds."""
-        ends = [max(len(self.mel), len(self.peaks)) * self.hop, *(times[-1] for times in self._times() if len(times))]
-        return float(max(ends)) or 1.0
+        ends = [self.mel_start + len(self.mel) * self.hop, len(self.peaks) * self.hop]
+        return float(max(ends + [times[-1] for times in self._times() if len(times)])) or 1.0
 
     def _times(self) -> list[Array]:
         return [self.frame_times, *(self.attention[name] for name in self.attention if name.endswith("times"))]
@@ -91,7 +92,7 @@ def mel(axis: Axes, clip: Shown) -> None:
     if not len(clip.mel):
         note(axis, "no sound")
         return
-    extent = (0, len(clip.mel) * clip.hop, 0, clip.mel.shape[1])
+    extent = (clip.mel_start, clip.mel_start + len(clip.mel) * clip.hop, 0, clip.mel.shape[1])
     mel = clip.mel.T.astype(np.float32)
     axis.imshow(mel, origin="lower", extent=extent, aspect="auto", cmap="magma", interpolation="nearest")
     axis.set_xlim(0, clip.end)

@@ -23,7 +23,7 @@ class Words:
 def with_media(role: str, clip: str, words: Words, attention: dict[str, np.ndarray], *, frames: bool) -> Shown:
     """A selected clip with its sound and, if frames is true, its frames."""
     sound = FeatureStore(FEATURES / "mel" / role)
-    length = sound.get(clip, "length")
+    length, start = sound.get(clip, "length"), sound.get(clip, "start")
     pictures, times = np.zeros((0, 1, 1, 3), np.uint8), np.zeros(0)
     if frames:
         store = FeatureStore(FEATURES / "frames" / role)
@@ -37,6 +37,7 @@ def with_media(role: str, clip: str, words: Words, attention: dict[str, np.ndarr
         frames=pictures,
         frame_times=times,
         mel=sound.get(clip, "mel")[: int(length[0]) if len(length) else 0],
+        mel_start=float(start[0]) if len(start) else 0.0,
         peaks=sound.get(clip, "peaks"),
         hop=sound.facts["hop_seconds"],
     )

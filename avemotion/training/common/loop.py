@@ -1,7 +1,8 @@
-"""The training loop of all stages: phases, gradient accumulation, early stopping on the validation score."""
+"""The training loop of all stages: phases, gradient accumulation, selection on validation."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from tqdm import tqdm
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.system.runtime import autocast
 from avemotion.system.workers import progress_interval
-from avemotion.training.common import live_curves
+from avemotion.training.common import live_curves, schedules
 from avemotion.training.common.freeze import train_mode
+from avemotion.training.common.weight_average import WeightAverage
 
-MIN_LR = 1e-5  # final learning rate of cosine annealing
 COLUMNS = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
 
 
@@ -57,7 +58,10 @@ def fit(
     device: torch.device,
     curves: Path | None = None,
 ) -> pd.DataFrame:
-    """Train model; at the end it has the weights of its best validation epoch and is in evaluation mode.
+    """Train model; at the end it has the weights that params.select names and is in evaluation mode.
+
+    These are the weights of its best validation epoch, or of its last epoch. With params.ema they are the moving
+    average of the weights, and validation scores that average.
 
     Args:
         curves: file for the history after every epoch (live_curves.py); no result depends on it.
@@ -68,11 +72,15 @@ def fit(
     history: list[dict[str, Any]] = []
     best, best_state, epoch = (-math.inf, -math.inf), _snapshot(model), 0
     for phase in phases:
-        model.load_state_dict(best_state)  # a phase starts from the best weights so far
-        groups = phase.prepare()
+        model.load_state_dict(best_state)  # a phase starts from the selected weights so far
+        groups = phase.prepare() if params.decay_all else schedules.sparing(phase.prepare())
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[params.optimizer]
         optimizer = kind(groups, weight_decay=params.weight_decay)
-        schedule = _schedule(optimizer, phase.epochs, params.cosine)
+        schedule = schedules.schedule(optimizer, phase.epochs, params.warmup, params.cosine)
+        average = None
+        if params.ema:
+            average = WeightAverage(model, params.ema)
+            optimizer.register_step_post_hook(average.update)
         stale = 0
         bar = tqdm(
             range(phase.epochs), desc=f"{task.label} {phase.name}", mininterval=progress_interval(), unit="epoch"
@@ -83,8 +91,14 @@ def fit(
             train_loss = train_epoch(model, task.batches(epoch), task.loss, optimizer, params, device)
             schedule.step()
             model.eval()
-            with torch.inference_mode():
-                validation = task.validate()
+            with average.evaluated() if average else nullcontext():
+                with torch.inference_mode():
+                    validation = task.validate()
+                score = (validation["score"], -validation["loss"])
+                # Comparisons with NaN are false, so an undefined score is never the best.
+                better = score > best
+                if better or params.select == "last":
+                    best_state = _snapshot(model)
             history.append(
                 {
                     "phase": phase.name,
@@ -97,14 +111,9 @@ def fit(
             )
             if curves is not None:
                 live_curves.write(curves, pd.DataFrame(history))
-            score = (validation["score"], -validation["loss"])
-            # Comparisons with NaN are false, so an undefined score is never the best.
-            if score > best:
-                best, best_state, stale = score, _snapshot(model), 0
-            else:
-                stale += 1
+            best, stale = (score, 0) if better else (best, stale + 1)
             bar.set_postfix(loss=f"{train_loss:.3f}", val=f"{validation['score']:.3f}", best=f"{best[0]:.3f}")
-            if stale >= params.patience:
+            if params.select == "best" and stale >= params.patience:
                 break
         bar.close()
     model.load_state_dict(best_state)
@@ -150,17 +159,6 @@ def _step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], clip
         nn.utils.clip_grad_norm_(parameters, clip_norm)
     optimizer.step()
     optimizer.zero_grad()
-
-
-def _schedule(optimizer: torch.optim.Optimizer, epochs: int, cosine: bool) -> torch.optim.lr_scheduler.LRScheduler:
-    if not cosine:
-        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-
-    def factor(group: dict[str, Any]) -> Callable[[int], float]:
-        floor = MIN_LR / group["lr"] if group["lr"] > MIN_LR else 1.0
-        return lambda epoch: floor + (1 - floor) * (1 + math.cos(math.pi * epoch / epochs)) / 2
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, [factor(group) for group in optimizer.param_groups])
 
 
 def _snapshot(model: nn.Module) -> dict[str, Tensor]:

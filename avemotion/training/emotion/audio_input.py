@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from avemotion.datasets.audio_features import AudioSource
 from avemotion.formats.feature_store import FeatureStore
-from avemotion.models.encoders.audio_encoders import AudioModel, MelEncoder, WavLM
+from avemotion.models.encoders.audio_encoders import WavLM
+from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
 from avemotion.models.speech.pretrained import config_for, load
 from avemotion.models.speech.top_layers import TopLayers
-from avemotion.params.training.audio import AudioParams, feature_kind
+from avemotion.params.training.audio import ANY_LENGTH, AudioParams, feature_kind, length_fault
 from avemotion.params.training.augment import AudioAugmentParams
 from avemotion.params.training.speech import SpeechParams
 
@@ -29,10 +30,17 @@ def array(arguments: dict[str, Any]) -> str:
 def audio_source(
     role: str, audio: AudioParams, speech: SpeechParams, augment: AudioAugmentParams | None = None, seed: int = 0
 ) -> AudioSource:
-    """The cached features of a role for the configured encoder."""
+    """The cached features of a role for the configured encoder.
+
+    Raises:
+        ValueError: the cache has log-mels of any length, but the encoder takes those of one length.
+    """
     arguments = audio_arguments(audio, speech)
-    store = FeatureStore(FEATURES / feature_kind(arguments["encoder"]) / role)
-    return AudioSource(store, array(arguments), augment, seed)
+    store = FeatureStore(FEATURES / feature_kind(audio.encoder) / role)
+    source = AudioSource(store, array(arguments), augment, seed, audio.encoder in ANY_LENGTH)
+    if source.mel and (fault := length_fault(audio.encoder, store.settings["params"]["seconds"])):
+        raise ValueError(fault)
+    return source
 
 
 def mel_bands(source: AudioSource) -> int | None:

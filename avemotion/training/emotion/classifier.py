@@ -24,6 +24,7 @@ from avemotion.training.common.folds import Fold
 from avemotion.training.common.loop import Phase, Task, fit
 from avemotion.training.common.run import Run
 from avemotion.training.emotion.class_loss import ClassLoss
+from avemotion.training.emotion.mixup import mix
 
 Split = Literal["train", "val", "test"]
 HELD_OUT: tuple[Split, Split] = ("val", "test")
@@ -118,9 +119,11 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
     criterion, weighted = ClassLoss(p.loss, p.label_smoothing, targets), training.weighted_logits
 
     def loss(batch: Batch) -> Tensor:
-        batch = batch.to(device)
-        scored = [(1.0, training.logits(batch))] if weighted is None else weighted(batch)
-        losses = [weight * criterion(logits, batch.target) for weight, logits in scored]
+        mixed, targets_of = mix(batch.to(device), p.mixup)
+        scored = [(1.0, training.logits(mixed))] if weighted is None else weighted(mixed)
+        losses = [
+            weight * share * criterion(logits, target) for weight, logits in scored for share, target in targets_of
+        ]
         return torch.stack(losses).sum()
 
     def validate() -> dict[str, float]:

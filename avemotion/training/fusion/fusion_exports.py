@@ -1,7 +1,7 @@
 """Exports of a trained fusion model for held-out clips: predictions, conditions, gates, attention."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from avemotion.system import tables
 from avemotion.training.common import checkpoint
 from avemotion.training.emotion import classifier
 
+Clock = Callable[[str], tuple[float, float]]  # clip -> seconds at which its first step begins, and of each step
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
@@ -25,7 +27,7 @@ class HeldOut:
     classes: list[str]
     sets: dict[classifier.Split, ClipDataset]
     harder: Mapping[str, ClipDataset]  # the test clips under each of `conditions`
-    hop: float  # seconds of an audio step
+    clock: Clock  # of the audio features
     frames: Store  # has the times of the frames
 
 
@@ -50,7 +52,7 @@ def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, devi
                 if output.gate is not None:
                     gates += [(clip, split, share) for clip, share in zip(batch.ids, output.gate.tolist(), strict=True)]
                 if output.video_to_audio is not None and split == "test":
-                    attention |= attention_maps(batch, output, held_out.hop, held_out.frames)
+                    attention |= attention_maps(batch, output, held_out.clock, held_out.frames)
         harder = [
             _under_condition(name, model, classes, dataset, classifier.batches(dataset, batch_size, device))
             for name, dataset in held_out.harder.items()
@@ -95,15 +97,17 @@ def _under_condition(
     return table
 
 
-def attention_maps(batch: Batch, output: FusionOutput, hop: float, frames: Store) -> dict[str, torch.Tensor]:
+def attention_maps(batch: Batch, output: FusionOutput, clock: Clock, frames: Store) -> dict[str, torch.Tensor]:
     """Attention of each clip without padding, and the times in seconds of its audio steps and frames."""
     assert output.video_to_audio is not None and output.audio_to_video is not None
-    maps, steps_in, steps_out = {}, batch.audio.shape[1], output.video_to_audio.shape[-1]
+    assert output.audio_span is not None
+    maps, steps_in, steps_out = {}, output.audio_span, output.video_to_audio.shape[-1]
     for row, clip in enumerate(batch.ids):
+        start, hop = clock(clip)
         audio_steps = math.ceil(int(batch.audio_mask[row].sum()) * steps_out / steps_in)
         video_steps = int(batch.video_mask[row].sum())
         maps[f"{clip}/video_to_audio"] = output.video_to_audio[row, :video_steps, :audio_steps]
         maps[f"{clip}/audio_to_video"] = output.audio_to_video[row, :audio_steps, :video_steps]
-        maps[f"{clip}/audio_times"] = (torch.arange(audio_steps) + 0.5) * hop * steps_in / steps_out
+        maps[f"{clip}/audio_times"] = (torch.arange(audio_steps) + 0.5) * hop * steps_in / steps_out + start
         maps[f"{clip}/video_times"] = torch.from_numpy(frames.get(clip, "times").astype("float32"))
     return {name: value.float().cpu().contiguous() for name, value in maps.items()}

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from avemotion.models.encoders.audio_encoders import AudioModel, MelEncoder
+from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
 from avemotion.models.fusion.base import Fusion
 from avemotion.params.fusion import Config, options
 from avemotion.training.common import freeze, loop

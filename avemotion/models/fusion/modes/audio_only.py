@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from avemotion.models.encoders.audio_encoders import AudioModel
+from avemotion.models.encoders.audio_model import AudioModel
 from avemotion.models.fusion.base import Fusion, FusionOutput
 
 NAME = "audio"

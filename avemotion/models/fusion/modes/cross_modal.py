@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from avemotion.models.encoders.audio_encoders import AudioModel
+from avemotion.models.encoders.audio_model import AudioModel
 from avemotion.models.encoders.blocks import CrossAttention, ModalityDropout, masked_mean
 from avemotion.models.encoders.video_encoder import VideoResNet18
 from avemotion.models.fusion.base import FusionOutput, JointFusion, JointOptions
@@ -68,6 +68,7 @@ class CrossModal(JointFusion):
         assert self.audio is not None and self.video is not None
         parts = self.parts(*self.encode(audio, audio_mask, video, video_mask)) if self.needs_parts else None
         audio_steps, audio_mask = self.audio_sequence(audio, audio_mask)
+        stride = self.audio.stride if self.convolve is None else None
         frames, video_mask = self.video.encode_sequence(video, video_mask)
         audio_mask, video_mask = self.modality_dropout(audio_mask, video_mask)
         audio_steps, frames = self.project_audio(audio_steps), self.project_video(frames)
@@ -88,6 +89,7 @@ class CrossModal(JointFusion):
             parts=parts,
             video_to_audio=video_weights.mean(1),
             audio_to_video=audio_weights.mean(1),
+            audio_span=audio.shape[1] if stride is None else stride * audio_steps.shape[1],
         )
 
     def audio_sequence(self, audio: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from avemotion.models.encoders.audio_encoders import AudioModel
+from avemotion.models.encoders.audio_model import AudioModel
 from avemotion.models.encoders.blocks import ModalityDropout
 from avemotion.models.encoders.video_encoder import VideoResNet18
 from avemotion.models.fusion.base import FusionOutput, JointFusion, JointOptions
