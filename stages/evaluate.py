@@ -20,6 +20,7 @@ def evaluate(role: str, file: Path) -> None:
         against_baseline,
         calibrated,
         headlines,
+        model_facts,
         results,
         served,
         speaker_normalised,
@@ -41,6 +42,8 @@ def evaluate(role: str, file: Path) -> None:
             scores["baseline"] = against_baseline.SCORES[role](predictions, config.evaluate.draws, config.seed)
             scores["device"] = results.device(results.STAGES[role][-1], facts)
             scores["served"] = served.SCORES[role](predictions)
+            if role == "affect":
+                scores["speaker_statistics"] = model_facts.speaker_inputs(facts.folds)
             if role == "emotion":
                 scores["calibration"] = calibrated.scores(predictions)
                 by = config.evaluate.speaker_logits, config.evaluate.draws, config.seed

@@ -8,7 +8,7 @@ one of them alone; the next whole run reuses it.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,12 +40,15 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     from avemotion.training.common import checkpoint, loop, run
     from avemotion.training.va import architecture, objective, turn_embeddings, va_exports
     from avemotion.training.va.losses import VALoss
+    from avemotion.training.va.speaker_store import SpeakerStore
     from avemotion.training.va.turn_batches import turn_dataset
 
     p, batching = config.va, architecture.batching(config.va)
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
-    store = FeatureStore(turns / "features")
-    rows = objective.fold_rows(labels.read("affect"), fold.test, fold.val, p.in_dialogues)
+    table = labels.read("affect")
+    speakers = dict(zip(table["id"], table["speaker"], strict=True))
+    store = SpeakerStore(FeatureStore(turns / "features"), p.normalise.by_speaker, speakers)
+    rows = objective.fold_rows(table, fold.test, fold.val, p.in_dialogues)
     silent = {name: part[part.id.isin(store.missing)] for name, part in rows.items()}
     rows = {name: part.drop(silent[name].index) for name, part in rows.items()}
     sets = {name: turn_dataset(store, part, p.in_dialogues) for name, part in rows.items()}
@@ -80,6 +83,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: objective.groups(model, p))]
     history = loop.fit(model, task, phases, p, this.device, this.curves)
     facts = {"inputs": p.inputs, "speech_from": p.speech_from, "features": store.facts["features"]}
+    facts |= {"normalise": asdict(p.normalise)}
     facts |= {"fusion": None, "fusion_checksum": None, "warm_start": copied}
     if fusion is not None:
         facts |= {"fusion": fusion.as_posix(), "fusion_checksum": turn_embeddings.fusion_checksum(fusion)}

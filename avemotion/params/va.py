@@ -40,10 +40,25 @@ class StateParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NormaliseParams:
+    """Section `va.normalise`: whose statistics standardise an input. speaker = of each speaker's own turns."""
+
+    prosody: Literal["corpus", "speaker"]  # corpus = of the training turns
+    speech: Literal["none", "speaker"]
+
+    @property
+    def by_speaker(self) -> list[str]:
+        """Arrays of a turn that are standardised by speaker."""
+        prosody = ["prosody"] if self.prosody == "speaker" else []
+        return prosody + (["speech", "layers"] if self.speech == "speaker" else [])
+
+
+@dataclass(frozen=True, kw_only=True)
 class VAParams(OptimParams):
     """Section `va`."""
 
     inputs: list[Literal["speech", "prosody", "speaker", "fused"]]
+    normalise: NormaliseParams
     speech_from: Literal["wavlm", "fusion"]  # WavLM itself, or with the layers that the fusion model fine-tuned
     layers: Literal["last", "learned"]  # of WavLM: the last one, or a learned weighting of it and features.wavlm.layers
     finetune_layers: int  # number of last WavLM layers that are fine-tuned
@@ -80,6 +95,11 @@ class VAParams(OptimParams):
         if not set(needs) <= set(self.inputs):
             raise ValueError(
                 f"interaction is {self.interaction}, but inputs is {self.inputs}; it needs {' and '.join(needs)}"
+            )
+        if "speech" in self.inputs and self.normalise.speech == "speaker" and self.finetune_layers:
+            raise ValueError(
+                f"normalise.speech is speaker, but finetune_layers is {self.finetune_layers}: the input of trained "
+                "WavLM layers cannot be standardised; give none, or finetune_layers 0"
             )
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}; give 1 or more")
@@ -178,7 +198,7 @@ def unused(config: Config) -> dict[str, str]:
     reasons = p.unused("va")
     if "speech" not in p.inputs:
         of_speech = ("layers", "finetune_layers", "encoder_lr", "scales", "masked_time", "masked_features")
-        keys = [f"va.{key}" for key in (*of_speech, "film", "pooling", "interaction")]
+        keys = [f"va.{key}" for key in (*of_speech, "film", "pooling", "interaction", "normalise.speech")]
         keys += ["va.speech_from", "va.attention_heads", "xattn.heads"]
         reasons |= dict.fromkeys(keys, "va.inputs has no speech")
     taken = plugins.options(INTERACTIONS, p.interaction)
@@ -192,6 +212,8 @@ def unused(config: Config) -> dict[str, str]:
     widthless = p.interaction == "concat" or "speech" not in p.inputs
     if widthless and p.heads != "branches" and "fused" not in p.inputs:
         reasons["va.dim"] = "no part of this model has that width"
+    if "prosody" not in p.inputs:
+        reasons["va.normalise.prosody"] = "va.inputs has no prosody"
     if "speaker" not in p.inputs:
         reasons["va.film"] = "va.inputs has no speaker"
     if not p.finetune_layers:

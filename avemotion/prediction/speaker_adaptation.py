@@ -13,11 +13,12 @@ from avemotion.formats.feature_store import FeatureStore
 from avemotion.formats.targets import TARGETS
 from avemotion.models.va.model import VAModel, build_va
 from avemotion.params.training.speech import SpeechParams
-from avemotion.prediction.trained_models import turn_inputs
+from avemotion.prediction.trained_models import arrays_by_speaker, turn_inputs
 from avemotion.scoring.metrics import ccc
 from avemotion.training.common import checkpoint, freeze
 from avemotion.training.va import objective
 from avemotion.training.va.losses import va_loss
+from avemotion.training.va.speaker_store import SpeakerStore
 from avemotion.training.va.turn_batches import TurnDataset, turn_dataset
 from avemotion.training.va.turn_embeddings import FEATURES, turn_facts, turn_rows, without_sound
 
@@ -118,6 +119,7 @@ def of_fold(
     silent = without_sound(inputs, ids, caches)
     with torch.inference_mode():
         rows = dict(turn_rows(inputs, ids, silent, caches, device))
-    store = MemoryStore(rows, turn_facts(caches))
+    speakers = dict(zip(table["id"], table["speaker"], strict=True))
+    store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), arrays_by_speaker(config), speakers)
     scores = personalise(model, store, session[~session.id.isin(silent)], how, weights)
     return [{"fold": fold} | row for row in scores]

@@ -14,6 +14,7 @@ from avemotion.models.fusion.base import Fusion
 from avemotion.models.fusion.build import build_fusion
 from avemotion.models.va.model import VAModel, build_va
 from avemotion.params.training.speech import SpeechParams
+from avemotion.params.va import NormaliseParams
 from avemotion.scoring.results import MODELS, stage_folders
 from avemotion.system import plugins
 from avemotion.training.common import checkpoint
@@ -33,6 +34,7 @@ class Models:
     audio: dict[str, Any] | None  # arguments of the fusion's audio encoder; None = it has none
     affect: CorpusFacts | None  # None = there are no VA models
     va: dict[int, VAModel]  # by test fold
+    by_speaker: list[str]  # inputs of the VA models that are standardised by the speaker's own turns
     inputs: dict[int, TurnInputs]  # of each VA model; folds with the same fusion model have the same object
     settings: dict[str, Settings]  # feature kind -> settings of its extractor
     extractors: dict[str, Extractor]
@@ -74,8 +76,11 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         settings |= _entry(root / MODELS / "fusion", first, "features")
         audio = first["architecture"]["audio"]
     inputs: dict[int, TurnInputs] = {}
+    by_speaker: list[str] = []
     if affect.facts is not None:
-        _join(settings, _entry(root / MODELS / "va", next(iter(affect.configs.values())), "features"))
+        first = next(iter(affect.configs.values()))
+        _join(settings, _entry(root / MODELS / "va", first, "features"))
+        by_speaker = arrays_by_speaker(first)
         inputs = _inputs(affect.configs, SpeechParams(**settings["wavlm"]["speech"]), root)
     return Models(
         emotion=emotion.facts,
@@ -84,6 +89,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         audio=audio,
         affect=affect.facts,
         va={int(fold): model for fold, model in affect.models.items()},
+        by_speaker=by_speaker,
         inputs=inputs,
         settings=settings,
         extractors={kind: _extractor(kind, of, str(device)) for kind, of in settings.items()},
@@ -134,6 +140,11 @@ def _inputs(configs: dict[str, dict[str, Any]], speech: SpeechParams, root: Path
             by_fusion[fusion] = turn_inputs(config, speech, None if fusion is None else root / fusion)
         inputs[int(fold)] = by_fusion[fusion]
     return inputs
+
+
+def arrays_by_speaker(config: dict[str, Any]) -> list[str]:
+    """The arrays of a turn that a VA model takes standardised by speaker, from its model.json."""
+    return NormaliseParams(**_entry(MODELS / "va", config, "normalise")).by_speaker
 
 
 def turn_inputs(config: dict[str, Any], speech: SpeechParams, fusion: Path | None) -> TurnInputs:

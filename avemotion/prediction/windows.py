@@ -23,6 +23,7 @@ from avemotion.prediction.trained_models import Models
 from avemotion.system.media_error import MediaError
 from avemotion.training.emotion import audio_input, classifier
 from avemotion.training.fusion import fusion_exports
+from avemotion.training.va.speaker_store import SpeakerStore
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 from avemotion.training.va.turn_embeddings import TurnInputs, turn_facts, turn_rows, without_sound
 
@@ -196,7 +197,9 @@ def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]
 def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore]) -> TurnDataset:
     caches = {kind: stores[kind] for kind in inputs.kinds}
     rows = dict(turn_rows(inputs, ids, without_sound(inputs, ids, caches), caches, models.device))
-    return TurnDataset(MemoryStore(rows, turn_facts(caches)), ids, torch.full((len(ids), 2), torch.nan))
+    one_speaker = dict.fromkeys(ids, "")
+    store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, one_speaker)
+    return TurnDataset(store, ids, torch.full((len(ids), 2), torch.nan))
 
 
 def _unanswered(windows: list[Window], models: Models) -> list[str]:
@@ -204,6 +207,11 @@ def _unanswered(windows: list[Window], models: Models) -> list[str]:
     silent, count = sum(not window.sound for window in windows), len(windows)
     if silent and models.affect is not None:
         notes.append(f"no sound in {silent} of {count} windows, so no valence and arousal there")
+    if models.by_speaker and silent < count:
+        notes.append(
+            f"valence and arousal use statistics of the {count - silent} windows of this recording with sound, which "
+            "must be of one speaker; fewer than five say little"
+        )
     if models.fusions and (blank := sum(window.emotion is None for window in windows)) > 0:
         needed = "sound" if models.fusions[0].video is None else "picture"
         notes.append(f"no {needed} in {blank} of {count} windows, so no emotion there: the model has no other input")

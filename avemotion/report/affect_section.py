@@ -25,6 +25,7 @@ def parts(affect: Mapping[str, Any], plots: Path) -> list[str]:
             + ", ".join(f"CCC {target} {cells.number(affect['val'][f'ccc_{target}'])}" for target in TARGETS)
             + "."
         ),
+        *_speaker_statistics(affect),
         page.table(
             ("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE", "baseline: CCC"),
             _affect_rows(affect),
@@ -35,6 +36,13 @@ def parts(affect: Mapping[str, Any], plots: Path) -> list[str]:
         cells.pictures(plots, PICTURES),
         *served_section.parts(affect["served"], {f"ccc_{target}": f"CCC {target}" for target in TARGETS}, "turns"),
     ]
+
+
+def _speaker_statistics(affect: Mapping) -> list[str]:
+    if not affect["speaker_statistics"]:
+        return []
+    text = "The model's inputs are standardised by each test speaker's own turns, without labels"
+    return [page.paragraph(f"{text} (speaker_statistics: true).", "notice")]
 
 
 def _affect_rows(affect: Mapping) -> list[list[str]]:

@@ -1,12 +1,11 @@
 """Calibration of the emotion models on test clips, as trained and with the temperatures that their stages fitted."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from avemotion.scoring import reported_metrics, results, summaries, temperature
+from avemotion.scoring import model_facts, reported_metrics, summaries, temperature
 from avemotion.scoring.results import Emotion
 
 MODELS = {"fusion": "fusion", "audio": "pretrain_audio", "video": "pretrain_video"}
@@ -25,8 +24,7 @@ def scores(of: Emotion, root: Path = Path()) -> dict[str, Any]:
 
 
 def _scores(rows: pd.DataFrame, stage: str, of: Emotion, root: Path) -> dict[str, Any]:
-    folders = results.stage_folders(stage, of.facts.folds, root)
-    fitted = {fold: _read(folder / "model.json") for fold, folder in folders.items()}
+    fitted = model_facts.read(stage, of.facts.folds, "temperature", root)
     truth, _ = summaries.indices(rows, of.facts.classes)
     shares = rows[[f"p_{name}" for name in of.facts.classes]].to_numpy()
     scaled = temperature.scaled(shares, rows["fold"].map(fitted))
@@ -38,10 +36,3 @@ def _scores(rows: pd.DataFrame, stage: str, of: Emotion, root: Path) -> dict[str
         "nll": temperature.nll(shares, truth, 1.0),
         "nll_scaled": temperature.nll(scaled, truth, 1.0),
     }
-
-
-def _read(file: Path) -> float:
-    try:
-        return float(json.loads(file.read_text(encoding="utf-8"))["temperature"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file}: no temperature ({error!r}); {results.REMEDY}") from error

@@ -20,7 +20,9 @@ HEADLINE_KEYS: dict[str, dict[str, Any]] = {
         "val": {f"ccc_{target}": None for target in TARGETS},
         **{f"ccc_{target}": None for target in TARGETS},
         "baseline": {**{f"ccc_{target}": None for target in TARGETS}, "speaker_statistics": None},
-        **dict.fromkeys(("turns", "dialogues", "speakers", "silent", "synthetic", "speaker_overlap", "seed")),
+        **dict.fromkeys(
+            ("turns", "dialogues", "speakers", "silent", "synthetic", "speaker_overlap", "speaker_statistics", "seed")
+        ),
     },
 }
 # Scores for comparisons of runs -> their usual names.

@@ -1,24 +1,27 @@
 """The trained models of a workspace: refused where they do not fit; their state runs over a dialogue."""
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from project_params import params_with
 from safetensors.torch import load_file, save_file
-from trained_project import DIALOGUES, main, rewrite, rows
+from trained_project import CHANGES, DIALOGUES, main, rewrite, rows
 
 from avemotion.formats import clips
 from avemotion.media.waveforms import read_waveform
 from avemotion.prediction import piece_features, recording, trained_models, windows
 from commands import predict
+from stages import va
 
 pytestmark = pytest.mark.usefixtures("trained_here")
 
 
-def test_the_state_runs_on_as_over_a_dialogue():
-    """The turns of a dialogue, given as the pieces of a recording."""
+def as_a_recording() -> trained_models.Models:
+    """The turns of a dialogue, given as the pieces of a recording: predictions as those of its fold."""
     models = trained_models.load(torch.device("cpu"))
     pieces = [
         recording.Piece(
@@ -42,7 +45,25 @@ def test_the_state_runs_on_as_over_a_dialogue():
             expected.loc[turn, ["valence_predicted", "arousal_predicted"]].astype(float),
             atol=1e-4,
         )
-    assert models.va[3].state is not None
+    return models
+
+
+def test_the_state_runs_on_as_over_a_dialogue():
+    assert as_a_recording().va[3].state is not None
+
+
+def test_inputs_by_speaker_have_the_statistics_of_the_recording(own, capsys):
+    """The turns of the dialogue are all turns of their speaker."""
+    before = rows("va/fold_3/predictions.csv")["valence_predicted"]
+    params_with(own, CHANGES | {"va.normalise": {"prosody": "speaker", "speech": "speaker"}})
+    main(va)
+    assert as_a_recording().by_speaker == ["prosody", "speech", "layers"]
+    assert abs(rows("va/fold_3/predictions.csv")["valence_predicted"] - before).max() > 1e-3
+    capsys.readouterr()
+    main(predict, "c1.mov", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["speaker_statistics"] is True
+    assert told["recordings"][0]["notes"][0].startswith("valence and arousal use statistics of the 1 windows of this")
 
 
 def retrained(weights: Path) -> None:

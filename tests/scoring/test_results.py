@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from results_toys import facts, write
 
-from avemotion.scoring import results, summaries
+from avemotion.scoring import model_facts, results, summaries
 
 
 def test_without_dialogues_turns_are_resampled_by_speaker(copied):
@@ -49,6 +49,13 @@ def test_results_that_do_not_fit_are_refused(copied, monkeypatch, file, change, 
     with pytest.raises(ValueError, match=message):
         results.read_emotion(), results.read_affect(), results.histories({"affect": facts("affect", folds=[1, 2, 3])})
         results.attention(results.MODELS / "fusion")
+
+
+def test_inputs_by_speaker_are_a_fact_of_the_models(copied):
+    assert model_facts.speaker_inputs([1, 2, 3], copied) and not model_facts.speaker_inputs([2, 3], copied)
+    (copied / "data/models/va/fold_2/model.json").unlink()
+    with pytest.raises(ValueError, match=r"va/fold_2/model.json: no normalise .*dvc repro"):
+        model_facts.speaker_inputs([2, 3], copied)
 
 
 def test_undefined_scores_are_null():

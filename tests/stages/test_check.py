@@ -91,6 +91,10 @@ REFUSALS = [
     ({"more_features": ["mel"]}, "more_features names mel"),
     ({"speech.model": "microsoft/wavlm-base", "speech.unfreeze_layers": 13}, "microsoft/wavlm-base has 12 layers"),
     ({"va.finetune_layers": 3}, "va.finetune_layers is 3; give 0 to speech.unfreeze_layers (2)"),
+    (
+        {"va.normalise.speech": "speaker", "va.finetune_layers": 1},
+        "va.normalise.speech is speaker, but finetune_layers",
+    ),
     ({"va.layers": "learned"}, "va.layers is learned, but features.wavlm.layers is empty"),
     ({"va.state.updater": "lstm"}, "va.state.updater is 'lstm'; choose one of"),
     (inside("va.state", memory=3), "va.state: unknown key memory; known are kind, updater,"),
@@ -138,7 +142,7 @@ OF_CNN |= {"va.speech_from", "fusion.unfreeze_wavlm_layers", "pretrain_audio.unf
 OF_SPEECH = {
     f"va.{key}" for key in ("finetune_layers", "interaction", "layers", "masked_features", "masked_time", "scales")
 }
-OF_SPEECH |= {"va.attention_heads", "va.speech_from"}
+OF_SPEECH |= {"va.attention_heads", "va.speech_from", "va.normalise.speech"}
 ACTORS = {"manifest.emotion.actors"}
 STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback", "size", "updater")}
 
@@ -207,7 +211,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"corpora.emotion": {"name": "savee", "root": "x"}}, BASE | {"manifest.ravdess", "sample.ravdess"}),
         ({"views.emotion": [], "augment.audio.views": {"clean": 1}}, BASE | {"views.seed"}),
         ({"va.inputs": ["speech", "prosody"]}, BASE | {"va.film"}),
-        ({"va.inputs": ["fused"]}, BASE | {"va.film"} | OF_SPEECH),
+        ({"va.inputs": ["fused"]}, BASE | {"va.film", "va.normalise.prosody"} | OF_SPEECH),
         ({"va.interaction": "concat"}, BASE - {"va.pooling"} | {"va.attention_heads"}),
         ({"va.interaction": "bidirectional"}, BASE - {"va.pooling"}),
         ({"va.attention_heads": 8}, BASE),  # xattn.heads is still that of the fusion

@@ -84,6 +84,7 @@ def test_headlines_fit_a_screen_and_are_part_of_the_detail(evaluated, role):
     assert {"emotion": "test.uar", "affect": "ccc_valence"}[role] in headlines
     assert {"emotion": "val.uar", "affect": "val.ccc_valence"}[role] in headlines
     assert headlines["baseline.speaker_statistics"] is False
+    assert role == "emotion" or headlines["speaker_statistics"] is True  # one fold takes prosody by speaker
 
 
 def test_the_device_of_training_is_a_headline_where_it_is_not_the_cpu(tmp_path):

@@ -102,6 +102,8 @@ OTHER = {
     "fusion.video_dropout": 0.5,
     "fusion.audio_checkpoint": "data/models/none",
     "fusion.video_checkpoint": "data/models/none",
+    "va.normalise.prosody": "speaker",
+    "va.normalise.speech": "speaker",
     "va.speech_from": "wavlm",
     "va.attention_heads": 2,
     "va.head_inputs": "interaction",
@@ -283,7 +285,7 @@ IN_USE = [
             *(f"va.state.{key}" for key in ("size", "updater", "alpha", "feedback", "window", "dialogues", "chunk")),
         ),
     ),
-    (va, {"va.state.kind": "none"}, ("va.batch_size",)),
+    (va, {"va.state.kind": "none"}, ("va.batch_size", "va.normalise.prosody", "va.normalise.speech")),
 ]
 CASES = [(stage, changes, key) for stage, changes, keys in IN_USE for key in keys]
 
