@@ -113,8 +113,8 @@ def test_late_is_the_mean_of_the_softmaxes():
     heard = model.audio(batch.audio, batch.audio_mask).double().softmax(-1)
     seen = model.video(batch.video, batch.video_mask).double().softmax(-1)
     mean = (heard + seen) / 2
-    torch.testing.assert_close(output.probabilities(1.0)(1.0).double(), mean, rtol=1e-5, atol=1e-7)
-    torch.testing.assert_close(output.probabilities(1.0)(1.0).sum(-1), torch.ones(4))
+    torch.testing.assert_close(output.probabilities(1.0).double(), mean, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(output.probabilities(1.0).sum(-1), torch.ones(4))
     torch.testing.assert_close(output.logits.exp().sum(-1), torch.ones(4))  # log-probabilities already
     by_hand = -sum(math.log(mean[i, label].item()) for i, label in enumerate(batch.target.tolist())) / 4
     assert F.cross_entropy(output.logits, batch.target).item() == pytest.approx(by_hand, abs=1e-5)
@@ -186,7 +186,7 @@ def test_late_by_product_is_the_normalised_product_of_the_softmaxes():
     output = model(*batch.inputs)
     audio, video = (part.double().softmax(-1) for part in output.parts)
     product = audio * video / (audio * video).sum(-1, keepdim=True)
-    torch.testing.assert_close(output.probabilities(1.0)(1.0).double(), product, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(output.probabilities(1.0).double(), product, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("rule", ["mean", "product"])
