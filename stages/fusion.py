@@ -1,8 +1,8 @@
 """Stage fusion: trains the fusion of audio and video on the emotion corpus, from the pretrained models.
 
 Training has two phases: first the fusion and the classifiers over frozen encoders, then also the last layers of both
-encoders, each with its own learning rate. The output of frozen video blocks is computed once. Mode audio or video
-without epochs trains nothing: it is the pretrained model with its classifier.
+encoders, each with its own learning rate. The output of frozen video blocks is computed once. Modes audio,
+video and late without epochs train nothing: they are the pretrained models with their classifiers.
 """
 
 from dataclasses import replace
@@ -47,7 +47,8 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
             source = Path(getattr(p, f"{name}_checkpoint"))
             copied[name] = checkpoint.warm_start_from(source, part, data.classes, fold.name if fold else None)
     if not p.head_epochs + p.epochs:
-        phases.refuse_untrained(p.mode, copied[p.mode]["missing"])
+        for name, weights in copied.items():
+            phases.refuse_untrained(name, weights["missing"])
     if model.audio is not None and "audio" not in p.warm_start:
         audio_input.start(model.audio, config.speech, (clean(clip, None) for clip in data.ids("train")))
     model.to(this.device)

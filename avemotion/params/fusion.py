@@ -63,12 +63,13 @@ class FusionParams(ClassifierParams):
         if self.video_views < 0:
             raise ValueError(f"video_views is {self.video_views}; give 0 or more")
         probabilities(self, "dropout", "audio_dropout", "video_dropout", "late_smoothing")
+        parts = {"late": {"audio", "video"}}.get(self.mode, {self.mode})  # all weights of the mode lie in these
         if min(self.head_epochs, self.epochs) < 0 or not (
-            self.head_epochs + self.epochs or self.mode in self.warm_start
+            self.head_epochs + self.epochs or parts <= set(self.warm_start)
         ):
             raise ValueError(
-                f"epochs is {self.epochs} and head_epochs {self.head_epochs}; their sum must be 1 or more. Mode audio "
-                "or video with that warm start may have 0: it is then the pretrained model as it is"
+                f"epochs is {self.epochs} and head_epochs {self.head_epochs}; their sum must be 1 or more. Modes audio, "
+                "video and late with the warm start of all their parts may have 0: they are then the pretrained models"
             )
         if self.unimodal_loss < 0:
             raise ValueError(f"unimodal_loss is {self.unimodal_loss}; give 0 (none) or more")

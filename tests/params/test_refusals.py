@@ -31,6 +31,11 @@ MISTAKES = [
     (fusion, {"fusion.video_blocks": 6}, "fusion.video_blocks is 6; give 0 to 5"),
     (fusion, {"fusion.dropout": 1.5}, "fusion.dropout is 1.5; it lies in 0 to 1"),
     (fusion, {"fusion.epochs": 0, "fusion.head_epochs": 0}, "fusion.epochs is 0"),
+    (
+        fusion,
+        {"fusion.epochs": 0, "fusion.head_epochs": 0, "fusion.mode": "late", "fusion.warm_start": ["audio"]},
+        "late with the warm start of all their parts may have 0",
+    ),
     (fusion, {"fusion.audio_dropout": 0.6, "fusion.video_dropout": 0.6}, "add up to more than 1"),
     (fusion, {"fusion.audio_lr": -1e-5}, "fusion.audio_lr is -1e-05; give a number above 0, or 0 or null to freeze"),
     (fusion, {"fusion.video_views": -1}, "fusion.video_views is -1; give 0 or more"),

@@ -189,6 +189,7 @@ COMBINATIONS = [
     (fusion, {"fusion.unfreeze_wavlm_layers": 0}),
     (fusion, {"fusion.mode": "audio", "fusion.warm_start": ["audio"], "fusion.head_epochs": 0, "fusion.epochs": 0}),
     (fusion, LAST["fusion"]),
+    (fusion, {"fusion.mode": "late", "fusion.head_epochs": 0, "fusion.epochs": 0}),
     (fusion, {"fusion.mode": "xattn_gated"}),
     (fusion, {"fusion.mode": "xattn_concat"}),
     (fusion, {"fusion.mode": "gated"}),
