@@ -69,7 +69,7 @@ class FusionParams(ClassifierParams):
         ):
             raise ValueError(
                 f"epochs is {self.epochs} and head_epochs {self.head_epochs}; their sum must be 1 or more. Modes "
-                "audio, video and late with the warm start of all their parts may have 0: they are then the pretrained models"
+                "audio, video and late with the warm start of all their parts may have 0: they are then those models"
             )
         if self.unimodal_loss < 0:
             raise ValueError(f"unimodal_loss is {self.unimodal_loss}; give 0 (none) or more")
