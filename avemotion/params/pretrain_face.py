@@ -23,7 +23,9 @@ class PretrainFaceParams(OptimParams):
     dropout: float  # of the embedding before the classifier
     label_smoothing: float
     loss: LossParams
-    sampling: Literal["shuffled", "balanced"]  # shuffled: each picture once an epoch; balanced: each class equally often
+    sampling: Literal[
+        "shuffled", "balanced"
+    ]  # shuffled: each picture once an epoch; balanced: each class equally often
 
     def __post_init__(self) -> None:
         super().__post_init__()

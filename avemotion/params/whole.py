@@ -33,7 +33,15 @@ HALVES = {
     "emotion": (
         ("pretrain_audio", "pretrain_video", "fusion", "baseline", "evaluate"),
         (
-            *("pretrain_audio", "pretrain_video", "fusion", "audio", "augment.audio", "augment.frames", "video.encoder"),
+            *(
+                "pretrain_audio",
+                "pretrain_video",
+                "fusion",
+                "audio",
+                "augment.audio",
+                "augment.frames",
+                "video.encoder",
+            ),
             *("video.width", "video.stages", "video.pooling", "baseline.emotion", "evaluate.speaker_logits"),
             *(f"xattn.{key}" for key in XATTN),
         ),
