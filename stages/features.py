@@ -8,8 +8,8 @@ beside the arrays. --verify reads a finished cache and compares every clip with 
 
 from pathlib import Path
 
-from avemotion.params.features import configure, kinds
-from avemotion.params.shared.corpora import ROLES
+from avemotion.params.features import configure, kinds, roles
+from avemotion.params.shared.corpora import FACES, ROLES
 from avemotion.system import cli
 
 OUT = Path("data/features")
@@ -47,14 +47,16 @@ def verify(kind: str, role: str) -> None:
 def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(kinds())}; none = all")
-    parser.add_argument("--role", choices=ROLES, help="emotion or affect; none = both")
+    parser.add_argument("--role", choices=(*ROLES, FACES), help="emotion, affect, or faces (frames only); none = all")
     parser.add_argument("--verify", action="store_true", help="extract nothing, but check every byte of the caches")
     arguments = parser.parse_args()
     for kind in arguments.kinds:
         if kind not in kinds():
             parser.error(f"KIND is {kind!r}; choose from {', '.join(kinds())}")
+        if arguments.role and arguments.role not in roles(kind):
+            parser.error(f"KIND is {kind!r}, but stills of the role {arguments.role} have frames alone")
     for kind in arguments.kinds or kinds():
-        for role in [arguments.role] if arguments.role else ROLES:
+        for role in [role for role in roles(kind) if arguments.role in (None, role)]:
             if arguments.verify:
                 verify(kind, role)
             else:

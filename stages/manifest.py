@@ -1,6 +1,6 @@
 """Stage manifest: lists the clips, labels and splits of the corpora.
 
-It reads the corpora in their own folders (corpora.emotion, corpora.affect), checks and hashes every media file, and
+It reads the corpora in their own folders (corpora.<role>), checks and hashes every media file, and
 writes data/manifest/<role>/{clips.csv,labels.csv,rejected.csv,corpus.json}. It does not read a file again that is
 unchanged since an earlier run (data/work/manifest). A role without a corpus gets empty tables.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avemotion.params.manifest import Config, configure
-from avemotion.params.shared.corpora import ROLES
+from avemotion.params.shared.corpora import FACES, ROLES
 from avemotion.system import cli
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def build(config: Config, drafted: "dict[str, Draft]") -> None:
-    """Open every media file and write the tables of both roles."""
+    """Open every media file and write the tables of all roles."""
     from avemotion.formats import clips
     from avemotion.manifest import disjoint, probe, role_tables
     from avemotion.manifest.known_media import KnownMedia
@@ -61,8 +61,8 @@ def build(config: Config, drafted: "dict[str, Draft]") -> None:
         )  # a second time: damaged clips, and with them speakers, may be gone
         media = {role: of.media for role, of in tables.items()}
         disjoint.recordings(media, part_of if config.pretrain.per_fold else None)
-        with whole_files(clips.FOLDER) as folder:  # clips and labels of both roles change together
-            for role in ROLES:
+        with whole_files(clips.FOLDER) as folder:  # clips and labels of all roles change together
+            for role in (*ROLES, FACES):
                 if role in tables:
                     drawn = role_tables.Split(
                         part_of=part_of[role],
@@ -83,16 +83,19 @@ def split(config: Config, listed: "dict[str, list[Clip]]") -> dict[str, dict[str
     """
     from avemotion.manifest import disjoint, per_fold, splits
 
-    manifest = config.manifest
+    manifest, names = config.manifest, {role: str(config.corpora[role].name) for role in listed}
+    disjoint.stills(names, listed)
     if not config.pretrain.per_fold:
-        disjoint.between_roles({role: str(config.corpora[role].name) for role in listed}, listed)
+        disjoint.between_roles(names, listed)
         return {
-            role: splits.assign(role, clips, getattr(manifest, role), manifest.seed, str(config.corpora[role].name))
+            role: splits.assign(role, clips, getattr(manifest, role), manifest.seed, names[role])
             for role, clips in listed.items()
         }
     affect = splits.assign("affect", listed["affect"], manifest.affect, manifest.seed)
     part_of = {"emotion": per_fold.follow(listed["emotion"], listed["affect"], affect), "affect": affect}
     disjoint.between_folds(listed, part_of)
+    if FACES in listed:
+        part_of[FACES] = splits.assign(FACES, listed[FACES], manifest.faces, manifest.seed)
     return part_of
 
 

@@ -131,9 +131,10 @@ def run(
         feature_store.write(out, extractor.views, rows(), facts, rejected)
         last.remember(counts)
         units.drop(work)
+    units_of = {name: name.partition("_")[0] for name in facts["counts"] if "_" in name}
     for name, count in sorted(facts["counts"].items()):
-        if count:
-            print(f"{label}: {name} {count} of {len(clips)}")
+        if count and name not in units_of.values():  # frames_without_face: of the count `frames`; others: of all clips
+            print(f"{label}: {name} {count} of {facts['counts'].get(units_of.get(name), len(clips))}")
     for clip, (path, reason) in sorted(rejected.items())[:SHOWN]:
         print(f"{label}: without {extractor.modality}: {clip} ({path}: {reason})")
     if len(rejected) > SHOWN:

@@ -1,18 +1,21 @@
-"""Face crops of uniformly spaced video frames."""
+"""Face crops of uniformly spaced video frames, and of still pictures."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from avemotion.formats import feature_store
 from avemotion.formats.clips import ClipMedia
 from avemotion.media.pictures import FilmFrames, blank, read_film
+from avemotion.media.stills import is_still, read_still
 from avemotion.system import params_file
+from avemotion.system.media_error import MediaError, error_text
 
 ROUNDING = 1e-3  # seconds; times are float32
+DARK = 20.0  # of 255; a frame with a lower mean grey level shows no face of use
 Box = tuple[int, int, int]  # left, top, side in pixels
 
 
@@ -23,6 +26,8 @@ class Params:
     count: int  # frames per clip
     size: int  # pixels, both sides
     face: bool  # crop to the face; false = the central square
+    boxes: Literal["first", "each"]  # of a film: the box of the first frame with a face, or one per frame
+    stills: Literal["whole", "face"]  # whole: pictures are cut to the face already; face: as a film of one frame
     margin: float  # enlargement of the face box, as a fraction of its side
 
     def __post_init__(self) -> None:
@@ -34,7 +39,11 @@ class Params:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameExtractor:
-    """Arrays `frames` [N, size, size, 3] uint8 RGB, `times` [N] seconds from the clip's start, `face` [1] 0 or 1."""
+    """Arrays `frames` [N, size, size, 3] uint8 RGB, `times` [N] seconds from the clip's start, `face` [1] 0 or 1.
+
+    N is `count`, or 1 of a still. With boxes `each`, frames without a face and dark ones are left out where others of
+    the clip show one, so N is smaller.
+    """
 
     params: Params
     modality = "video"
@@ -50,17 +59,28 @@ class FrameExtractor:
         import cv2
 
         cv2.setNumThreads(1)  # workers are processes
-        film, cut = _read(root / clip.video, clip, self.params)
+        path, p = root / clip.video, self.params
+        still = is_still(path)
+        film, cut = (_still(path, clip), False) if still else _read(path, clip, p)
         pictures, times = film.frames, film.times
-        box = find_face(pictures, self.params.margin) if self.params.face else None
-        left, top, side = box or _centre(*pictures.shape[1:3])
-        crops = pictures[:, top : top + side, left : left + side]
-        size = (self.params.size, self.params.size)
-        frames = np.stack([cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops])
-        counts = {"without_face": int(self.params.face and box is None)}
+        boxes: list[Box | None] = [None] * len(pictures)
+        counts = {"without_face": 0}
+        if p.face and not (still and p.stills == "whole"):
+            if p.boxes == "first":
+                boxes = [find_face(pictures, p.margin)] * len(pictures)
+            else:
+                boxes = [find_face(pictures[i : i + 1], p.margin) for i in range(len(pictures))]
+                usable = [i for i, box in enumerate(boxes) if box and pictures[i].mean() >= DARK]
+                counts |= {"frames": len(pictures), "frames_without_face": len(pictures) - len(usable)}
+                if usable:
+                    pictures, times, boxes = pictures[usable], times[usable], [boxes[i] for i in usable]
+                else:
+                    boxes = _nearest(boxes)
+            counts["without_face"] = int(boxes[0] is None)
+        frames = np.stack([_crop(picture, box, p.size) for picture, box in zip(pictures, boxes, strict=True)])
         counts |= {"without_blank_ends": 1} if cut else {}
         counts |= {"partly_decoded": 1} if film.lost else {}
-        face = np.array([box is not None], np.uint8)
+        face = np.array([boxes[0] is not None], np.uint8)
         return {feature_store.CLEAN: {"frames": frames, "times": times, "face": face}}, counts
 
 
@@ -72,6 +92,19 @@ def configure(file: Path, role: str) -> FrameExtractor:
 def restore(settings: dict[str, Any], device: str) -> FrameExtractor:
     """The extractor that a checkpoint's settings describe."""
     return FrameExtractor(params=Params(**settings["params"]))
+
+
+def _still(path: Path, clip: ClipMedia) -> FilmFrames:
+    """A still picture as a film of one frame at 0 s.
+
+    Raises:
+        MediaError: it does not decode.
+    """
+    try:
+        picture = read_still(path)
+    except (OSError, ValueError) as error:
+        raise MediaError(path, str(error) if isinstance(error, ValueError) else error_text(error)) from error
+    return FilmFrames(frames=picture[None], times=np.zeros(1, np.float32), lost=0.0)
 
 
 def _read(path: Path, clip: ClipMedia, params: Params) -> tuple[FilmFrames, bool]:
@@ -122,6 +155,20 @@ def find_face(pictures: np.ndarray, margin: float) -> Box | None:
             left, top = round(x + w / 2 - side / 2), round(y + h / 2 - side / 2)
             return min(max(left, 0), width - side), min(max(top, 0), height - side), side
     return None
+
+
+def _nearest(boxes: list[Box | None]) -> list[Box | None]:
+    """Frames without a box get that of the nearest frame, of the earlier one where two are as near."""
+    having = [i for i, box in enumerate(boxes) if box]
+    return [boxes[min(having, key=lambda j: (abs(j - i), j))] if having else None for i in range(len(boxes))]
+
+
+def _crop(picture: np.ndarray, box: Box | None, size: int) -> np.ndarray:
+    """The square of a picture [H, W, 3], by default the central one, as [size, size, 3]."""
+    import cv2
+
+    left, top, side = box or _centre(*picture.shape[:2])
+    return cv2.resize(picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
 
 
 def _centre(height: int, width: int) -> Box:

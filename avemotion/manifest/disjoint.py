@@ -40,6 +40,19 @@ def between_roles(corpus_names: dict[str, str], clips: dict[str, list[Clip]]) ->
         )
 
 
+def stills(corpus_names: dict[str, str], clips: dict[str, list[Clip]]) -> None:
+    """Raises ValueError if pretrain_face would train on speakers of another role, who are tested there."""
+    for role in ("emotion", "affect"):
+        if role not in clips or corpus_names.get("faces") != corpus_names[role]:
+            continue
+        if shared := sorted({clip.speaker for clip in clips[role]} & {clip.speaker for clip in clips["faces"]}):
+            raise ValueError(
+                f"corpora.faces and corpora.{role} are both {corpus_names[role]} and share speakers "
+                f"{', '.join(shared[:4])} ({len(shared)} in all): pretrain_face would train on faces that are tested; "
+                "use stills of other people"
+            )
+
+
 def between_folds(clips: dict[str, list[Clip]], part_of: dict[str, dict[str, str]]) -> None:
     """Raises ValueError if the emotion models of a fold use a speaker whom the VA model of that fold is tested on.
 
@@ -71,6 +84,7 @@ def recordings(media: dict[str, list[ClipMedia]], folds: dict[str, dict[str, str
     Args:
         folds: role -> clip id -> fold, for pretraining per fold: a file may then be in both roles within one fold.
     """
+    _refuse_known_faces(media)
     emotion_clips: dict[str, dict[str, str]] = {}  # file hash -> fold ("" = no folds) -> clip of the emotion role
     for clip in media.get("emotion", []):
         for file_hash in _hashes(clip):
@@ -92,6 +106,17 @@ def recordings(media: dict[str, list[ClipMedia]], folds: dict[str, dict[str, str
                         "the same names in both roles, keep all who share a recording in one fold (as one dialogue, "
                         "with manifest.affect.split: speakers), or use two corpora"
                     )
+
+
+def _refuse_known_faces(media: dict[str, list[ClipMedia]]) -> None:
+    stills = {file_hash: clip.id for clip in media.get("faces", []) for file_hash in _hashes(clip)}
+    for role in ("emotion", "affect"):
+        for clip in media.get(role, []):
+            if same := [stills[file_hash] for file_hash in _hashes(clip) if file_hash in stills]:
+                raise ValueError(
+                    f"corpora: {same[0]} (faces) and {clip.id} ({role}) are the same recording, so pretrain_face "
+                    "would train on faces that are tested; use stills of other people"
+                )
 
 
 def _hashes(clip: ClipMedia) -> list[str]:

@@ -58,9 +58,10 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
         listed, rejects = corpus.list_clips(Path(root), options)
     except ValueError as error:
         raise ValueError(f"corpora.{role}.root: {error}{_packed(Path(root))}") from error
-    label_of, class_names = labelling.classify(listed, corpus, role, params.emotion.labels)
-    if role == "emotion":
-        kept, unused = _for_emotion(listed, label_of, corpus, params.emotion.labels)
+    labels = params.emotion.labels if role == "emotion" else "corpus"
+    label_of, class_names = labelling.classify(listed, corpus, role, labels)
+    if role != "affect":
+        kept, unused = _with_class(listed, label_of, corpus, labels)
     else:
         kept, unused = _for_affect(listed)
     rejects += unused
@@ -94,7 +95,7 @@ def _packed(root: Path) -> str:
     return f"; unpack its {len(archives)} archives ({archives[0]}{more}) first"
 
 
-def _for_emotion(
+def _with_class(
     listed: list[Clip], label_of: dict[str, str], corpus: Corpus, labels: Labels
 ) -> tuple[list[Clip], list[Reject]]:
     """Clips with a class."""

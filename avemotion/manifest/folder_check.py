@@ -8,6 +8,7 @@ import pandas as pd
 from avemotion.manifest import summary
 from avemotion.manifest.drafts import Draft
 from avemotion.manifest.probe import LFS_POINTER
+from avemotion.media.stills import file_of
 
 LONG = 30  # groups of a field; with more of them, the report has only the range
 FIELDS = ("emotion", "speaker", "session", "part")
@@ -33,7 +34,7 @@ def report(draft: Draft, part_of: dict[str, str]) -> str:
         }
     )
     lines += [f"{len(draft.clips)} clips of use as {draft.role}:", summary.by_split(frame, draft.classes)]
-    if draft.role == "emotion":
+    if draft.role != "affect":
         lines += summary.untrained(frame, draft.classes)
     if draft.rejects:
         lines.append(f"left out or missing: {summary.reasons(draft.rejects)}")
@@ -70,7 +71,7 @@ def _groups(draft: Draft, field: str) -> list[tuple]:
 def _file_faults(draft: Draft) -> Counter:
     """Faults that show without decoding: missing and empty files, and git-lfs pointers in place of media."""
     faults: Counter[str] = Counter()
-    for path in sorted({path for path, _ in draft.media_files()}):
+    for path in sorted({file_of(path) for path, _ in draft.media_files()}):
         if fault := _fault(path):
             faults[fault] += 1
     return faults

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from avemotion.manifest.probe import Media, Unit
+from avemotion.media.stills import file_of
 from avemotion.system.outputs import naming
 from avemotion.system.source_code import source_digest
 
@@ -80,7 +81,7 @@ class KnownMedia:
 
 
 def _state(path: Path) -> list[int]:
-    stat = path.stat()
+    stat = file_of(path).stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 

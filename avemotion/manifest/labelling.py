@@ -13,8 +13,8 @@ LEFT_OUT = f"{PARAM} leaves out the category"  # the reason of a reject, before 
 def classify(clips: Iterable[Clip], corpus: Corpus, role: str, labels: Labels) -> tuple[dict[str, str], list[str]]:
     """Class of each clip and all class names in index order.
 
-    A clip of the emotion role has no class if it has no category, if its category names no emotion, or if `labels` does
-    not list its category. In the affect role, the class is always the corpus's own category.
+    A clip of the roles emotion and faces has no class if it has no category, if its category names no emotion, or if
+    `labels` does not list its category. In the affect role, the class is always the corpus's own category.
 
     Raises:
         ValueError: `labels` names a category that the corpus does not have, or lacks one that it has to have.
@@ -24,7 +24,7 @@ def classify(clips: Iterable[Clip], corpus: Corpus, role: str, labels: Labels) -
         _refuse_unknown(mapping, _categories(named, corpus), labels)
         class_of = {category: name for name, categories in mapping.items() for category in categories}
         return {clip.id: class_of[clip.emotion] for clip in named if clip.emotion in class_of}, list(mapping)
-    if role == "emotion":
+    if role != "affect":
         named = [clip for clip in named if clip.emotion not in corpus.unlabelled]
     if role == "emotion" and labels == "coarse4":
         if unknown := sorted({clip.emotion for clip in named} - set(corpus.coarse)):
@@ -38,7 +38,7 @@ def classify(clips: Iterable[Clip], corpus: Corpus, role: str, labels: Labels) -
 
 
 def reject_reason(clip: Clip, corpus: Corpus, labels: Labels) -> str:
-    """Why a clip of the emotion role has no class."""
+    """Why a clip has no class."""
     if clip.emotion and _mapping(labels) is not None:
         return f"{LEFT_OUT}: {clip.emotion}"
     return f"category names no emotion: {clip.emotion or 'none'}"

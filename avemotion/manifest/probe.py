@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from avemotion.media.pictures import look
+from avemotion.media.stills import file_of, is_still, read_still
 from avemotion.media.waveforms import Sound
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system.media_error import error_text
@@ -28,7 +29,7 @@ class Media:
     """The contents of one file."""
 
     hash: str  # blake2b-128 (hex) of the bytes
-    content: str  # the same of the samples as the models read them; empty for video
+    content: str  # the same of the samples as the models read them, or of the pixels of a still; empty for films
     duration: float  # seconds from the start of the file's clock to the end of the sound or picture
     fault: str | None  # reason why the file cannot be used
     start: float = 0.0  # of the picture, seconds on the file's clock
@@ -60,8 +61,10 @@ def probe_all(files: Iterable[Unit], compute: ComputeParams, known: Known) -> di
 
 
 def probe(unit: Unit) -> Media:
-    """Hash one file and read its duration. Of sound all is decoded, of video the first picture."""
+    """Hash one file and read its duration. Sound and stills are decoded as a whole, of a film the first picture."""
     path, kind = unit
+    if file_of(path) != path:
+        return _probe_still(path, Media(hash="", content="", duration=0.0, fault=None))
     try:
         with path.open("rb") as stream:
             head = stream.read(len(LFS_POINTER))
@@ -74,6 +77,8 @@ def probe(unit: Unit) -> Media:
         return replace(unread, fault="empty file")
     if head == LFS_POINTER:
         return replace(unread, fault=POINTER_FAULT)
+    if kind == "video" and is_still(path):
+        return _probe_still(path, unread)
     return PROBES[kind](path, unread)
 
 
@@ -106,6 +111,19 @@ def _probe_video(path: Path, unread: Media) -> Media:
     except ValueError as error:
         return replace(unread, fault=str(error))
     return replace(unread, start=round(span.start, 6), duration=round(span.end, 6), notes=tuple(span.notes))
+
+
+def _probe_still(path: Path, unread: Media) -> Media:
+    """A row of a table has the hash of its pixels, because the table's would be that of every row."""
+    try:
+        pixels = read_still(path)
+    except OSError as error:
+        return replace(unread, fault=f"cannot be opened: {error_text(error)}")
+    except ValueError as error:
+        return replace(unread, fault=str(error))
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(pixels)
+    return replace(unread, hash=unread.hash or digest.hexdigest(), content=digest.hexdigest())
 
 
 PROBES = {"audio": _probe_sound, "video": _probe_video}

@@ -11,7 +11,7 @@ from avemotion.formats.clips import ClipMedia
 from avemotion.manifest import attach, disjoint, labelling, protocol_split, splits, summary
 from avemotion.manifest.drafts import Draft
 from avemotion.manifest.probe import Media, Unit
-from avemotion.params.manifest import AffectParams, EmotionParams
+from avemotion.params.manifest import AffectParams, EmotionParams, FacesParams
 from avemotion.parsing import protocols
 from avemotion.parsing.clip import Clip, Reject
 from avemotion.system import tables
@@ -40,7 +40,7 @@ class Split:
     """The split of a role's clips: clip id -> split or fold, and its params."""
 
     part_of: dict[str, str]
-    params: EmotionParams | AffectParams
+    params: EmotionParams | AffectParams | FacesParams
     per_fold: bool  # the emotion role in the folds of the affect role
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from avemotion.manifest import deal, disjoint, protocol_split
-from avemotion.params.manifest import AffectParams, EmotionParams
+from avemotion.params.manifest import AffectParams, EmotionParams, FacesParams
 from avemotion.parsing import protocols
 from avemotion.parsing.clip import Clip
 from avemotion.system.seeds import seed_for
@@ -104,6 +104,28 @@ def given(clips: list[Clip], params: EmotionParams | AffectParams, seed: int) ->
     return part_of
 
 
+def of_stills(clips: list[Clip], params: FacesParams, seed: int) -> dict[str, str]:
+    """Clip id -> the corpus's own part; pictures without one train. A part that the corpus does not have takes the
+    share `held_out` of the training pictures of each emotion, whole speakers, by a hash of their names.
+    """
+    part_of = {clip.id: clip.part if clip.part in PARTS else "train" for clip in clips}
+    for part in PARTS[1:]:
+        if part in part_of.values():
+            continue
+        speakers: dict[str, dict[str, None]] = {}  # by the emotion of the first clip; a dict, for its order
+        known: set[str] = set()
+        for clip in clips:
+            if part_of[clip.id] == "train" and clip.speaker not in known:
+                known.add(clip.speaker)
+                speakers.setdefault(str(clip.emotion), {})[clip.speaker] = None
+        drawn: set[str] = set()
+        for names in speakers.values():
+            order = sorted(names, key=lambda name: seed_for(seed, "held out", part, name))
+            drawn.update(order[: round(len(order) * params.held_out)])
+        part_of |= {clip.id: part for clip in clips if part_of[clip.id] == "train" and clip.speaker in drawn}
+    return part_of
+
+
 Splitter = Callable[..., dict[str, str]]
 SPLITTERS: dict[str, dict[str, Splitter]] = {
     "emotion": {
@@ -115,13 +137,14 @@ SPLITTERS: dict[str, dict[str, Splitter]] = {
         "stratified": stratified,
     },
     "affect": {"sessions": by_session, "speakers": speaker_folds, "given": given},
+    "faces": {"given": of_stills},
 }
 # Splits of the emotion role that may assign a speaker to several parts, by design or as published.
 OVERLAPPING = {"given", "protocol", "stratified"}
 
 
 def assign(
-    role: str, clips: list[Clip], params: EmotionParams | AffectParams, seed: int, corpus: str = ""
+    role: str, clips: list[Clip], params: EmotionParams | AffectParams | FacesParams, seed: int, corpus: str = ""
 ) -> dict[str, str]:
     """Clip id -> train, val or test, or the number of a fold, checked.
 
@@ -149,6 +172,11 @@ def assign(
             "number the folds where the corpus allows it (csv: column split)"
         )
     elif empty := [part for part in PARTS if part not in present]:
+        if role == "faces":
+            raise ValueError(
+                f"manifest.faces.held_out is {params.held_out} and leaves {', '.join(empty)} empty; raise it, or add "
+                "pictures"
+            )
         remedies = {
             "actor": f"change manifest.{role}.actors (speakers: {_few({clip.speaker for clip in clips})})",
             "stratified": f"change manifest.{role}.ratios",

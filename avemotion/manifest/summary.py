@@ -74,7 +74,7 @@ def role(
         f"{no_sound} without sound, {no_picture} without picture",
         by_split(rows, facts.classes),
     ]
-    if facts.role == "emotion":
+    if facts.role != "affect":
         lines += untrained(rows, facts.classes)
     unrated = int(rows[["valence", "arousal"]].isna().all(axis=1).sum()) if facts.role == "affect" else 0
     if unrated:
@@ -91,6 +91,6 @@ def role(
         )
     if facts.speaker_overlap:
         lines.append(
-            f"manifest.emotion.split is {facts.split}: speakers are in several splits, so scores will be too good"
+            f"manifest.{facts.role}.split is {facts.split}: speakers are in several splits, so scores will be too good"
         )
     return "\n".join(lines) + "\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.shared.corpora import place
+from avemotion.params.shared.corpora import FACES, ROLES, place
 from avemotion.system import params_file, plugins
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class Config:
 def kinds() -> tuple[str, ...]:
     """Names of all features."""
     return plugins.names(PACKAGE)
+
+
+def roles(kind: str) -> tuple[str, ...]:
+    """The roles whose clips have a kind of feature: of the role faces there are frames alone."""
+    return (*ROLES, FACES) if kind == "frames" else ROLES
 
 
 def configure_more(file: Path) -> list[str]:

@@ -10,6 +10,7 @@ from avemotion.params.training.audio import AudioParams, unused_of_encoder
 from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.params.training.speech import SpeechParams
+from avemotion.params.video import VideoParams, unused_of_video
 from avemotion.params.xattn import XattnParams
 from avemotion.system import params_file, plugins
 
@@ -102,6 +103,7 @@ class Config:
     compute: ComputeParams
     speech: SpeechParams
     audio: AudioParams
+    video: VideoParams
     xattn: XattnParams
     fusion: FusionParams
     audio_augment: AudioAugmentParams
@@ -127,6 +129,7 @@ def configure(file: Path) -> Config:
         compute=params_file.read(file, "compute", ComputeParams),
         speech=speech,
         audio=audio,
+        video=params_file.read(file, "video", VideoParams),
         xattn=params_file.read(file, "xattn", XattnParams),
         fusion=p,
         wavlm_layers=layers if p.audio_lr else 0,
@@ -202,11 +205,12 @@ def unused(config: Config) -> dict[str, str]:
         reasons["augment.frames"] = "fusion.video_views is 0"
     reasons["augment.frames.draw"] = "fusion uses every frame"
     reasons |= unused_of_encoder(config.audio) | _unused_of_freezing(config) | p.unused("fusion")
+    reasons |= unused_of_video(config.video)
     if p.mode == "video":
         reasons |= dict.fromkeys(["audio", "speech", "augment.audio", *OPEN_AUDIO, "fusion.audio_checkpoint"], mode)
     if p.mode == "audio":
         of_video = ["fusion.video_views", "fusion.video_checkpoint"]
-        reasons |= dict.fromkeys(["augment.frames", *OPEN_VIDEO, *of_video], mode)
+        reasons |= dict.fromkeys(["video", "augment.frames", *OPEN_VIDEO, *of_video], mode)
     if not p.head_epochs + p.epochs:
         reasons |= dict.fromkeys([*TRAINING, "augment.audio", "augment.frames"], "there are no epochs")
     return reasons

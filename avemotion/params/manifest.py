@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.shared.corpora import ROLES, Place, place
+from avemotion.params.shared.corpora import FACES, ROLES, Place, place
 from avemotion.parsing import protocols, registry
 from avemotion.system import params_file
 
@@ -67,6 +67,18 @@ class AffectParams:
         _check_deal(self.deal)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FacesParams:
+    """Section manifest.faces. The split is the corpus's own, as far as it has one."""
+
+    held_out: float  # share of the training pictures that validates, or tests, where the corpus has no such part
+    split: ClassVar[str] = "given"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held_out < 0.5:
+            raise ValueError(f"held_out is {self.held_out}; give a share above 0 and below 0.5")
+
+
 def _check_mapping(mapping: dict[str, list[str]]) -> None:
     if len(mapping) < 2:
         raise ValueError(f"labels names the classes {list(mapping)}; give two or more, such as {{happy: [hap, exc]}}")
@@ -103,10 +115,11 @@ class PretrainParams:
 class ManifestParams:
     """Section manifest, without the options of the parsers."""
 
-    seed: int  # of split stratified; another training seed thus keeps the split
+    seed: int  # of split stratified and of faces.held_out; another training seed thus keeps the split
     max_rejected: float  # largest share of damaged clips
     emotion: EmotionParams
     affect: AffectParams
+    faces: FacesParams
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_rejected <= 1:
@@ -145,18 +158,18 @@ def configure(file: Path) -> Config:
             protocols.refuse_unknown(config.corpora["emotion"].name, str(emotion.protocol))
         except ValueError as error:
             raise ValueError(f"{file}: manifest.emotion.{error}") from error
-    if config.pretrain.per_fold and len(config.corpora) < len(ROLES):
+    named = [role for role in ROLES if role in config.corpora]
+    if config.pretrain.per_fold and len(named) < len(ROLES):
         raise ValueError(
-            f"{file}: pretrain.per_fold is true, but only corpora.{next(iter(config.corpora))} names a corpus; set "
-            "per_fold to false"
+            f"{file}: pretrain.per_fold is true, but only corpora.{named[0]} names a corpus; set per_fold to false"
         )
     return config
 
 
 def _corpora(file: Path) -> dict[str, Place]:
-    places = {role: corpus for role in ROLES if (corpus := place(file, role)) is not None}
+    places = {role: corpus for role in (*ROLES, FACES) if (corpus := place(file, role)) is not None}
     known = ", ".join(registry.names())
-    if not places:
+    if not places.keys() & set(ROLES):
         raise ValueError(f"{file}: corpora names no corpus for either role; name one of {known}")
     for role, corpus in places.items():
         if corpus.name not in registry.names():
@@ -201,7 +214,9 @@ def unused(config: Config) -> dict[str, str]:
             if key in USED_BY.get(emotion.split, ()):
                 continue
             reasons[f"manifest.emotion.{key}"] = f"manifest.emotion.split is {emotion.split}"
-    if "emotion" not in config.corpora or emotion.split != "stratified":
+    if FACES not in config.corpora:
+        reasons["manifest.faces"] = "corpora.faces names no corpus"
+    if FACES not in config.corpora and ("emotion" not in config.corpora or emotion.split != "stratified"):
         reasons["manifest.seed"] = "no split is stratified"
     if "affect" not in config.corpora:
         reasons["manifest.affect"] = "corpora.affect names no corpus"

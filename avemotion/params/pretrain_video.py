@@ -2,24 +2,39 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.augment import FrameAugmentParams
 from avemotion.params.training.optimizer import ClassifierParams
+from avemotion.params.video import VideoParams, unused_of_video
 from avemotion.system import params_file
+
+BLOCKS = 5  # of a video encoder: the stem and four levels
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainVideoParams(ClassifierParams):
     """Section `pretrain_video`."""
 
-    imagenet: bool  # start from torchvision's ImageNet weights
+    start: Literal["none", "imagenet", "face"]  # initial weights: random, torchvision's, those of pretrain_face
+    face_checkpoint: str  # for start face: folder of the stage pretrain_face
+    blocks: int | None  # last blocks that are trained; null = all, or none with start face
     epochs: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}; give 1 or more")
+        if self.blocks is not None and not 0 <= self.blocks <= BLOCKS:
+            raise ValueError(f"blocks is {self.blocks}; give 0 to {BLOCKS} ({BLOCKS} trains the stem too), or null")
+
+    @property
+    def open_blocks(self) -> int:
+        """Number of last blocks that are trained."""
+        if self.blocks is not None:
+            return self.blocks
+        return 0 if self.start == "face" else BLOCKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,20 +43,39 @@ class Config:
 
     seed: int
     compute: ComputeParams
+    video: VideoParams
     pretrain: PretrainVideoParams
     augment: FrameAugmentParams
 
 
 def configure(file: Path) -> Config:
-    """Read and check this stage's params."""
+    """Read and check this stage's params.
+
+    Raises:
+        ValueError: a value is not as expected, or the initial weights are those of another encoder.
+    """
+    video = params_file.read(file, "video", VideoParams)
+    pretrain = params_file.read(file, "pretrain_video", PretrainVideoParams)
+    needs = {"imagenet": "resnet18", "face": "face"}.get(pretrain.start, video.encoder)
+    if video.encoder != needs:
+        raise ValueError(
+            f"{file}: pretrain_video.start is {pretrain.start}, whose weights are those of video.encoder {needs}, not "
+            f"{video.encoder}; change one of the two"
+        )
     return Config(
+        video=video,
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
-        pretrain=params_file.read(file, "pretrain_video", PretrainVideoParams),
+        pretrain=pretrain,
         augment=params_file.read(file, "augment.frames", FrameAugmentParams),
     )
 
 
 def unused(config: Config) -> dict[str, str]:
     """Params without effect in combination with the others: key -> reason."""
-    return config.pretrain.unused("pretrain_video")
+    p, reasons = config.pretrain, unused_of_video(config.video) | config.pretrain.unused("pretrain_video")
+    if p.start != "face":
+        reasons["pretrain_video.face_checkpoint"] = f"pretrain_video.start is {p.start}"
+    if p.open_blocks < BLOCKS:
+        reasons["augment.frames"] = "the output of the frozen blocks of pretrain_video is computed once"
+    return reasons

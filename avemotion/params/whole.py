@@ -14,12 +14,12 @@ from avemotion.params import (
     fusion,
     manifest,
     pretrain_audio,
+    pretrain_face,
     pretrain_video,
     sample,
     va,
     xattn,
 )
-from avemotion.params.shared.corpora import ROLES
 from avemotion.params.training import audio
 from avemotion.parsing import registry
 from avemotion.system import params_file
@@ -33,8 +33,16 @@ HALVES = {
     "emotion": (
         ("pretrain_audio", "pretrain_video", "fusion", "baseline", "evaluate"),
         (
-            *("pretrain_audio", "pretrain_video", "fusion", "audio", "augment", "baseline.emotion"),
-            "evaluate.speaker_logits",
+            *(
+                "pretrain_audio",
+                "pretrain_video",
+                "fusion",
+                "audio",
+                "augment.audio",
+                "augment.frames",
+                "video.encoder",
+            ),
+            *("video.width", "video.stages", "video.pooling", "baseline.emotion", "evaluate.speaker_logits"),
             *(f"xattn.{key}" for key in XATTN),
         ),
     ),
@@ -49,6 +57,7 @@ class Whole:
     file: Path
     manifest: manifest.Config
     pretrain_audio: pretrain_audio.Config
+    pretrain_face: pretrain_face.Config
     pretrain_video: pretrain_video.Config
     fusion: fusion.Config
     va: va.Config
@@ -75,12 +84,13 @@ def read(file: Path) -> Whole:
     by("sample", sample.configure, list(SAMPLES))
     by("evaluate", evaluate.configure)
     more_features = by("features_more", features.configure_more)
-    cells = [(kind, role) for kind in features.kinds() for role in ROLES]
+    cells = [(kind, role) for kind in features.kinds() for role in features.roles(kind)]
     whole = Whole(
         file=file,
         manifest=by("manifest", manifest.configure),
         features={cell: by("features_" + "_".join(cell), features.configure, *cell) for cell in cells},
         pretrain_audio=by("pretrain_audio", pretrain_audio.configure),
+        pretrain_face=by("pretrain_face", pretrain_face.configure),
         pretrain_video=by("pretrain_video", pretrain_video.configure),
         fusion=by("fusion", fusion.configure),
         va=by("va", va.configure),
@@ -208,6 +218,7 @@ def without_effect(whole: Whole) -> dict[str, str]:
         "sample": _unused_sample(whole),
         "manifest": manifest.unused(whole.manifest),
         "pretrain_audio": pretrain_audio.unused(whole.pretrain_audio),
+        "pretrain_face": pretrain_face.unused(whole.pretrain_face, whole.file),
         "pretrain_video": pretrain_video.unused(whole.pretrain_video),
         "fusion": fusion.unused(whole.fusion),
         "va": va.unused(whole.va) | _unused_across(whole),

@@ -80,3 +80,69 @@ def test_black_ends_and_frames_before_the_face_are_left_out(tmp_path):
         np.testing.assert_allclose(views["clean"]["times"], expected[name], atol=1e-6, err_msg=name)
         assert counts.get("without_blank_ends", 0) == (name in ("faded in", "faded out", "an edit"))
         assert views["clean"]["face"].tolist() == [name != "black"]
+
+
+def test_a_box_per_frame_follows_the_face_and_leaves_out_frames_without_one(tmp_path):
+    """The face moves by 100 pixels halfway; one quarter shows a wall, another is too dark."""
+    rng = np.random.default_rng(4)
+    motion = camera.draw_motion(20, 10, rng, arousal=0.0)
+    person = camera.Portrait(head.draw_looks(rng, female=True), 180, 320, rng)
+    portraits = [person.picture(np.zeros(11), motion, i, 0.1) for i in range(20)]
+    moved = portraits[:10] + [np.roll(picture, 60, axis=1) for picture in portraits[10:]]
+    wall = np.tile(np.linspace(60, 200, 320, dtype=np.uint8)[None, :, None], (180, 1, 3))
+    dark = [(picture * (frames.DARK * 0.8 / picture.mean())).astype(np.uint8) for picture in portraits]
+    films = {
+        "a": portraits,
+        "b": moved,
+        "c": portraits[:10] + [wall] * 5 + portraits[15:],
+        "d": portraits[:10] + dark[10:15] + portraits[15:],
+    }
+    films |= {"e": [wall] * 20}
+    for name, pictures in films.items():
+        write_mp4(tmp_path / f"{name}.mp4", (cv2.cvtColor(p, cv2.COLOR_BGR2YUV_I420) for p in pictures), Fraction(10))
+    write_manifest(dict.fromkeys(films), {name: tmp_path / f"{name}.mp4" for name in films})
+    extractor = features.configure(write_params({"features.frames.boxes": "each"}), "frames", "emotion").extractor
+    found = {clip.id: extractor.extract(clip, tmp_path) for clip in clips.read("emotion")}
+    rows = {name: views["clean"] for name, (views, _) in found.items()}
+    np.testing.assert_allclose(rows["b"]["times"], [0.2, 0.7, 1.2, 1.7], atol=1e-6)
+    one_box = frames.find_face(read_frames(tmp_path / "b.mp4", 4)[0], 0.1)
+    assert one_box is not None
+    still, followed = rows["a"]["frames"].astype(float), rows["b"]["frames"].astype(float)
+    fixed = read_frames(tmp_path / "b.mp4", 4)[0][
+        3, one_box[1] : one_box[1] + one_box[2], one_box[0] : one_box[0] + one_box[2]
+    ]
+    away = np.abs(cv2.resize(fixed, (32, 32), interpolation=cv2.INTER_AREA) - still[3]).mean()
+    assert np.abs(followed[3] - still[3]).mean() < 0.35 * away
+    for name in "cd":
+        np.testing.assert_allclose(rows[name]["times"], [0.2, 0.7, 1.7], atol=1e-6)
+        assert found[name][1].items() >= {"without_face": 0, "frames": 4, "frames_without_face": 1}.items()
+    assert len(rows["e"]["frames"]) == 4 and found["e"][1] == {"without_face": 1, "frames": 4, "frames_without_face": 4}
+    assert [rows[name]["face"].tolist() for name in "abcde"] == [[1], [1], [1], [1], [0]]
+
+
+def test_frames_between_get_the_nearest_box():
+    one, two = (0, 0, 5), (9, 9, 5)
+    assert frames._nearest([None, one, None, None, None, two]) == [one, one, one, one, two, two]
+    assert frames._nearest([None, one, None, two]) == [one, one, one, two]
+    assert frames._nearest([None, None]) == [None, None]
+
+
+def test_a_still_is_one_frame_whole_or_cut_to_the_face(tmp_path):
+    film = portrait_film(tmp_path / "a.mp4")
+    picture = read_frames(film, 1)[0][0]
+    cv2.imwrite(str(tmp_path / "b.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    write_manifest({"b": None}, {"b": tmp_path / "b.png"})
+    (clip,) = clips.read("emotion")
+    whole, face = (
+        features.configure(write_params({"features.frames.stills": how}), "frames", "emotion").extractor
+        for how in ("whole", "face")
+    )
+    (views, counts), (cut, _) = whole.extract(clip, tmp_path), face.extract(clip, tmp_path)
+    rows = views["clean"]
+    expected = cv2.resize(picture[:, 70:250], (32, 32), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(rows["frames"], expected[None])
+    assert (rows["times"].tolist(), rows["face"].tolist(), counts) == ([0.0], [0], {"without_face": 0})
+    left, top, side = frames.find_face(picture[None], 0.1)
+    expected = cv2.resize(picture[top : top + side, left : left + side], (32, 32), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(cut["clean"]["frames"], expected[None])
+    assert cut["clean"]["face"].tolist() == [1]

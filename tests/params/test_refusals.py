@@ -10,10 +10,10 @@ from project_params import REPO, params_with
 from results_toys import params_of
 
 from avemotion.params import whole
-from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_video, va
+from stages import evaluate, fusion, manifest, pretrain_audio, pretrain_face, pretrain_video, va
 
 
-@pytest.mark.parametrize("stage", [evaluate, fusion, manifest, pretrain_audio, pretrain_video, va])
+@pytest.mark.parametrize("stage", [evaluate, fusion, manifest, pretrain_audio, pretrain_face, pretrain_video, va])
 def test_the_projects_own_params_are_valid(stage):
     stage.configure(REPO / "params.yaml")
 
@@ -91,7 +91,25 @@ MISTAKES = [
     (pretrain_audio, {"augment.audio.spec_augment.p": 2}, "augment.audio.spec_augment.p is 2.0; a probability lies in"),
     (pretrain_video, {"augment.frames.blur": -0.1}, "augment.frames.blur is -0.1; a probability lies in 0 to 1"),
     (pretrain_video, {"augment.frames.draw": 0}, "augment.frames.draw is 0; give 1 or more, or null for all frames"),
-    (pretrain_video, {"pretrain_video.imagenet": 1}, "pretrain_video.imagenet is 1; expected bool"),
+    (
+        pretrain_video,
+        {"pretrain_video.start": "vgg"},
+        "pretrain_video.start is 'vgg'; choose one of none, imagenet, face",
+    ),
+    (
+        pretrain_video,
+        {"pretrain_video.start": "face"},
+        "pretrain_video.start is face, whose weights are those of video.enc",
+    ),
+    (pretrain_video, {"pretrain_video.blocks": 6}, "pretrain_video.blocks is 6; give 0 to 5"),
+    (pretrain_video, {"video.stages": 3}, "video.stages is 3; give 1 (the last) or 2"),
+    (
+        pretrain_face,
+        {"pretrain_face.sizes": [8, 48]},
+        "pretrain_face.sizes is [8, 48]; give one or more, each 16 pixels",
+    ),
+    (pretrain_face, {"augment.stills.erase": 2.0}, "augment.stills.erase is 2.0; it lies in 0 to 1"),
+    (manifest, {"manifest.faces.held_out": 0.5}, "manifest.faces.held_out is 0.5; give a share above 0 and below 0.5"),
     (pretrain_video, {"pretrain_video.epochs": 0}, "pretrain_video.epochs is 0; give 1 or more"),
     (
         pretrain_video,

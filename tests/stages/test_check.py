@@ -12,6 +12,7 @@ from avemotion.params import whole
 from stages import check
 
 NO_AFFECT = {"corpora.affect": {"name": None, "root": "data/none"}}
+STILLS = {"corpora.faces": {"name": "images", "root": "data/none"}}
 NO_EMOTION = {"corpora.emotion": {"name": None, "root": "data/none"}}
 PRESETS = sorted((REPO / "presets").glob("*.yaml"))
 
@@ -123,12 +124,14 @@ def test_a_key_that_no_stage_reads_is_named(tmp_path, text, named):
 # Params without effect in params.yaml itself: ravdess by speakers, iemocap by sessions, wavlm, xattn, cross_attention.
 OF_EMOTION_SPLIT = {f"manifest.emotion.{key}" for key in ("deal", "folds", "protocol", "ratios")}
 OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
-MANIFEST = {f"manifest.{key}" for key in ("csv", "msp_podcast", "seed")} | OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
+MANIFEST = {f"manifest.{key}" for key in ("csv", "faces", "msp_podcast", "seed")} | OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 ANY_LENGTH = {"augment.audio.warp", "augment.audio.crop"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
 OF_FUSION = {"fusion.late_smoothing", "fusion.late_rule", "fusion.unfreeze_audio", "xattn.head_dropout"}
-BASE = MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION
+OF_VIDEO_START = {"video.stages", "pretrain_video.face_checkpoint", "pretrain_face.patience"}
+OF_FACES = {"pretrain_face", "augment.stills", "video.width", "video.stages", "pretrain_video.face_checkpoint"}
+BASE = MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
 JOINT = {"fusion.residual", "fusion.unimodal_loss"}
@@ -167,6 +170,12 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"fusion.mode": "gated"}, BASE | OF_XATTN),
         ({"fusion.residual": True}, BASE - {"fusion.late_rule"}),
         ({"fusion.mode": "audio"}, BASE | GATE | DROPS | JOINT | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
+        ({"video.encoder": "face"}, BASE - {"video.width", "video.stages"}),
+        (
+            {"video.encoder": "face", "pretrain_video.start": "face"},
+            BASE - OF_FACES | {"pretrain_face", "augment.stills", "augment.frames"},
+        ),
+        (STILLS, BASE - OF_FACES - {"manifest.faces", "manifest.seed"} | OF_VIDEO_START),
         (
             {"fusion.mode": "video"},
             BASE
@@ -230,7 +239,9 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         (
             NO_EMOTION | {"va.inputs": ["speech", "prosody"]},
             {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout", "baseline.emotion"}
-            | {"audio", "augment", "pretrain_audio", "pretrain_video", "fusion", "evaluate.speaker_logits"}
+            | {"audio", "augment.audio", "augment.frames", "pretrain_audio", "pretrain_video", "fusion"}
+            | {"evaluate.speaker_logits"}
+            | {*OF_FACES, "manifest.faces", "video.encoder", "video.pooling"} - {"pretrain_video.face_checkpoint"}
             | OF_AFFECT_SPLIT
             | {"manifest.emotion", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},

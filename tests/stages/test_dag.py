@@ -12,7 +12,8 @@ import yaml
 from project_params import REPO
 
 from avemotion.params import whole
-from avemotion.params.shared.corpora import ROLES
+from avemotion.params.features import roles
+from avemotion.params.shared.corpora import FACES, ROLES
 from avemotion.system import params_file
 from avemotion.system.source_code import sources
 
@@ -62,7 +63,7 @@ def chain() -> dict[str, Stage]:
         stages[f"sample/dvc.yaml:sample@{corpus}"] = Stage(modules=("stages.sample",), configure=configure)
     stages["manifest"] = Stage(modules=("stages.manifest",), configure=configured("stages.manifest"))
     for kind in KINDS:
-        for role in ROLES:
+        for role in roles(kind):
             stages[f"features_{kind}@{role}"] = Stage(
                 modules=("stages.features", f"avemotion.features.{kind}"),
                 configure=configured("stages.features", kind, role),
@@ -70,7 +71,7 @@ def chain() -> dict[str, Stage]:
                 # Extraction depends on what the files hold, by the hashes in clips.csv, not on where they lie.
                 untracked=frozenset({"compute", "manifest.max_rejected", f"corpora.{role}"}),
             )
-    for name in ("pretrain_audio", "pretrain_video"):
+    for name in ("pretrain_audio", "pretrain_face", "pretrain_video"):
         stages[name] = Stage(modules=(f"stages.{name}",), configure=configured(f"stages.{name}"))
     for role in ROLES:
         stages[f"baseline@{role}"] = Stage(modules=("stages.baseline",), configure=configured("stages.baseline"))
@@ -225,6 +226,8 @@ def test_dvc_runs_the_chain_in_this_order():
         ("manifest", "features_wavlm@emotion"),
         ("features_wavlm@emotion", "pretrain_audio"),
         ("features_frames@emotion", "pretrain_video"),
+        ("features_frames@faces", "pretrain_face"),
+        ("pretrain_face", "pretrain_video"),
         ("pretrain_audio", "fusion"),
         ("pretrain_video", "fusion"),
         ("fusion", "va"),
@@ -241,7 +244,7 @@ def test_dvc_runs_the_chain_in_this_order():
 
 
 def test_folders_of_the_manifest_are_deps_of_report_alone():
-    folders = {f"data/manifest/{role}" for role in ROLES}
+    folders = {f"data/manifest/{role}" for role in (*ROLES, FACES)}
     assert [name for name in STAGES if folders & set(entries()[name].data)] == ["report"]
 
 
@@ -255,16 +258,16 @@ def test_only_the_last_stages_have_uncached_outs():
 
 def test_features_never_see_labels():
     features = [entry for name, entry in entries().items() if name.startswith("features_")]
-    assert len(features) == len(KINDS) * len(ROLES)
+    assert len(features) == sum(len(roles(kind)) for kind in KINDS)
     tables = {dep for entry in features for dep in entry.data if within(dep, "data/manifest")}
-    assert tables == {f"data/manifest/{role}/clips.csv" for role in ROLES}
+    assert tables == {f"data/manifest/{role}/clips.csv" for role in (*ROLES, FACES)}
 
 
 def test_editing_one_extractor_re_extracts_that_kind_only():
     for kind in KINDS:
         file = f"avemotion/features/{kind}.py"
         hit = {name for name, entry in entries().items() if any(within(file, dep) for dep in entry.code)}
-        assert hit == {"check", *(f"features_{kind}@{role}" for role in ROLES)}
+        assert hit == {"check", *(f"features_{kind}@{role}" for role in roles(kind))}
 
 
 def test_editing_a_reported_metric_trains_nothing():

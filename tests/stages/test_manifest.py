@@ -172,7 +172,7 @@ def test_stratified_is_declared(project, monkeypatch, capsys):
         ({"manifest__max_rejected": 1.5}, r"manifest\.max_rejected is 1\.5"),
         ({"manifest__ravdess__channels": ["song"]}, r"corpora\.emotion\.root is data/ravdess, where no usable clip"),
         ({"corpora__emotion__root": "nowhere"}, r"corpora\.emotion\.root is nowhere, which is no folder"),
-        ({"corpora__emotion__name": "emodb"}, r"corpora\.emotion\.name is 'emodb'; choose one of cremad, csv, iemocap"),
+        ({"corpora__emotion__name": "emodb"}, r"corpora\.emotion\.name is 'emodb'; choose one of cremad, csv, fer2013"),
         ({"corpora__affect__root": "data/ravdess"}, r"corpora\.affect\.root: .*name the folder that holds Session1"),
         (
             {"corpora__affect": {"name": "ravdess", "root": "data/ravdess"}},
@@ -344,7 +344,11 @@ def test_archives_that_nobody_unpacked_are_named(tmp_path, monkeypatch):
     for name in ("Audio_Speech_Actors_01-24.zip", "Video_Speech_Actor_01.zip"):
         (root / name).touch()
     for name, found in (("ravdess", "no usable clip of ravdess was found"), ("iemocap", "holds no Session1")):
-        corpora = {"emotion": {"name": name, "root": "download"}, "affect": {"name": None, "root": "download"}}
+        corpora = {
+            "emotion": {"name": name, "root": "download"},
+            "affect": {"name": None, "root": "download"},
+            "faces": None,
+        }
         with pytest.raises(
             ValueError, match=rf"{found}.*; unpack its 2 archives \(Audio_Speech_.*\.zip, \.\.\.\) first"
         ):

@@ -27,6 +27,7 @@ OTHER = {
     "manifest.affect": {"split": "given", "folds": 4, "deal": 1},
     "manifest.affect.folds": 4,
     "manifest.affect.deal": 2,
+    "manifest.faces": {"held_out": 0.3},
     "manifest.ravdess": {"channels": ["song"]},
     "manifest.iemocap": {"parts": ["script"], "wearer_side": "right"},
     "manifest.msp_podcast": {"tests": ["Test2"]},
@@ -62,7 +63,7 @@ def made(monkeypatch, changes) -> dict[str, bytes] | str:
 )
 def test_unused_params_change_no_byte(project, monkeypatch, changes):
     before = made(monkeypatch, changes)
-    assert isinstance(before, dict) and len(before) == 8
+    assert isinstance(before, dict) and len(before) == 12
     others = {key: OTHER[key] for key in unused(configure(project / "params.yaml"))}
     assert len(others) >= 4
     assert made(monkeypatch, changes | others) == before

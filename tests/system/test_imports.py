@@ -80,6 +80,7 @@ def test_a_name_means_one_thing():
         "fusion",
         "manifest",
         "pretrain_audio",
+        "pretrain_face",
         "pretrain_video",
         "sample",
         "va",

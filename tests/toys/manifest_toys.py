@@ -22,6 +22,7 @@ def settings(**changes: object) -> dict:
         "corpora": {
             "emotion": {"name": "ravdess", "root": "data/ravdess"},
             "affect": {"name": "iemocap", "root": "data/iemocap"},
+            "faces": None,
         },
         "manifest": {
             "seed": 0,
@@ -36,6 +37,7 @@ def settings(**changes: object) -> dict:
                 "ratios": [0.7, 0.15, 0.15],
             },
             "affect": {"split": "sessions", "folds": 3, "deal": 0},
+            "faces": {"held_out": 0.2},
             "ravdess": {"channels": ["speech"]},
             "iemocap": {"parts": ["impro", "script"], "wearer_side": "left"},
             "msp_podcast": {"tests": ["Test1"]},

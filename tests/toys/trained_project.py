@@ -26,7 +26,7 @@ CHANGES = {
     "views.emotion": [10, 0],
     "augment.audio.views": {"clean": 1},
     "features.prosody.set": "free",
-    "features.frames": {"count": 3, "size": 32, "face": False, "margin": 0.1},
+    "features.frames": {"count": 3, "size": 32, "face": False, "boxes": "first", "stills": "whole", "margin": 0.1},
     "fusion.warm_start": [],
     "fusion.head_epochs": 0,
     "fusion.epochs": 2,

@@ -17,6 +17,15 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     return total / weight.sum(1).clamp(min=1.0)
 
 
+def masked_std(x: Tensor, mask: Tensor) -> Tensor:
+    """x [B, T, D], mask [B, T] -> [B, D], the standard deviation over real steps (about 0 where a row has one or none).
+
+    Within the root is 1e-6, so that its gradient stays finite at 0.
+    """
+    deviation = x.masked_fill(~mask.unsqueeze(-1), 0.0) - masked_mean(x, mask).unsqueeze(1)
+    return (masked_mean(deviation.square(), mask) + 1e-6).sqrt()
+
+
 class Standardize(nn.Module):
     """(x - mean) / std with statistics of the training rows; buffers store them, so that checkpoints contain them."""
 

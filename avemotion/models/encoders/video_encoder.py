@@ -1,48 +1,46 @@
-"""Video model: torchvision's ResNet-18 for every frame, mean over frames, a classifier.
+"""Video models: residual blocks for every frame, pooling over frames, a classifier.
 
-Shape letters: blocks.py; frames are RGB in [0, 1], any size.
+Shape letters: blocks.py; R frames of all clips; frames are RGB in [0, 1], any size.
 """
 
-from typing import ClassVar
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from avemotion.models.encoders.blocks import masked_mean
+from avemotion.models.encoders.blocks import masked_mean, masked_std
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BLOCKS = 5  # the stem and the residual layers layer1 .. layer4
+Pooling = Literal["mean", "mean_std"]  # over frames
 
 
-class VideoResNet18(nn.Module):
-    """encode(video, mask) -> [B, 512]; encode_sequence -> [B, N, 512]; forward -> logits [B, C].
+class VideoModel(nn.Module, ABC):
+    """encode(video, mask) -> [B, dim]; encode_sequence -> [B, N, sequence_dim]; forward -> logits [B, C].
 
     The output of frozen blocks can be computed once and reused: `lower(frames, n)` computes all blocks before the last
     n, and after `start_from(n)` every method takes that output instead of frames.
     """
 
-    mean: Tensor
-    std: Tensor
-    # torchvision's names of these weights -> ours
-    torchvision: ClassVar[dict[str, str]] = {
-        "conv1.": "blocks.0.0.",
-        "bn1.": "blocks.0.1.",
-        **{f"layer{i}.": f"blocks.{i}." for i in (1, 2, 3, 4)},
-        "fc.": "classifier.",
-    }
+    blocks: nn.ModuleList
+    stages: int  # last blocks whose output is the embedding of a frame
+    torchvision: ClassVar[dict[str, str]] = {}  # its names of these weights -> ours
 
-    def __init__(self, classes: int):
-        from torchvision.models import resnet18
-
+    def __init__(self, classes: int, blocks: nn.ModuleList, dim: int, stages: int, pooling: Pooling):
         super().__init__()
-        net = resnet18()
-        stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
-        self.blocks = nn.ModuleList([stem, net.layer1, net.layer2, net.layer3, net.layer4])
-        self.dim = self.sequence_dim = 512
+        self.blocks, self.stages, self.pooling = blocks, stages, pooling
+        self.sequence_dim, self.dim = dim, dim * (1 + (pooling == "mean_std"))
         self.classifier = nn.Linear(self.dim, classes)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
         self.start_from(BLOCKS)
+
+    @abstractmethod
+    def prepare(self, frames: Tensor) -> Tensor:
+        """frames [R, 3, H, W] in [0, 1] -> input of the first block."""
+
+    @abstractmethod
+    def pool(self, maps: list[Tensor]) -> Tensor:
+        """Output of the last `stages` blocks [R, ., h, w] -> embedding of each frame [R, sequence_dim]."""
 
     def start_from(self, blocks: int) -> None:
         """Use the output of lower(frames, blocks) as input from now on; with BLOCKS, frames."""
@@ -50,30 +48,40 @@ class VideoResNet18(nn.Module):
         self.computed = blocks
 
     def lower(self, frames: Tensor, blocks: int) -> Tensor:
-        """frames [B, N, 3, H, W] -> input of the last `blocks` blocks, [B, N, ...]; [B, N, 512] for 0 blocks."""
+        """frames [B, N, 3, H, W] -> input of the last `blocks` blocks, [B, N, ...]; for 0 [B, N, sequence_dim]."""
         if blocks == BLOCKS:
             return frames
-        x = (frames.flatten(0, 1) - self.mean) / self.std
+        x = self.prepare(frames.flatten(0, 1))
+        if blocks == 0:
+            return self._upper(x, BLOCKS).unflatten(0, frames.shape[:2])
         for block in self.blocks[: BLOCKS - blocks]:
             x = block(x)
-        if blocks == 0:
-            x = x.mean((2, 3))
         return x.unflatten(0, frames.shape[:2])
 
-    def encode_sequence(self, video: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """video: frames [B, N, 3, H, W] (or a cached lower output), mask [B, N] -> [B, N, 512], mask."""
+    def _upper(self, x: Tensor, blocks: int) -> Tensor:
+        """Input of the last `blocks` blocks, which is the output of the one before them -> [R, sequence_dim]."""
+        maps = [x]
+        for block in self.blocks[BLOCKS - blocks :]:
+            maps.append(block(maps[-1]))
+        return self.pool(maps[-self.stages :])
+
+    def frame_embeddings(self, video: Tensor) -> Tensor:
+        """Frames [B, N, 3, H, W] (or a cached lower output) -> [B, N, sequence_dim]."""
         if self.computed == BLOCKS:
-            return self.lower(video, blocks=0), mask
+            return self.lower(video, blocks=0)
         if self.computed == 0:
-            return video, mask
-        x = video.flatten(0, 1)
-        for block in self.blocks[BLOCKS - self.computed :]:
-            x = block(x)
-        return x.mean((2, 3)).unflatten(0, video.shape[:2]), mask
+            return video
+        return self._upper(video.flatten(0, 1), self.computed).unflatten(0, video.shape[:2])
+
+    def encode_sequence(self, video: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """video [B, N, ...], mask [B, N] -> [B, N, sequence_dim], mask."""
+        return self.frame_embeddings(video), mask
 
     def encode(self, video: Tensor, mask: Tensor) -> Tensor:
-        """video [B, N, ...], mask [B, N] -> [B, 512]."""
-        return masked_mean(*self.encode_sequence(video, mask))
+        """video [B, N, ...], mask [B, N] -> [B, dim]: mean, or mean and standard deviation, over frames."""
+        frames = self.frame_embeddings(video)
+        mean = masked_mean(frames, mask)
+        return mean if self.pooling == "mean" else torch.cat([mean, masked_std(frames, mask)], -1)
 
     def forward(self, video: Tensor, mask: Tensor) -> Tensor:
         """video [B, N, ...], mask [B, N] -> logits [B, C]."""
@@ -82,6 +90,37 @@ class VideoResNet18(nn.Module):
     def last_parameters(self, blocks: int) -> list[nn.Parameter]:
         """Parameters of the last `blocks` blocks."""
         return list(self.blocks[BLOCKS - blocks :].parameters())
+
+
+class VideoResNet18(VideoModel):
+    """torchvision's ResNet-18."""
+
+    mean: Tensor
+    std: Tensor
+    torchvision: ClassVar[dict[str, str]] = {
+        "conv1.": "blocks.0.0.",
+        "bn1.": "blocks.0.1.",
+        **{f"layer{i}.": f"blocks.{i}." for i in (1, 2, 3, 4)},
+        "fc.": "classifier.",
+    }
+
+    def __init__(self, classes: int, pooling: Pooling = "mean"):
+        from torchvision.models import resnet18
+
+        net = resnet18()
+        stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+        blocks = nn.ModuleList([stem, net.layer1, net.layer2, net.layer3, net.layer4])
+        super().__init__(classes, blocks, dim=512, stages=1, pooling=pooling)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def prepare(self, frames: Tensor) -> Tensor:
+        """frames [R, 3, H, W] -> standardised by ImageNet's statistics, [R, 3, H, W]."""
+        return (frames - self.mean) / self.std
+
+    def pool(self, maps: list[Tensor]) -> Tensor:
+        """Output of the last block -> [R, 512]."""
+        return maps[-1].mean((2, 3))
 
 
 def load_imagenet(model: VideoResNet18) -> None:
@@ -96,9 +135,9 @@ def load_imagenet(model: VideoResNet18) -> None:
         weights = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=True)
     except OSError as error:  # URLError is an OSError
         raise ValueError(
-            f"pretrain_video.imagenet is true, but the ResNet-18 weights are not available ({error}); "
+            f"pretrain_video.start is imagenet, but the ResNet-18 weights are not available ({error}); "
             f"put {ResNet18_Weights.IMAGENET1K_V1.url.rsplit('/', 1)[-1]} into {torch.hub.get_dir()}/checkpoints, "
-            "connect once, or set pretrain_video.imagenet=false"
+            "connect once, or set pretrain_video.start=none"
         ) from error
     net = resnet18()
     net.load_state_dict(weights)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_model import AudioModel
-from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.encoders.video_encoder import VideoModel
 
 LateRule = Literal["mean", "product"]
 Parts = tuple[Tensor, Tensor]  # logits [B, C] of the audio classifier and of the video classifier
@@ -62,7 +62,7 @@ class Fusion(nn.Module):
 
     embedding_dim: int  # E
 
-    def __init__(self, audio: AudioModel | None, video: VideoResNet18 | None):
+    def __init__(self, audio: AudioModel | None, video: VideoModel | None):
         super().__init__()
         self.audio, self.video = audio, video
 
@@ -87,7 +87,7 @@ class JointFusion(Fusion):
 
     classifier: nn.Linear
 
-    def __init__(self, audio: AudioModel, video: VideoResNet18, options: JointOptions):
+    def __init__(self, audio: AudioModel, video: VideoModel, options: JointOptions):
         super().__init__(audio, video)
         self.joint = options
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from avemotion.models.encoders.audio_encoders import build_audio
-from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.encoders.video_models import build_video
 from avemotion.models.fusion.base import Fusion
 from avemotion.system import plugins
 
@@ -18,10 +18,10 @@ def build_fusion(
     Args:
         mode: name of a file in models/fusion/modes.
         audio: {"encoder": name, **arguments of AUDIO_MODELS[name]} or None for mode "video".
-        video: arguments of VideoResNet18 or None for mode "audio".
+        video: {"encoder": name, **arguments of VIDEO_MODELS[name]} or None for mode "audio".
         options: fields of the mode's Options.
     """
     audio_model = None if audio is None else build_audio(classes, audio)
-    video_model = None if video is None else VideoResNet18(classes=classes, **video)
+    video_model = None if video is None else build_video(classes, video)
     module = plugins.load(MODES, mode)
     return module.FUSION(audio_model, video_model, classes, module.Options(**options))

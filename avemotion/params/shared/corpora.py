@@ -6,6 +6,7 @@ from pathlib import Path
 from avemotion.system import params_file
 
 ROLES = ("emotion", "affect")
+FACES = "faces"  # the optional role of still pictures, on which only pretrain_face trains
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,3 +65,19 @@ class FrameAugmentParams:
         for name in ("flip", "blur", "darken", "noise"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; a probability lies in 0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillAugmentParams:
+    """Still pictures of training clips. Turn, scale and shift are drawn evenly between minus and plus their value."""
+
+    turn: float  # degrees
+    scale: float  # change of size
+    shift: float  # share of a side
+    flip: float  # probability of mirroring left and right
+    erase: float  # probability of erasing a square of an eighth to a third of a side (Zhong et al. 2020)
+
+    def __post_init__(self) -> None:
+        for name, highest in (("turn", 180.0), ("scale", 0.9), ("shift", 0.5), ("flip", 1.0), ("erase", 1.0)):
+            if not 0.0 <= getattr(self, name) <= highest:
+                raise ValueError(f"{name} is {getattr(self, name)}; it lies in 0 to {highest:g}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import pandas as pd
 import torch
@@ -95,6 +95,16 @@ def train_splits(
         folds.train_all(train, folds.plan(facts), key, work, out, config.compute)
 
 
+class Labelled(Protocol):
+    """R clips or pictures with their class indices [R]."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+
+    @property
+    def targets(self) -> Tensor: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClipTraining:
     """A categorical model, its clips and its optimization."""
@@ -155,8 +165,8 @@ def batches(dataset: ClipDataset, batch_size: int, device: torch.device) -> Iter
     return (batch.to(device) for batch in evaluation_batches(dataset, batch_size))
 
 
-def prediction_table(classes: Sequence[str], split: Split, dataset: ClipDataset, logits: Tensor) -> pd.DataFrame:
-    """logits [len(dataset), C] -> one row per clip: id, split, label, predicted, p_<class>..."""
+def prediction_table(classes: Sequence[str], split: Split, dataset: "Labelled", logits: Tensor) -> pd.DataFrame:
+    """logits [R, C] -> one row per clip: id, split, label, predicted, p_<class>..."""
     probabilities = logits.float().softmax(-1).numpy()
     table = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])
     table.insert(0, "id", dataset.ids)

@@ -4,7 +4,7 @@ import torch
 
 from avemotion.datasets.clip_batches import Source
 from avemotion.datasets.frame_sequences import FrameSource
-from avemotion.models.encoders.video_encoder import BLOCKS, VideoResNet18
+from avemotion.models.encoders.video_encoder import BLOCKS, VideoModel
 from avemotion.system.seeds import seed_for
 from avemotion.system.workers import progress
 from avemotion.training.emotion.classifier import EmotionData
@@ -27,7 +27,7 @@ class FrozenVideo:
 
 
 def frozen_video(
-    model: VideoResNet18, frames: FrameSource, data: EmotionData, blocks: int, views: int, device: torch.device
+    model: VideoModel, frames: FrameSource, data: EmotionData, blocks: int, views: int, device: torch.device
 ) -> Source:
     """Compute the input of the last `blocks` blocks for every clip, and let model start from there.
 

@@ -18,7 +18,7 @@ def architecture(config: Config, classes: int, bands: int | None = None) -> dict
         "mode": mode,
         "classes": classes,
         "audio": None if mode == "video" else audio_arguments(config.audio, config.speech, bands),
-        "video": None if mode == "audio" else {},
+        "video": None if mode == "audio" else config.video.arguments(),
         "options": options(config),
     }
 

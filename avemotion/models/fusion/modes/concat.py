@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_model import AudioModel
-from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.encoders.video_encoder import VideoModel
 from avemotion.models.fusion.base import FusionOutput, JointFusion, JointOptions
 
 
@@ -21,7 +21,7 @@ class Options(JointOptions):
 class Concat(JointFusion):
     """Projects both embeddings to `dim`, concatenates them and adds a hidden layer."""
 
-    def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
+    def __init__(self, audio: AudioModel, video: VideoModel, classes: int, options: Options):
         super().__init__(audio, video, options)
         dim = options.dim
         self.project_audio = nn.Linear(audio.dim, dim)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_model import AudioModel
 from avemotion.models.encoders.blocks import CrossAttention, ModalityDropout, masked_mean
-from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.encoders.video_encoder import VideoModel
 from avemotion.models.fusion.base import FusionOutput, JointFusion, JointOptions
 from avemotion.models.fusion.gate import gate
 
@@ -44,7 +44,7 @@ class CrossModal(JointFusion):
     A modality that training drops has no real steps, like a missing one.
     """
 
-    def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
+    def __init__(self, audio: AudioModel, video: VideoModel, classes: int, options: Options):
         super().__init__(audio, video, options)
         dim, o = options.d_model, options
         self.convolve: nn.Module | None = None

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_model import AudioModel
 from avemotion.models.encoders.blocks import ModalityDropout
-from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.encoders.video_encoder import VideoModel
 from avemotion.models.fusion.base import FusionOutput, JointFusion, JointOptions
 from avemotion.models.fusion.gate import gate
 
@@ -27,7 +27,7 @@ class Options(JointOptions):
 class Gated(JointFusion):
     """g * audio + (1 - g) * video with a learned gate per clip and modality dropout in training."""
 
-    def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
+    def __init__(self, audio: AudioModel, video: VideoModel, classes: int, options: Options):
         super().__init__(audio, video, options)
         dim = options.dim
         self.project_audio = nn.Linear(audio.dim, dim)

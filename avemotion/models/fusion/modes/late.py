@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from avemotion.models.encoders.audio_model import AudioModel
-from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.encoders.video_encoder import VideoModel
 from avemotion.models.fusion.base import Fusion, FusionOutput, LateRule, late_scores
 
 
@@ -20,7 +20,7 @@ class Options:
 class Late(Fusion):
     """Mean, or normalised product, of the two softmaxes; cross-entropy on its logarithm is its NLL."""
 
-    def __init__(self, audio: AudioModel, video: VideoResNet18, classes: int, options: Options):
+    def __init__(self, audio: AudioModel, video: VideoModel, classes: int, options: Options):
         super().__init__(audio, video)
         self.rule = options.late_rule
         self.embedding_dim = 2 * classes

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from avemotion.models.encoders.video_encoder import VideoResNet18
+from avemotion.models.encoders.video_encoder import VideoModel
 from avemotion.models.fusion.base import Fusion, FusionOutput
 
 NAME = "video"
@@ -18,7 +18,7 @@ class Options:
 class VideoOnly(Fusion):
     """The video model alone."""
 
-    def __init__(self, audio: None, video: VideoResNet18, classes: int, options: Options):
+    def __init__(self, audio: None, video: VideoModel, classes: int, options: Options):
         super().__init__(None, video)
         self.embedding_dim = video.dim
 
