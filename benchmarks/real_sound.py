@@ -50,7 +50,14 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
 
 def measure(options: argparse.Namespace, folder: Path) -> str:
     """The tables of this part."""
-    corpus = Corpus(
+    people = corpus(options, folder)
+    parts = [f"## Sound: RAVDESS speech, five folds of speakers\n\n{final(people, options.seeds, options.workers)}"]
+    return "\n\n".join([*parts, ablations(people, options.workers)]) + "\n"
+
+
+def corpus(options: argparse.Namespace, folder: Path) -> Corpus:
+    """RAVDESS speech by preset ravdess_sound."""
+    return Corpus(
         folder=folder.resolve(),
         preset="ravdess_sound",
         changes={
@@ -61,8 +68,6 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
         },
         kinds=("mel", "prosody"),
     )
-    parts = [f"## Sound: RAVDESS speech, five folds of speakers\n\n{final(corpus, options.seeds, options.workers)}"]
-    return "\n\n".join([*parts, ablations(corpus, options.workers)]) + "\n"
 
 
 def final(corpus: Corpus, seeds: int, workers: int) -> str:

@@ -89,11 +89,13 @@ class Corpus:
         return out
 
 
-def train(stage: str, project: Path, fold: int) -> None:
-    """Train a stage for one fold in project/fold_<k>, unless that is done."""
+def train(stage: str, project: Path, fold: int, below: Path = Path()) -> None:
+    """Train a stage for one fold in project/<below>/fold_<k>, unless that is done."""
     facts = labels.read_facts("emotion", project / clips.FOLDER)
-    if not (project / f"fold_{fold}").is_dir():
-        python(project, "-c", TRAIN, stage, str(fold), str(facts.validation_of(fold)), f"fold_{fold}")
+    out = below / f"fold_{fold}"
+    if not (project / out).is_dir():
+        (project / below).mkdir(exist_ok=True)
+        python(project, "-c", TRAIN, stage, str(fold), str(facts.validation_of(fold)), str(out))
         print(f"{project.name}: fold {fold} trained", flush=True)
 
 
