@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from fusion_toys import MODES, separable
+from fusion_toys import CLASSES, MODES, separable
 from project_params import SERIAL
 from quick_fusion import configured
 
