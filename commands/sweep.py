@@ -40,6 +40,12 @@ def parse() -> argparse.Namespace:
         metavar="PARAM=A,B",
         help="values of a param, as in `dvc exp run --queue -S`: a,b or range(0,3); overrides presets",
     )
+    parser.add_argument(
+        "--draw",
+        type=int,
+        metavar="N",
+        help="N of the combinations of -S at random, each with all seeds (default: all)",
+    )
     parser.add_argument("--seeds", metavar="0-2", help="values of seed: 0-2 or 0,3,5")
     parser.add_argument("--deals", metavar="0-2", help=f"values of {' and '.join(DEALS)}, the same for both")
     parser.add_argument(
@@ -56,6 +62,8 @@ def main() -> None:
     options = parse()
     if options.jobs < 1:
         raise ValueError(f"--jobs is {options.jobs}; give 1 or more")
+    if options.draw is not None and options.draw < 1:
+        raise ValueError(f"--draw is {options.draw}; give 1 or more, or leave it out for the whole grid")
     if options.out and options.out.suffix not in (".md", ".csv"):
         raise ValueError(f"--out is {options.out}; name a file that ends in .md or .csv")
     from avemotion.sweep import members, plan, project
@@ -95,7 +103,7 @@ def _settings(options: argparse.Namespace, here: "Project") -> tuple[list[tuple[
         axes.append(expansion.axis(names, expansion.numbers(options.deals)))
     if options.seeds:
         axes.append(expansion.axis(["seed"], expansion.numbers(options.seeds)))
-    settings = expansion.expand(presets, options.set_param, axes)
+    settings = expansion.expand(presets, options.set_param, axes, options.draw)
     return settings, expansion.labels(options.presets, presets, settings)
 
 

@@ -74,6 +74,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         weighted_logits=weighted_logits if arguments["options"].get("unimodal_loss") else None,
         phases=phases.phases(model, config),
         params=replace(p, label_smoothing=p.smoothing),
+        shares=data.shares(),
     )
     history = classifier.train(training, this)
     features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}

@@ -48,7 +48,9 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     def logits(batch: "Batch") -> "torch.Tensor":
         return model(batch.audio, batch.audio_mask)
 
-    training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases(model, config), params=p)
+    training = classifier.ClipTraining(
+        model=model, logits=logits, sets=sets, phases=phases(model, config), params=p, shares=data.shares()
+    )
     classifier.train_unimodal(training, data.classes, {"audio": arguments, **copied}, this)
 
 

@@ -59,7 +59,9 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         return [{"params": opened, "lr": p.lr}]
 
     phases = [Phase(name="train", epochs=p.epochs, prepare=train_open)]
-    training = classifier.ClipTraining(model=model, logits=logits, sets=sets, phases=phases, params=p)
+    training = classifier.ClipTraining(
+        model=model, logits=logits, sets=sets, phases=phases, params=p, shares=data.shares()
+    )
     classifier.train_unimodal(training, data.classes, {"video": arguments} | copied, this)
 
 

@@ -6,6 +6,7 @@ Columns, in any order; only id, speaker and one of audio and video are required;
     audio     path below the root of this clip's own recording; of a film, only the sound is used
     video     path below the root; with manifest.csv.cut_video, only its part from start to end is used
     emotion   category; the emotion role leaves out rows without one
+    votes     of raters, as in: angry 3, sad 1; for manifest.emotion.target: soft
     valence, arousal, dominance    within manifest.csv.scale; in the affect role, rows without them are context
     speaker   splits keep the rows of a speaker together
     gender    male or female
@@ -22,12 +23,14 @@ from pathlib import Path, PurePosixPath
 
 from avemotion.parsing.clip import Clip, Corpus, Reject
 from avemotion.parsing.files import number, read_rows
+from avemotion.parsing.votes import parse as parse_votes
 
 NUMBERS = ("valence", "arousal", "dominance", "start", "end")
 COLUMNS = (
     *("id", "audio", "video", "emotion", "valence", "arousal", "dominance"),
     *("speaker", "gender", "dialogue", "start", "end", "split", "text"),
 )
+OPTIONAL = ("votes",)  # not in the template
 TEMPLATE = f"""{",".join(COLUMNS)}
 one,wav/one.wav,films/one.mp4,happy,4.5,3.5,,Ada,female,,,,train,
 two_1,wav/two_1.wav,,neutral,3,2.5,3,Ben,male,two,0.0,2.25,test,Good morning
@@ -72,13 +75,16 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
     faults = [(row, "has more or fewer cells than the header; quote text that holds a comma") for row in uneven]
     if rows:
         named = rows[0][1]
-        if unknown := sorted(set(named) - set(COLUMNS)):
-            raise ValueError(f"{file}: unknown column {', '.join(unknown)}; known are {', '.join(COLUMNS)}")
+        if unknown := sorted(set(named) - {*COLUMNS, *OPTIONAL}):
+            known = ", ".join((*COLUMNS, *OPTIONAL))
+            raise ValueError(f"{file}: unknown column {', '.join(unknown)}; known are {known}")
         if not {"audio", "video"} & set(named):
             raise ValueError(f"{file}: no column audio or video; name the media of each row")
-    full = [(row, dict.fromkeys(COLUMNS, "") | cells) for row, cells in rows]
+    full = [(row, dict.fromkeys((*COLUMNS, *OPTIONAL), "") | cells) for row, cells in rows]
     faults += [(row, fault) for row, cells in full for fault in _cell_faults(cells, params)]
     faults += _row_faults(full, params)
+    emotions = {cells["emotion"] for _, cells in full}
+    faults += [(row, fault) for row, cells in full for fault in _vote_faults(cells["votes"], emotions)]
     if faults:
         listed = "\n  ".join(f"row {row}: {fault}" for row, fault in sorted(faults)[:SHOWN])
         more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
@@ -143,6 +149,16 @@ def _row_faults(rows: list[tuple[int, dict[str, str]]], params: Params) -> Itera
                 yield row, f"dialogue {cells['dialogue']} has a start in some rows only; fill in all or none"
 
 
+def _vote_faults(cell: str, emotions: set[str]) -> Iterator[str]:
+    try:
+        named = parse_votes(cell) if cell else {}
+    except ValueError as error:
+        yield f"votes is {cell!r}: {error}"
+    else:
+        if unknown := sorted(set(named) - emotions):
+            yield f"votes names {', '.join(unknown)}, which is the emotion of no row; correct the name"
+
+
 def _turns(rows: list[tuple[int, dict[str, str]]]) -> dict[str, int]:
     """Clip id -> index in its dialogue."""
     dialogues: dict[str, list[tuple[float, int, str]]] = {}
@@ -159,6 +175,7 @@ def _clip(cells: dict[str, str], turns: dict[str, int], params: Params) -> Clip:
         id=cells["id"],
         **{name: cells[name] or None for name in ("audio", "video", "emotion", "gender", "dialogue", "text")},
         **values,
+        votes=parse_votes(cells["votes"]) if cells["votes"] else None,
         speaker=cells["speaker"],
         turn=turns.get(cells["id"]),
         part=cells["split"] or None,

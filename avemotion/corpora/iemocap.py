@@ -12,12 +12,18 @@ from typing import Literal
 
 from avemotion.parsing.clip import Clip, Corpus, Reject, Whole, missing
 from avemotion.parsing.files import read_text
+from avemotion.parsing.votes import Votes
 
 DIALOGUE = re.compile(r"Ses(?P<session>0\d)(?P<wearer>[FM])_(?P<part>impro|script)\w+")
 NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 TURN = re.compile(rf"\[{NUMBER}-{NUMBER}\]\s+(\S+)\s+([a-z]+)\s+\[{NUMBER},{NUMBER},{NUMBER}\]\s*")
 UTTERANCE = re.compile(r"(?P<dialogue>\w+)_(?P<speaker>[FM])\d{3}")
 UNLABELLED_TURN = re.compile(r"\w+_[FM]XX\d+")  # on the recording, but without a rating
+RATER = re.compile(r"C-E\d+:\s*(.*?)\s*\(.*")  # an evaluator's categories of the turn above; C-F1 is the actor's own
+CATEGORIES = {
+    **{"Anger": "ang", "Disgust": "dis", "Excited": "exc", "Fear": "fea", "Frustration": "fru", "Happiness": "hap"},
+    **{"Neutral": "neu", "Neutral state": "neu", "Other": "oth", "Sadness": "sad", "Surprise": "sur"},
+}
 TRANSCRIPT = re.compile(r"(Ses\w+)\s+\[[^\]]*\]:\s*(.*)")
 # Both speakers share one 720x480 picture, half each; only rows 122-360 of 480 are not black.
 TOP, BOTTOM = 0.2542, 0.75
@@ -114,17 +120,25 @@ class Turn:
     valence: float
     arousal: float  # "activation" in the file
     dominance: float
+    votes: Votes  # of the evaluators, by category; an evaluator may name several
 
 
 def read_ratings(file: Path, place: str) -> tuple[list[Turn], list[Reject]]:
-    """The consensus lines of an EmoEvaluation file in time order, without the lines of single raters.
+    """The consensus lines of an EmoEvaluation file in time order, each with the categories of single evaluators.
 
     The file lists the turns of one speaker, then those of the other. place: the file, for the rejects.
     """
-    turns, rejects = {}, []
+    turns: dict[str, Turn] = {}
+    rejects = []
+    votes: dict[str, float] = {}
     for number, line in enumerate(read_text(file).splitlines(), 1):
         if not line.startswith("["):  # header, rater lines (C-E2:, A-E3:, C-F1: ...), blank lines
+            if rater := RATER.fullmatch(line.strip()):
+                for name in (part.strip() for part in rater[1].split(";")):
+                    if name in CATEGORIES:
+                        votes[CATEGORIES[name]] = votes.get(CATEGORIES[name], 0) + 1
             continue
+        votes = {}
         match, here = TURN.fullmatch(line), f"{place}:{number}"
         if not match:
             rejects.append(Reject(here, f"not of the form [start - end] id emotion [V, A, D]: {line.strip()}", lost=1))
@@ -142,7 +156,7 @@ def read_ratings(file: Path, place: str) -> tuple[list[Turn], list[Reject]]:
         elif not all(map(math.isfinite, map(float, (start, end, *vad)))):
             rejects.append(Reject(here, f"a number is too large: {turn_id}", lost=1))
         else:
-            turns[turn_id] = Turn(turn_id, float(start), float(end), emotion, *map(float, vad))
+            turns[turn_id] = Turn(turn_id, float(start), float(end), emotion, *map(float, vad), votes=votes)
     return sorted(turns.values(), key=lambda turn: (turn.start, turn.end, turn.id)), rejects
 
 
@@ -181,6 +195,7 @@ def _clip(turn: Turn, index: int, text: str | None, wav: str | None, avi: str | 
         valence=turn.valence,
         arousal=turn.arousal,
         dominance=turn.dominance,
+        votes=turn.votes or None,
         dialogue=dialogue,
         turn=index,
         start=turn.start,

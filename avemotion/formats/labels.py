@@ -1,9 +1,10 @@
-"""labels.csv and corpus.json: labels, speaker and split of a role's clips, and facts about their corpus."""
+"""labels.csv, votes.csv and corpus.json: labels, speaker and split of a role's clips, and facts about their corpus."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -36,6 +37,11 @@ class CorpusFacts:
     folds: list[int]  # values of labels.split; empty where these are train, val and test
     labels: str | dict[str, list[str]] = "corpus"  # manifest.emotion.labels; corpus = the corpus's own categories
     protocol: str | None = None  # name of the published protocol, for split: protocol
+    options: dict[str, Any] = field(default_factory=dict)  # of the corpus's parser, manifest.<corpus>
+    target: str = "majority"  # manifest.emotion.target: majority, or soft = models train on the votes of votes.csv
+    agreement: dict[str, float] | None = (
+        None  # of the raters: clips, raters, entropy, alpha, label_share; None = no votes
+    )
     # test fold -> the fold that validates its model, with keys as text; empty: the next fold
     validates: dict[str, int] = field(default_factory=dict)
 
@@ -72,6 +78,26 @@ def read(role: str, folder: Path = FOLDER) -> pd.DataFrame:
     """
     table = tables.read_csv(folder / role / "labels.csv", COLUMNS, NUMBERS, REMEDY)
     return table.astype({"turn": "Int64"})
+
+
+def write_votes(votes: Mapping[str, Mapping[str, float]], classes: Sequence[str], folder: Path = FOLDER) -> None:
+    """Write <folder>/emotion/votes.csv: id, then the number of raters' votes for each class, of clips with votes.
+
+    Args:
+        votes: clip id -> class -> number of votes.
+    """
+    rows = [[clip, *(float(of.get(name, 0)) for name in classes)] for clip, of in sorted(votes.items())]
+    tables.write_csv(folder / "emotion" / "votes.csv", pd.DataFrame(rows, columns=["id", *classes]))
+
+
+def read_votes(classes: Sequence[str], folder: Path = FOLDER) -> pd.DataFrame:
+    """Number of raters' votes for each class by clip id; no row for a clip without votes.
+
+    Raises:
+        ValueError: votes.csv is missing or has other classes.
+    """
+    table = tables.read_csv(folder / "emotion" / "votes.csv", ("id", *classes), tuple(classes), REMEDY)
+    return table.set_index("id")
 
 
 def read_facts(role: str, folder: Path = FOLDER) -> CorpusFacts:

@@ -1,7 +1,8 @@
 """A role before any media file is opened: its clips and their classes."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from avemotion.manifest import labelling, summary
 from avemotion.manifest.probe import Unit
@@ -30,6 +31,8 @@ class Draft:
     rejects: list[Reject]
     label_of: dict[str, str]  # clip id -> class; in the affect role a clip may have none
     classes: list[str]  # in class-index order
+    options: dict[str, Any]  # of the corpus's parser
+    votes: labelling.Votes  # of the raters, where the emotion role's corpus has any
 
     def media_files(self) -> list[Unit]:
         """Every file of the clips, once per clip and kind."""
@@ -83,6 +86,8 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
         rejects=rejects,
         label_of=label_of,
         classes=class_names,
+        options={} if options is None else asdict(options),
+        votes=labelling.votes_by_class(kept, class_names, corpus, params.emotion.labels) if role == "emotion" else {},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from avemotion.params.manifest import IEMOCAP4, Labels
 from avemotion.parsing.clip import COARSE, Clip, Corpus
 
+Votes = dict[str, dict[str, float]]  # clip id -> class -> number of votes
 PARAM = "manifest.emotion.labels"
 LEFT_OUT = f"{PARAM} leaves out the category"  # the reason of a reject, before ": <category>"
 
@@ -35,6 +36,28 @@ def classify(clips: Iterable[Clip], corpus: Corpus, role: str, labels: Labels) -
         return {clip.id: corpus.coarse[clip.emotion] for clip in named}, list(COARSE)
     class_of_clip = {clip.id: clip.emotion for clip in named}
     return class_of_clip, list(corpus.emotions or sorted(set(class_of_clip.values())))
+
+
+def votes_by_class(clips: Iterable[Clip], classes: Sequence[str], corpus: Corpus, labels: Labels) -> Votes:
+    """Clip id -> class -> votes, of the clips with votes; votes for categories without a class do not count.
+
+    Args:
+        clips: those with a class. classes: the second result of `classify`.
+    """
+    mapping = _mapping(labels)
+    if mapping is not None:
+        class_of = {category: name for name, categories in mapping.items() for category in categories}
+    else:
+        class_of = dict(corpus.coarse) if labels == "coarse4" else {name: name for name in classes}
+    votes: dict[str, dict[str, float]] = {}
+    for clip in clips:
+        of: dict[str, float] = {}
+        for category, count in (clip.votes or {}).items():
+            if category in class_of:
+                of[class_of[category]] = of.get(class_of[category], 0) + count
+        if of:
+            votes[clip.id] = of
+    return votes
 
 
 def reject_reason(clip: Clip, corpus: Corpus, labels: Labels) -> str:

@@ -1,4 +1,4 @@
-"""The files of a role: clips.csv, labels.csv, rejected.csv and corpus.json; notes.csv if there are notes on media."""
+"""The files of a role: clips.csv, labels.csv, rejected.csv, corpus.json, votes.csv of emotion; notes.csv if needed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pandas as pd
 
 from avemotion.formats import clips, labels
 from avemotion.formats.clips import ClipMedia
-from avemotion.manifest import attach, disjoint, labelling, protocol_split, splits, summary
+from avemotion.manifest import agreement, attach, disjoint, labelling, protocol_split, splits, summary
 from avemotion.manifest.drafts import Draft
 from avemotion.manifest.probe import Media, Unit
 from avemotion.params.manifest import AffectParams, EmotionParams, FacesParams
@@ -73,6 +73,10 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     if drawn == "protocol" and isinstance(split.params, EmotionParams):
         protocol = protocols.read(draft.corpus, str(split.params.protocol))
     rows = [vars(clip) | {"label": draft.label_of.get(clip.id), "split": part_of[clip.id]} for clip in role.clips]
+    usable = {clip.id for clip in role.clips}
+    voted = {clip: of for clip, of in draft.votes.items() if clip in usable}
+    target = split.params.target if isinstance(split.params, EmotionParams) else "majority"
+    refuse_without_votes(draft.corpus, target, len(voted))
     facts = labels.CorpusFacts(
         corpus=draft.corpus,
         role=draft.role,
@@ -88,9 +92,14 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
         protocol=protocol.name if protocol else None,
         validates=protocol_split.validates(protocol, numbers) if protocol else {},
         labels=split.params.labels if isinstance(split.params, EmotionParams) else "corpus",
+        options=draft.options,
+        target=target,
+        agreement=agreement.of_votes(voted, draft.label_of, draft.classes) if voted else None,
     )
     clips.write(draft.role, role.media, folder)
     labels.write(draft.role, rows, facts, folder)
+    if draft.role == "emotion":
+        labels.write_votes(voted, draft.classes, folder)
     write_rejected(folder / draft.role / "rejected.csv", role.rejects)
     if role.notes:
         tables.write_csv(folder / draft.role / "notes.csv", pd.DataFrame(role.notes, columns=["path", "note"]))
@@ -100,6 +109,15 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     left_out = labelling.left_out(reject.reason for reject in role.rejects)
     text = summary.role(facts, role.media, pd.DataFrame(rows), absent, left_out)
     return text + f"{len(role.notes)} notes on media that are used in part or otherwise: notes.csv\n" * bool(role.notes)
+
+
+def refuse_without_votes(corpus: str, target: str, voted: int) -> None:
+    """Raises ValueError if the models are to train on the raters' votes and there are none."""
+    if target == "soft" and not voted:
+        raise ValueError(
+            f"manifest.emotion.target is soft, but {corpus} has no votes of raters here; IEMOCAP, CREMA-D (with "
+            "processedResults/tabulatedVotes.csv) and csv (column votes) may have them; set majority"
+        )
 
 
 def write_absent(folder: Path, role: str) -> None:
@@ -119,6 +137,8 @@ def write_absent(folder: Path, role: str) -> None:
     )
     clips.write(role, [], folder)
     labels.write(role, [], facts, folder)
+    if role == "emotion":
+        labels.write_votes({}, [], folder)
     write_rejected(folder / role / "rejected.csv", [])
 
 

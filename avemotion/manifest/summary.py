@@ -81,6 +81,12 @@ def role(
         lines.append(
             f"{unrated} turns have no valence and arousal: they are context of their dialogues, without a score"
         )
+    if facts.agreement:
+        of = facts.agreement
+        lines.append(
+            f"raters: {of['raters']:.1f} votes a clip for {of['clips']} clips, Krippendorff's alpha {of['alpha']:.3f}, "
+            f"entropy {of['entropy']:.2f} bits; {of['label_share']:.0%} of the votes are for the clip's label"
+        )
     if left_out:
         lines.append(unlisted(left_out))
     if absent:

@@ -28,6 +28,7 @@ class EmotionParams:
 
     # corpus: its own categories; coarse4: COARSE; iemocap4: IEMOCAP4; or class -> categories
     labels: Literal["corpus", "coarse4", "iemocap4"] | dict[str, list[str]]
+    target: Literal["majority", "soft"]  # of training: the class, or the distribution of the raters' votes
     split: Literal["actor", "actor_kfold", "sessions", "speakers", "protocol", "given", "stratified"]
     protocol: str | None  # for split: protocol; a name of avemotion/protocols
     actors: Actors  # for split: actor

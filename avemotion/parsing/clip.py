@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avemotion.parsing.votes import Votes
+
 COARSE = ("neutral", "positive", "negative", "surprise")  # manifest.emotion.labels: coarse4, in class-index order
 
 
@@ -34,6 +36,7 @@ class Clip:
     end: float | None = None
     text: str | None = None
     session: int | None = None  # recording session; its speakers occur in no other session
+    votes: Votes | None = None  # of the raters, by the corpus's categories
     part: str | None = None  # the corpus's own partition: train, val, test, or the number of a fold
 
 

@@ -52,6 +52,7 @@ def write(file: Path, pictures: Mapping[str, Path], report: Report) -> None:
         cells.pictures(pictures["both"], TRAINING),
         page.heading("What was run"),
         page.table(("", "clips", "speakers", "rejected", "split"), _data_rows(report.manifest)),
+        *_raters(report.manifest.get("emotion", {}).get("agreement")),
         page.folded(_reject_texts(report.rejects) | params),
     ]
     page.write(file, TITLE, parts)
@@ -83,6 +84,19 @@ def _data_rows(manifest: Mapping) -> list[list[str]]:
         split = ", ".join(f"{part.replace('_', ' ')}: {count}" for part, count in of["split"].items())
         rows.append([role, *(str(of[name]) for name in ("clips", "speakers", "rejected")), split])
     return rows
+
+
+def _raters(agreement: Mapping[str, float] | None) -> list[str]:
+    """How far the raters of the emotion role agree; [] without votes."""
+    if not agreement:
+        return []
+    return [
+        page.paragraph(
+            f"Raters of emotion: {agreement['raters']:.1f} votes a clip for {agreement['clips']} clips, Krippendorff's "
+            f"alpha {agreement['alpha']:.3f}, entropy {agreement['entropy']:.2f} bits. "
+            f"{agreement['label_share']:.1%} of the votes are for the clip's label: the accuracy of one of the raters."
+        )
+    ]
 
 
 def _reject_texts(rejects: Mapping[str, pd.DataFrame]) -> dict[str, str]:

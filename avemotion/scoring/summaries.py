@@ -146,6 +146,9 @@ def manifest(corpora: Mapping[str, tuple[CorpusFacts, pd.DataFrame]]) -> dict[st
             "synthetic": facts.synthetic,
             "labels": facts.labels,
             "protocol": facts.protocol,
+            "options": facts.options,
+            "target": facts.target,
+            "agreement": facts.agreement or {},
             "split": {part: int(counts.get(part.removeprefix("fold_"), 0)) for part in parts},
             "class": {name: int((known["label"] == name).sum()) for name in facts.classes},
         }

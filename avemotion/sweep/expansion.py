@@ -1,6 +1,7 @@
 """A grid in words -> the assignments of its runs, in the spelling of `dvc exp run -S`."""
 
 import itertools
+import random
 import re
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +12,9 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # what Hydra reads as a strin
 _WORDS = ("true", "false", "null", "nan", "inf", "yes", "no", "on", "off")  # except for these
 
 
-def expand(presets: Sequence[Setting], choices: Sequence[str], axes: Sequence[Sequence[Setting]]) -> list[Setting]:
+def expand(
+    presets: Sequence[Setting], choices: Sequence[str], axes: Sequence[Sequence[Setting]], draw: int | None = None
+) -> list[Setting]:
     """All combinations, the last axis varying fastest.
 
     Args:
@@ -19,11 +22,17 @@ def expand(presets: Sequence[Setting], choices: Sequence[str], axes: Sequence[Se
         choices: assignments as of `dvc exp run --queue -S`, such as fusion.mode=concat,gated and seed=range(1,4). They
             override a preset's values.
         axes: further axes, each a list of settings; they override choices.
+        draw: number of combinations of choices, at random (Bergstra and Bengio, JMLR 13, 2012); None = all. A larger
+            number keeps those of a smaller one, and every preset gets the same.
 
     Raises:
         ValueError: a choice is not spelled as Hydra spells it.
     """
     swept = _swept(choices)
+    if draw is not None:
+        order = list(range(len(swept)))
+        random.Random(0).shuffle(order)
+        swept = [swept[i] for i in sorted(order[:draw])]
     return [_last_of_each(itertools.chain(*parts)) for parts in itertools.product(presets or [()], swept, *axes)]
 
 

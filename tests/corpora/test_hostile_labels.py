@@ -9,7 +9,7 @@ from corpus_trees import HEADER, RATERS, ravdess_ids, touch, turn_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avemotion.corpora import csv, iemocap, msp_podcast
+from avemotion.corpora import cremad, csv, iemocap, msp_podcast
 from avemotion.formats import labels
 from avemotion.parsing import registry
 from avemotion.parsing.clip import Clip
@@ -20,8 +20,13 @@ PODCAST = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\na.wav
 PODCAST_JSON = '{"a.wav": {"EmoClass": "N", "EmoAct": 1.5, "EmoVal": "2", "SpkrID": 7, "Split_Set": "Test1"}}'
 MELD = "Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID,StartTime,EndTime\nHi,Ross,joy,0,0,0:0:1,5,0:0:2\n"
 IMPROV = "UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:3.0; V:2.5; D:NaN ; N:4.0;\nW1; Neutral; ; A:3; V:3; D:3; N:3;\n"
-OWN = "id,audio,emotion,valence,arousal,speaker,dialogue,start,end,split\na,a.wav,happy,3,2,S,d,0,1,train\n"
+OWN = (
+    "id,audio,emotion,valence,arousal,speaker,dialogue,start,end,split,votes\na,a.wav,happy,3,2,S,d,0,1,train,happy 2\n"
+)
 IMPROVISED = iemocap.Params(parts=["impro"], wearer_side="left")
+ACTED = cremad.Params(labels="acted", raters="both")
+PERCEIVED = cremad.Params(labels="perceived", raters="voice")
+VOTES = '"","A","D","F","H","N","S","fileName","numResponses"\n"100001",0,0,0,1,7,0,"1001_IEO_ANG_HI",8\n'
 TEST1 = msp_podcast.Params(tests=["Test1"])
 SCALED = csv.Params(table="clips.csv", scale=[1.0, 5.0], cut_video=False)
 FILES = [  # corpus, options, label file, a valid one
@@ -31,7 +36,8 @@ FILES = [  # corpus, options, label file, a valid one
     ("msp_podcast", TEST1, "Labels/labels_consensus.json", PODCAST_JSON),
     ("msp_improv", None, "Evaluation.txt", IMPROV),
     ("meld", None, "train_sent_emo.csv", MELD),
-    ("cremad", None, "VideoDemographics.csv", "ActorID,Age,Sex\n1001,51,Male\n"),
+    ("cremad", ACTED, "VideoDemographics.csv", "ActorID,Age,Sex\n1001,51,Male\n"),
+    ("cremad", PERCEIVED, "processedResults/tabulatedVotes.csv", VOTES),
     ("csv", SCALED, "clips.csv", OWN),
 ]
 MEDIA = {
@@ -92,6 +98,7 @@ def is_sound(clips: list[Clip], folder: Path) -> None:
         assert clip.id and "/" not in clip.id and clip.speaker and (clip.audio or clip.video)
         for value in (clip.valence, clip.arousal, clip.dominance, clip.start, clip.end):
             assert value is None or math.isfinite(value)
+        assert clip.votes is None or all(0 < count < math.inf for count in clip.votes.values())
     facts = labels.CorpusFacts(
         corpus="x", role="affect", synthetic=True, classes=[], scale=None, split="", speaker_overlap=False,
         clips=0, speakers=0, rejected=0, folds=[],
@@ -113,7 +120,7 @@ def test_any_file_name_is_a_clip_or_a_reject(tmp_path_factory, name):
     except (OSError, UnicodeError):  # not a name on this file system
         return
     speech = registry.corpus("ravdess").params(channels=["speech"])
-    for corpus, options in (("ravdess", speech), ("cremad", None), ("savee", None)):
+    for corpus, options in (("ravdess", speech), ("cremad", ACTED), ("savee", None)):
         clips, rejects = registry.corpus(corpus).list_clips(root, options)
         listed = {clip.audio for clip in clips} | {reject.path for reject in rejects}
         assert f"{name}.wav" in listed or name.startswith(".")

@@ -124,7 +124,8 @@ def test_a_key_that_no_stage_reads_is_named(tmp_path, text, named):
 # Params without effect in params.yaml itself: ravdess by speakers, iemocap by sessions, wavlm, xattn, cross_attention.
 OF_EMOTION_SPLIT = {f"manifest.emotion.{key}" for key in ("deal", "folds", "protocol", "ratios")}
 OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
-MANIFEST = {f"manifest.{key}" for key in ("csv", "faces", "msp_podcast", "seed")} | OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
+MANIFEST = {f"manifest.{key}" for key in ("cremad", "csv", "faces", "msp_podcast", "seed")}
+MANIFEST |= OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 ANY_LENGTH = {"augment.audio.warp", "augment.audio.crop"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
@@ -243,7 +244,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             | {"evaluate.speaker_logits"}
             | {*OF_FACES, "manifest.faces", "video.encoder", "video.pooling"} - {"pretrain_video.face_checkpoint"}
             | OF_AFFECT_SPLIT
-            | {"manifest.emotion", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
+            | {"manifest.emotion", "manifest.cremad", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},
         ),
     ],

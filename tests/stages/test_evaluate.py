@@ -94,7 +94,8 @@ def test_the_device_of_training_is_a_headline_where_it_is_not_the_cpu(tmp_path):
     )
     (models / "fusion/model.json").write_text('{"device": "cuda", "temperature": 1.0}')
     assert headline(run(tmp_path, "emotion"), "emotion")["device"] == "cuda"
-    (models / "va/fold_2/model.json").write_text('{"device": "cuda"}')
+    facts = {"device": "cuda", "normalise": {"prosody": "corpus", "speech": "none"}}
+    (models / "va/fold_2/model.json").write_text(json.dumps(facts))
     assert headline(run(tmp_path, "affect"), "affect")["device"] == "cpu, cuda"
     (models / "va/fold_2/model.json").write_text("{}")
     with pytest.raises(ValueError, match=r"fold_2.model.json: no readable device.*dvc repro"):

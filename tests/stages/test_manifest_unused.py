@@ -11,6 +11,7 @@ OTHER = {
     "manifest.seed": 9,
     "manifest.emotion": {
         "labels": "coarse4",
+        "target": "soft",
         "split": "given",
         "protocol": "loso",
         "actors": {"val": [1], "test": [2]},
@@ -28,6 +29,7 @@ OTHER = {
     "manifest.affect.folds": 4,
     "manifest.affect.deal": 2,
     "manifest.faces": {"held_out": 0.3},
+    "manifest.cremad": {"labels": "perceived", "raters": "face"},
     "manifest.ravdess": {"channels": ["song"]},
     "manifest.iemocap": {"parts": ["script"], "wearer_side": "right"},
     "manifest.msp_podcast": {"tests": ["Test2"]},
@@ -63,7 +65,7 @@ def made(monkeypatch, changes) -> dict[str, bytes] | str:
 )
 def test_unused_params_change_no_byte(project, monkeypatch, changes):
     before = made(monkeypatch, changes)
-    assert isinstance(before, dict) and len(before) == 12
+    assert isinstance(before, dict) and len(before) == 13
     others = {key: OTHER[key] for key in unused(configure(project / "params.yaml"))}
     assert len(others) >= 4
     assert made(monkeypatch, changes | others) == before

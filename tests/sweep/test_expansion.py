@@ -37,6 +37,18 @@ def test_axes_vary_fastest_and_their_params_together():
     ]
 
 
+def test_a_draw_is_part_of_the_grid_and_grows():
+    choices, axes = ["a=range(0,10)", "b=range(0,10)"], [expansion.axis(["seed"], [0, 1])]
+    everything = expansion.expand([], choices, axes)
+    drawn = {n: expansion.expand([], choices, axes, n) for n in (3, 8, 200)}
+    assert [len(settings) for settings in drawn.values()] == [6, 16, 200]
+    assert set(drawn[3]) < set(drawn[8]) < set(everything) and drawn[200] == everything
+    assert drawn[8] == [setting for setting in everything if setting in drawn[8]]  # in the order of the grid
+    assert len({setting[:2] for setting in drawn[8]}) == 8 and drawn[8] == expansion.expand([], choices, axes, 8)
+    presets = expansion.expand([("p=1",), ("p=2",)], choices, [], 3)
+    assert [setting[1:] for setting in presets[:3]] == [setting[1:] for setting in presets[3:]]
+
+
 def test_presets_are_overridden_by_choices():
     presets = [("fusion.mode=gated", "fusion.lr=0.2"), ("fusion.mode=late",)]
     assert expansion.expand(presets, ["fusion.lr=0.3"], [[("seed=1",)]]) == [

@@ -29,6 +29,7 @@ def settings(**changes: object) -> dict:
             "max_rejected": 0.1,
             "emotion": {
                 "labels": "corpus",
+                "target": "majority",
                 "split": "actor",
                 "protocol": None,
                 "actors": {"val": [17, 18], "test": [21, 22]},
@@ -39,6 +40,7 @@ def settings(**changes: object) -> dict:
             "affect": {"split": "sessions", "folds": 3, "deal": 0},
             "faces": {"held_out": 0.2},
             "ravdess": {"channels": ["speech"]},
+            "cremad": {"labels": "acted", "raters": "both"},
             "iemocap": {"parts": ["impro", "script"], "wearer_side": "left"},
             "msp_podcast": {"tests": ["Test1"]},
             "csv": {"table": "clips.csv", "scale": None, "cut_video": False},
@@ -58,6 +60,7 @@ def emotion_params(**changes: object) -> EmotionParams:
     """Section manifest.emotion; changes by name."""
     usual = {
         "labels": "corpus",
+        "target": "majority",
         "split": "actor",
         "actors": Actors(val=[], test=[]),
         "folds": 3,

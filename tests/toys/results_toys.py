@@ -110,7 +110,7 @@ def make_affect(models: Path, manifest: Path) -> None:
         write(folder / "branches.csv", pd.DataFrame({"id": sorted(table.id)}).assign(**shares))
         write_history(folder)
         normalise = {"prosody": "speaker" if fold == 1 else "corpus", "speech": "none"}
-        (folder / "model.json").write_text(json.dumps({"normalise": normalise}))
+        (folder / "model.json").write_text(json.dumps({"device": "cpu", "normalise": normalise}))
         weights = np.array([0.5, 0.3, 0.2], np.float32)
         times = np.array([0.1, 0.2, 0.3], np.float32)
         maps = {

@@ -135,3 +135,24 @@ def test_training_batches_are_balanced_on_request():
 def test_mistakes_in_the_params(tmp_path, stage, changes, message):
     with pytest.raises(ValueError, match=message):
         stage.configure(params_with(tmp_path, changes))
+
+
+@pytest.mark.parametrize("focal", [0.0, 2.0])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 1.0, 2.0])])
+def test_shares_of_one_class_are_that_class(weights, smoothing, focal):
+    logits, targets = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 3
+    hard, soft = (class_loss(logits, of, weights, focal, smoothing) for of in (targets, torch.eye(3)[targets]))
+    torch.testing.assert_close(soft, hard)
+
+
+def test_shares_by_hand():
+    logits, shares = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[0.75, 0.25], [0.5, 0.5]])
+    logarithms = logits.log_softmax(-1)
+    by_hand = -(0.75 * logarithms[0, 0] + 0.25 * logarithms[0, 1] + 0.5 * logarithms[1].sum()) / 2
+    torch.testing.assert_close(class_loss(logits, shares, None, 0.0, 0.0), by_hand)
+    smoothed = F.cross_entropy(logits, shares, label_smoothing=0.1)
+    torch.testing.assert_close(class_loss(logits, shares, None, 0.0, 0.1), smoothed)
+    # Weights 1 and 3: clips weigh .75 + .75 and .5 + 1.5.
+    weighted = -(0.75 * logarithms[0, 0] + 0.75 * logarithms[0, 1] + 0.5 * logarithms[1, 0] + 1.5 * logarithms[1, 1])
+    torch.testing.assert_close(class_loss(logits, shares, torch.tensor([1.0, 3.0]), 0.0, 0.0), weighted / 3.5)

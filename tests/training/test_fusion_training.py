@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from fusion_toys import MODES, separable
+from fusion_toys import CLASSES, MODES, separable
 from project_params import SERIAL
 from quick_fusion import configured
 
@@ -69,7 +69,8 @@ def test_a_residual_fusion_with_unimodal_losses_overfits_eight_clips(tmp_path, m
     assert validate()["score"] == 1.0 and history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
 
 
-def test_the_loss_is_that_of_the_fusion_and_the_weighted_ones_of_both_classifiers(tmp_path):
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_loss_is_that_of_the_fusion_and_the_weighted_ones_of_both_classifiers(tmp_path, soft):
     """By hand for one step over the whole of eight clips, whose weights stand still at a rate of nearly 0."""
     p, model, phases = configured(tmp_path, **{"fusion.mode": "gated", "fusion.unimodal_loss": 0.25, "fusion.lr": 1e-30,
                                                "fusion.audio_dropout": 0.0, "fusion.video_dropout": 0.0})  # fmt: skip
@@ -83,6 +84,8 @@ def test_the_loss_is_that_of_the_fusion_and_the_weighted_ones_of_both_classifier
     dataset = ClipDataset(
         batch.ids, batch.target, rows(batch.audio, batch.audio_mask), rows(batch.video, batch.video_mask)
     )
+    votes = torch.rand(8, CLASSES, generator=torch.Generator().manual_seed(0))
+    shares = dict(zip(dataset.ids, votes / votes.sum(1, keepdim=True), strict=True))
     training = classifier.ClipTraining(
         model=model,
         logits=lambda batch: model(*batch.inputs).logits,
@@ -90,10 +93,12 @@ def test_the_loss_is_that_of_the_fusion_and_the_weighted_ones_of_both_classifier
         sets=dict.fromkeys(("train", "val", "test"), dataset),
         phases=[replace(phases[0], epochs=1)],
         params=replace(p, batch_size=8, label_smoothing=0.0),
+        shares=shares if soft else None,
     )
     run = SimpleNamespace(device=CPU, seed=0, compute=SimpleNamespace(loader_workers=0), curves=tmp_path / "curves.csv")
     history = classifier.train(training, run)
-    order = next(iter(training_batches(dataset, 8, 0)(1))).target
+    first = next(iter(training_batches(dataset, 8, 0)(1)))
+    order = torch.stack([shares[clip] for clip in first.ids]) if soft else first.target
     by_hand = [F.cross_entropy(scores, order).item() for scores in (given["logits"], *given["parts"])]
     assert history.train_loss[0] == pytest.approx(by_hand[0] + 0.25 * (by_hand[1] + by_hand[2]), rel=1e-5)
 

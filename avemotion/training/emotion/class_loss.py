@@ -44,7 +44,7 @@ class ClassLoss:
         self._weights: Tensor | None = None
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """logits [B, C], class indices [B] -> the loss of the batch."""
+        """logits [B, C], class indices [B] or shares of the classes [B, C] -> the loss of the batch."""
         if self._weights is None and self.params.class_weights != "none":  # C is known from the first batch on
             weights = class_weights(self.params.class_weights, self.targets, logits.shape[-1])
             assert weights is not None
@@ -56,14 +56,26 @@ def class_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, focal: f
     """Cross-entropy with label smoothing, as torch weighs it; focal > 0 multiplies each clip's by (1 - p)^focal.
 
     p is the probability of the clip's class (Lin et al. 2017, arXiv:1708.02002). Losses are divided by the sum of the
-    weights of the batch's clips, as in torch.
+    weights of the batch's clips, as in torch. Of shares, p and the weight of a clip are their means over its classes.
 
     Args:
-        logits: [B, C]. targets: class indices [B]. weights: [C], None = all 1.
+        logits: [B, C]. targets: class indices [B], or shares of the classes [B, C]. weights: [C], None = all 1.
     """
+    if targets.dim() == 2:
+        return _soft_loss(logits, targets, weights, focal, smoothing)
     if not focal:
         return F.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
     losses = F.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing, reduction="none")
     p = logits.softmax(-1).gather(-1, targets[:, None]).squeeze(-1)
     total = len(targets) if weights is None else weights[targets].sum()
     return ((1 - p) ** focal * losses).sum() / total
+
+
+def _soft_loss(logits: Tensor, shares: Tensor, weights: Tensor | None, focal: float, smoothing: float) -> Tensor:
+    """class_loss for targets that are distributions [B, C]; the same for those with a single class."""
+    weighted = shares if weights is None else shares * weights
+    smoothed = (1 - smoothing) * shares + smoothing / shares.shape[-1]
+    losses = -((smoothed if weights is None else smoothed * weights) * logits.log_softmax(-1)).sum(-1)
+    if focal:
+        losses = (1 - (shares * logits.softmax(-1)).sum(-1)) ** focal * losses
+    return losses.sum() / weighted.sum()

@@ -40,7 +40,9 @@ class EmotionData:
         Args:
             fold: the test fold and the validation fold; None where the manifest has train, val and test.
         """
-        self.classes = labels.read_facts("emotion").classes
+        facts = labels.read_facts("emotion")
+        self.classes = facts.classes
+        self._shares = _shares(self.classes) if facts.target == "soft" else None
         table = labels.read("emotion").set_index("id")
         file = "data/manifest/emotion/labels.csv"
         if not self.classes or table.label.isna().any():
@@ -66,6 +68,25 @@ class EmotionData:
         ids = self.ids(split)
         targets = torch.tensor([self.classes.index(self._labels[clip]) for clip in ids])
         return ClipDataset(ids, targets, audio, video)
+
+    def shares(self) -> dict[str, Tensor] | None:
+        """Clip id -> shares of the classes [C] among the votes for it; None where models train on the class alone.
+
+        A training clip without votes has its class.
+        """
+        if self._shares is None:
+            return None
+        rows = torch.eye(len(self.classes))
+        return {
+            clip: self._shares.get(clip, rows[self.classes.index(self._labels[clip])]) for clip in self.ids("train")
+        }
+
+
+def _shares(classes: Sequence[str]) -> dict[str, Tensor]:
+    """Clip id -> shares of the classes [C], of the clips with votes."""
+    counts = labels.read_votes(classes)
+    rows = torch.from_numpy(counts.to_numpy(float))
+    return dict(zip(counts.index, (rows / rows.sum(1, keepdim=True)).float(), strict=True))
 
 
 def train_splits(
@@ -116,6 +137,7 @@ class ClipTraining:
     weighted_logits: Callable[[Batch], list[tuple[float, Tensor]]] | None = None
     phases: Sequence[Phase]
     params: ClassifierParams
+    shares: dict[str, Tensor] | None  # clip id -> shares of the classes [C] that the loss takes in place of the class
 
 
 def train(training: ClipTraining, run: Run) -> pd.DataFrame:
@@ -129,6 +151,8 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
     criterion, weighted = ClassLoss(p.loss, p.label_smoothing, targets), training.weighted_logits
 
     def loss(batch: Batch) -> Tensor:
+        if training.shares is not None:
+            batch = replace(batch, target=torch.stack([training.shares[clip] for clip in batch.ids]))
         mixed, targets_of = mix(batch.to(device), p.mixup)
         scored = [(1.0, training.logits(mixed))] if weighted is None else weighted(mixed)
         losses = [
