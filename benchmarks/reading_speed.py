@@ -22,7 +22,7 @@ import numpy as np
 
 SECONDS = 3.0  # of a clip
 TURNS = 240.0  # seconds of the film that holds many turns
-LEAST = 0.7  # seconds of one measurement
+LEAST = 0.5  # seconds of one measurement
 
 
 def write(folder: Path) -> None:
