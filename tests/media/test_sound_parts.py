@@ -57,8 +57,9 @@ def test_sound_that_ends_before_the_picture_waits_for_it_where_the_next_film_is_
 def test_a_part_begins_where_sound_and_picture_of_the_part_before_have_ended():
     spans = [(Fraction(0), Fraction(4)), (Fraction(1), Fraction(3)), (Fraction(-1), Fraction(1))]
     assert joints._joined(spans) == (0, 3, 7)
-    parts = joints.Parts(restart=1.0)
+    parts, damaged = joints.Parts(), joints.Parts(second=10)
     assert [parts.of(tick) for tick in (0, 2, 1.5, 4, 1, 3, 12, 0)] == [0, 0, 0, 0, 1, 1, 1, 2]
+    assert [damaged.of(tick) for tick in (990_000, 990_020, 9_999_999, 990_030, 990_025)] == [0] * 5
 
 
 def mixed(samples, rate=1000):

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from avemotion.media import container as containers
-from avemotion.media.joints import RESTART, Parts
+from avemotion.media.joints import Parts
 
 
 class Clock:
@@ -22,12 +22,12 @@ class Clock:
         self._offsets = [round(seconds / unit) - self._start for seconds in offsets]
         # AVI has no timestamps but the order of its packets: FFmpeg's `pts` there are guesses.
         self.by_order = container.format.name == "avi"
-        self._restart = float(RESTART / unit)
+        self._second = float(1 / unit)
         self.rewind()
 
     def rewind(self) -> None:
         """A new pass begins."""
-        self._packets, self._frames = Parts(restart=self._restart), Parts(restart=self._restart)
+        self._packets, self._frames = Parts(second=self._second), Parts(second=self._second)
 
     def in_file(self, tick: int) -> int:
         """The timestamp in the file of a tick on the clock, in the first part."""

@@ -46,7 +46,7 @@ class Film:
             NoPictureError: there is none.
             OSError, RuntimeError: the file cannot be opened.
         """
-        self.path, self._stack, self._offsets = path, ExitStack(), joints.offsets(path)
+        self.path, self._stack = path, ExitStack()
         self._open(index)
 
     def __enter__(self) -> "Film":
@@ -76,6 +76,8 @@ class Film:
         self._read = False  # whether the file must be opened again to be read from its beginning
         self._converter = VideoReformatter()
         self.unit: Fraction = self._stream.time_base
+        joinable = self._container.format.name in joints.JOINABLE
+        self._offsets = joints.offsets(self.path) if joinable else joints.WHOLE
         self._clock = Clock(self._container, self._stream, self._offsets)
 
     @property

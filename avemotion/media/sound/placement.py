@@ -6,13 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from avemotion.media.joints import RESTART
+from avemotion.media.joints import LONGEST, RESTART
 from avemotion.media.sound.decoding import Block
 
 # Seconds. Timestamps of clean files differ by less from the number of samples (rounding to milliseconds, to packets of
 # AVI, priming of encoders), and viewers do not notice it: the threshold of ITU-R BT.1359 is 45 ms.
 JITTER = 0.04
-LONGEST = 3600.0  # seconds of a hole; beyond, the timestamps are damaged
 
 
 @dataclass(kw_only=True)
