@@ -59,13 +59,13 @@ class Corpus:
         params = self.params(changes)
         parts = [params[name] for name in ("corpora", "manifest", "features", "views")]
         project = self.folder / "data" / blake2b(repr(parts).encode(), digest_size=6).hexdigest()
-        if not (project / "done").exists():
+        if not (project / clips.FOLDER).exists():
             (project / "data/none").mkdir(parents=True, exist_ok=True)
             recipes.write(project / "params.yaml", params)
             python(project, "-m", "stages.manifest")
-            for kind in self.kinds:
+        for kind in self.kinds:
+            if not (project / "data/features" / kind).exists():
                 python(project, "-m", "stages.features", kind, "--role", "emotion")
-            (project / "done").touch()
         return project
 
     def folds(self) -> list[int]:
