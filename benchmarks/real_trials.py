@@ -82,7 +82,7 @@ class Corpus:
         if (out / "params.yaml").exists() and recipes.load(out / "params.yaml") != params:
             raise ValueError(f"{out}: trained with other params; remove it to train anew")
         if not out.exists():
-            (out / "data").mkdir(parents=True)
+            (out / "data/none").mkdir(parents=True)
             for part in ("manifest", "features"):
                 (out / "data" / part).symlink_to((data / "data" / part).resolve())
             recipes.write(out / "params.yaml", params)
