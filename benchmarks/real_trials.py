@@ -59,13 +59,13 @@ class Corpus:
         params = self.params(changes)
         parts = [params[name] for name in ("corpora", "manifest", "features", "views")]
         project = self.folder / "data" / blake2b(repr(parts).encode(), digest_size=6).hexdigest()
-        if not (project / "done").exists():
+        if not (project / clips.FOLDER).exists():
             (project / "data/none").mkdir(parents=True, exist_ok=True)
             recipes.write(project / "params.yaml", params)
             python(project, "-m", "stages.manifest")
-            for kind in self.kinds:
+        for kind in self.kinds:
+            if not (project / "data/features" / kind).exists():
                 python(project, "-m", "stages.features", kind, "--role", "emotion")
-            (project / "done").touch()
         return project
 
     def folds(self) -> list[int]:
@@ -82,7 +82,7 @@ class Corpus:
         if (out / "params.yaml").exists() and recipes.load(out / "params.yaml") != params:
             raise ValueError(f"{out}: trained with other params; remove it to train anew")
         if not out.exists():
-            (out / "data").mkdir(parents=True)
+            (out / "data/none").mkdir(parents=True)
             for part in ("manifest", "features"):
                 (out / "data" / part).symlink_to((data / "data" / part).resolve())
             recipes.write(out / "params.yaml", params)

@@ -121,7 +121,8 @@ def spec_augment(log_mel: Tensor, params: SpecAugmentParams, clip: str, epoch: i
         return log_mel
     masked, fill = log_mel.T.unsqueeze(0), log_mel.mean().item()
     with torch.random.fork_rng(devices=[]):  # torchaudio draws from the global generator
-        torch.manual_seed(seed_for(seed, "spec", epoch, clip))
+        # Not torch.manual_seed, which also keeps a call for each GPU that may be initialised later, with its traceback.
+        torch.default_generator.manual_seed(seed_for(seed, "spec", epoch, clip))
         for _ in range(params.masks):
             masked = AF.mask_along_axis(masked, params.freq, fill, axis=1)
             masked = AF.mask_along_axis(masked, params.time, fill, axis=2)

@@ -22,7 +22,7 @@ from avemotion.models.encoders.blocks import Standardize
 class AudioModel(nn.Module, ABC):
     """An audio encoder and a classifier over its embedding."""
 
-    stride: ClassVar[int | None] = None  # steps of the input per step of the sequence; None: both have one length
+    stride: ClassVar[int | None] = None  # steps of the input in one of the sequence; None: T / T', a fraction too
     dim: int  # of the embedding
     sequence_dim: int
     conv_dim: int

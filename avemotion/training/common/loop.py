@@ -73,7 +73,9 @@ def fit(
     best, best_state, epoch = (-math.inf, -math.inf), _snapshot(model), 0
     for phase in phases:
         model.load_state_dict(best_state)  # a phase starts from the selected weights so far
-        groups = phase.prepare() if params.decay_all else schedules.sparing(phase.prepare())
+        groups = phase.prepare()
+        if params.weight_decay and not params.decay_all:
+            groups = schedules.sparing(groups)
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[params.optimizer]
         optimizer = kind(groups, weight_decay=params.weight_decay)
         schedule = schedules.schedule(optimizer, phase.epochs, params.warmup, params.cosine)
