@@ -1,5 +1,6 @@
 """Scores on recordings of people, by the stages themselves: python -m benchmarks.real --out FOLDER --ravdess DIR ...
 
+    faces    films of people, folds of two speakers: preset films, with a face encoder trained on stills (minutes)
     sound    RAVDESS speech, folds luna_jimenez: preset ravdess_sound, its ablations, and the SVM on eGeMAPS (hours)
 
 A part writes FOLDER/<part>.md and keeps what it has trained below FOLDER/<part>, so that a second call goes on where
@@ -8,10 +9,12 @@ the first one stopped. Settings are chosen on validation; only the final recipe 
 
 import argparse
 from pathlib import Path
+from types import ModuleType
 
-from benchmarks import real_sound
+from benchmarks import real_faces, real_sound
 
-PARTS = {"sound": real_sound}  # NEEDS: the options that name its corpora; measure(options, folder) -> Markdown
+# NEEDS: the options that name its corpora; measure(options, folder) -> Markdown
+PARTS: dict[str, ModuleType] = {"faces": real_faces, "sound": real_sound}
 
 
 def main() -> None:

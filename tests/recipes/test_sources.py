@@ -12,9 +12,10 @@ from stages import fusion, pretrain_audio, va
 
 SOURCES = yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text(encoding="utf-8"))["recipes"]
 HALVES = {"affect_only", "emotion_only"}  # presets that switch off one half of the chain; no document has them
-OWN = {
-    "ravdess_sound": ("features.mel", "audio", "augment.audio", "pretrain_audio")
-}  # this project's own: its sections
+OWN = {  # this project's own: its sections
+    "films": ("features.frames", "video", "augment.stills", "pretrain_face", "pretrain_video"),
+    "ravdess_sound": ("features.mel", "audio", "augment.audio", "pretrain_audio"),
+}
 
 
 def applied(folder: Path, *names: str) -> Path:
