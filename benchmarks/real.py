@@ -1,6 +1,8 @@
 """Scores on recordings of people, by the stages themselves: python -m benchmarks.real --out FOLDER --ravdess DIR ...
 
     faces    films of people, folds of two speakers: preset films, with a face encoder trained on stills (minutes)
+    fusion   the same films: sound that starts from a model of part sound, picture, and every mode of fusion
+    affect   RAVDESS speech with places on the circumplex: whether the chain of valence and arousal learns; no result
     sound    RAVDESS speech, folds luna_jimenez: preset ravdess_sound, its ablations, and the SVM on eGeMAPS (hours)
 
 A part writes FOLDER/<part>.md and keeps what it has trained below FOLDER/<part>, so that a second call goes on where
@@ -11,10 +13,15 @@ import argparse
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import real_faces, real_sound
+from benchmarks import real_affect, real_faces, real_fusion, real_sound
 
 # NEEDS: the options that name its corpora; measure(options, folder) -> Markdown
-PARTS: dict[str, ModuleType] = {"faces": real_faces, "sound": real_sound}
+PARTS: dict[str, ModuleType] = {
+    "sound": real_sound,
+    "faces": real_faces,
+    "fusion": real_fusion,
+    "affect": real_affect,
+}
 
 
 def main() -> None:
