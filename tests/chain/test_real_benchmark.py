@@ -71,4 +71,5 @@ def test_a_part_that_there_is_not_or_without_its_corpus(monkeypatch, capsys, arg
     with pytest.raises(SystemExit):
         real.main()
     error = capsys.readouterr().err
-    assert "PART is 'sounds'; choose from sound, faces, fusion, affect" in error or "part sound needs --ravdess" in error
+    unknown = "PART is 'sounds'; choose from sound, faces, fusion, affect"
+    assert unknown in error or "part sound needs --ravdess" in error
