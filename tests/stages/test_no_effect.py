@@ -63,6 +63,12 @@ OTHER = {
     "pretrain_audio.select": "last",
     "pretrain_audio.patience": 1,
     "pretrain_audio.decay_all": False,
+    "video": {"encoder": "face", "width": 16, "stages": 1, "pooling": "mean_std"},
+    "video.width": 16,
+    "video.stages": 1,
+    "video.pooling": "mean_std",
+    "pretrain_video.face_checkpoint": "data/models/none",
+    "pretrain_video.blocks": 1,
     "pretrain_video.patience": 1,
     "pretrain_video.decay_all": False,
     "xattn.d_model": 64,
@@ -177,6 +183,8 @@ BRANCHLESS = {"va.interaction": "concat", "va.heads": "separate", "va.inputs": [
 STAGES = ("pretrain_audio", "pretrain_video", "fusion", "va")
 LAST = {stage: {f"{stage}.{key}": value for key, value in MOVED.items()} for stage in STAGES}
 COMBINATIONS = [
+    (pretrain_video, {"pretrain_video.blocks": 0}),
+    (pretrain_video, {"video.encoder": "face"}),
     (pretrain_audio, {}),
     (pretrain_audio, {"audio.encoder": "cnn"}),
     (pretrain_audio, {"audio.encoder": "resnet_asp", **LAST["pretrain_audio"]}),
@@ -286,6 +294,8 @@ IN_USE = [
             *(f"va.state.{key}" for key in ("size", "updater", "alpha", "feedback", "window", "dialogues", "chunk")),
         ),
     ),
+    (pretrain_video, {}, ("video.pooling", "pretrain_video.blocks")),
+    (pretrain_video, {"video.encoder": "face"}, ("video.width", "video.stages")),
     (va, {"va.state.kind": "none"}, ("va.batch_size", "va.normalise.prosody", "va.normalise.speech")),
 ]
 CASES = [(stage, changes, key) for stage, changes, keys in IN_USE for key in keys]
