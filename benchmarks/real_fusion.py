@@ -15,21 +15,22 @@ from benchmarks import real_faces, real_sound
 from benchmarks.real_trials import Corpus, cpu_seconds, in_words, predictions, side_by_side, train
 
 NEEDS = ("ravdess", "films", "stills")
-PLAIN = {"fusion.residual": False}
+RESIDUAL = {"fusion.residual": True}
+GATE = {"fusion.gate_bias": 0.0}  # even shares at the start
 UNTRAINED = {"fusion.head_epochs": 0, "fusion.epochs": 0}
 MODES: dict[str, Mapping[str, Any]] = {
     "sound": UNTRAINED | {"fusion.mode": "audio"},
     "picture": UNTRAINED | {"fusion.mode": "video"},
     "late, mean": UNTRAINED | {"fusion.mode": "late", "fusion.late_rule": "mean"},
     "late, product": UNTRAINED | {"fusion.mode": "late", "fusion.late_rule": "product"},
-    "concat": PLAIN | {"fusion.mode": "concat"},
-    "gated": PLAIN | {"fusion.mode": "gated"},
-    "cross-attention, gated": PLAIN | {"fusion.mode": "xattn_gated"},
-    "concat, residual": {"fusion.mode": "concat"},
-    "gated, residual (the preset)": {"fusion.mode": "gated"},
-    "cross-attention, gated, residual": {"fusion.mode": "xattn_gated"},
-    "gated, residual of the product": {"fusion.mode": "gated", "fusion.late_rule": "product"},
-    "gated, residual, unimodal losses": {"fusion.mode": "gated", "fusion.unimodal_loss": 0.5},
+    "concat (the preset)": {"fusion.mode": "concat"},
+    "gated": GATE | {"fusion.mode": "gated"},
+    "cross-attention, gated": GATE | {"fusion.mode": "xattn_gated"},
+    "concat, residual": RESIDUAL | {"fusion.mode": "concat"},
+    "gated, residual": RESIDUAL | GATE | {"fusion.mode": "gated"},
+    "cross-attention, gated, residual": RESIDUAL | GATE | {"fusion.mode": "xattn_gated"},
+    "gated, residual of the product": RESIDUAL | GATE | {"fusion.mode": "gated", "fusion.late_rule": "product"},
+    "gated, residual, unimodal losses": RESIDUAL | GATE | {"fusion.mode": "gated", "fusion.unimodal_loss": 0.5},
 }
 
 
