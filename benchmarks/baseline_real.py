@@ -56,7 +56,7 @@ def measure(root: Path, work: Path) -> dict[tuple[str, str, float], float]:
 def prepare(root: Path, work: Path) -> None:
     """Manifest and prosody of the corpus in `work`; a second call reads no file again."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["corpora"] = {
+    params["corpora"] |= {
         "emotion": {"name": "ravdess", "root": root.as_posix()},
         "affect": {"name": None, "root": "data/none"},
     }

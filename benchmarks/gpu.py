@@ -137,7 +137,7 @@ def corpus(options: argparse.Namespace) -> list[str]:
         (root / "clips.csv").write_text("id,audio,emotion,speaker,split\n" + "\n".join(rows) + "\n", encoding="utf-8")
         project(folder, {"compute.device": options.device, "compute.workers": 0, "views.emotion": []})
         params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-        params["corpora"] = {"emotion": {"name": "csv", "root": "data/clips"}, "affect": None}
+        params["corpora"] |= {"emotion": {"name": "csv", "root": "data/clips"}, "affect": None}
         params["manifest"]["emotion"] |= {"split": "given"}
         params["speech"]["model"] = "tiny"
         params["augment"]["audio"]["views"] = {}

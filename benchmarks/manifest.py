@@ -67,7 +67,7 @@ def write_corpus(root: Path, role: str, rows: int) -> None:
 def write_params(folder: Path, split: str) -> None:
     """Write the project's params with the tables as corpora of both roles."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["corpora"] = {role: {"name": "csv", "root": role} for role in ROLES}
+    params["corpora"] |= {role: {"name": "csv", "root": role} for role in ROLES}
     params["manifest"]["csv"] |= {"scale": [1, 5]}
     params["manifest"]["emotion"]["split"] = split
     params["manifest"]["affect"]["split"] = "speakers"

@@ -182,6 +182,7 @@ MOVED = {"epochs": 2, "select": "last", "weight_decay": 0.0}
 BRANCHLESS = {"va.interaction": "concat", "va.heads": "separate", "va.inputs": ["speech", "prosody", "speaker"]}
 STAGES = ("pretrain_audio", "pretrain_video", "fusion", "va")
 LAST = {stage: {f"{stage}.{key}": value for key, value in MOVED.items()} for stage in STAGES}
+UNTRAINED = {"fusion.head_epochs": 0, "fusion.epochs": 0}
 COMBINATIONS = [
     (pretrain_video, {"pretrain_video.blocks": 0}),
     (pretrain_video, {"video.encoder": "face"}),
@@ -195,9 +196,9 @@ COMBINATIONS = [
     (fusion, {}),
     (fusion, {"fusion.audio_lr": None, "fusion.video_lr": 0}),
     (fusion, {"fusion.unfreeze_wavlm_layers": 0}),
-    (fusion, {"fusion.mode": "audio", "fusion.warm_start": ["audio"], "fusion.head_epochs": 0, "fusion.epochs": 0}),
+    (fusion, UNTRAINED | {"fusion.mode": "audio", "fusion.warm_start": ["audio"]}),
     (fusion, LAST["fusion"]),
-    (fusion, {"fusion.mode": "late", "fusion.head_epochs": 0, "fusion.epochs": 0}),
+    (fusion, UNTRAINED | {"fusion.mode": "late", "fusion.warm_start": ["audio", "video"]}),
     (fusion, {"fusion.mode": "xattn_gated"}),
     (fusion, {"fusion.mode": "xattn_concat"}),
     (fusion, {"fusion.mode": "gated"}),
