@@ -1,11 +1,11 @@
 """Clips that are read per second, of this code and of another commit, in turns.
 
-    git worktree add --detach /tmp/before COMMIT
-    python -m benchmarks.reading_speed --before /tmp/before
+    git worktree add --detach ../before COMMIT
+    python -m benchmarks.reading_speed --before ../before
 
 writes synthetic recordings and reads each kind with both, a fresh process for each round. Per core: clips per second
-of CPU time of all threads. By the clock: clips per second of one process, with the threads that it likes. Both are
-those of the best round, because other work on the machine only slows down.
+of CPU time of all threads. By the clock: clips per second of one process, with as many threads as its libraries start.
+Both are those of the best round, because other work on the machine only slows down.
 """
 
 import argparse

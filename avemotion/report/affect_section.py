@@ -7,6 +7,7 @@ from typing import Any
 from avemotion.formats.targets import TARGETS
 from avemotion.report import cells, page, served_section
 
+CCC = {f"ccc_{target}": f"CCC {target}" for target in TARGETS}  # score -> its name
 PICTURES = {
     "folds.png": "Concordance (CCC) on each test fold and on all together, 95 % intervals over dialogues.",
     "plane.png": "Test turns in the plane of valence and arousal: true, predicted, and the error between.",
@@ -30,11 +31,9 @@ def parts(affect: Mapping[str, Any], plots: Path) -> list[str]:
             ("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE", "baseline: CCC"),
             _affect_rows(affect),
         ),
-        page.paragraph(
-            cells.against_baseline("The model", affect, {f"ccc_{target}": f"CCC {target}" for target in TARGETS})
-        ),
+        page.paragraph(cells.against_baseline("The model", affect, CCC)),
         cells.pictures(plots, PICTURES),
-        *served_section.parts(affect["served"], {f"ccc_{target}": f"CCC {target}" for target in TARGETS}, "turns"),
+        *served_section.parts(affect["served"], CCC, "turns"),
     ]
 
 
