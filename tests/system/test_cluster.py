@@ -37,7 +37,8 @@ def cluster():
     pytest.importorskip("ray", reason="ray, an optional extra, is not installed")
     from ray.cluster_utils import Cluster
 
-    path = os.pathsep.join([str(REPO), str(REPO / "tests"), os.environ.get("PYTHONPATH", "")])
+    folders = (REPO, REPO / "tests/toys", REPO / "tests/system")  # nodes import this file to run its functions
+    path = os.pathsep.join([*map(str, folders), os.environ.get("PYTHONPATH", "")])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", path)
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
