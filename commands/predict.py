@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.training.audio import feature_kind
+from avemotion.prediction import window_lengths
 from avemotion.system import cli, params_file
 
 if TYPE_CHECKING:
-    from avemotion.prediction.trained_models import Models
+    from avemotion.prediction.predictor import Predictor
     from avemotion.prediction.windows import Prediction
-
-WINDOW = 4.0  # seconds, about a clip of the emotion corpora
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,9 @@ def parse() -> argparse.Namespace:
     parser = cli.parser(__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them")
     parser.add_argument(
-        "--window", type=float, help=f"seconds (default {WINDOW:g}, or the input length of the mel encoder)"
+        "--window",
+        type=float,
+        help=f"seconds (default {window_lengths.WINDOW:g}, or the input length of the mel encoder)",
     )
     parser.add_argument("--hop", type=float, help="seconds from window to window (default: the window)")
     parser.add_argument(
@@ -70,10 +70,10 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, with attention and the values of every fold")
     options = parser.parse_args()
-    if options.window is not None and options.window < 0.5:
-        parser.error(f"--window is {options.window}; give 0.5 seconds or more")
-    if options.hop is not None and not 0.1 <= options.hop <= (options.window or WINDOW):
-        parser.error(f"--hop is {options.hop}; give 0.1 seconds to the window ({options.window or WINDOW:g})")
+    try:
+        window_lengths.check(options.window, options.hop)
+    except ValueError as error:
+        parser.error(f"--{error}")
     if options.plot and options.plot.suffix.lower() != ".png":
         parser.error(f"--plot is {options.plot}; name a .png file")
     return options
@@ -84,29 +84,29 @@ def main() -> None:
     config = configure(options.params)
     files = files_of(options.files)
     speaker_files = files_of([options.speaker]) if options.speaker else []
-    from avemotion.prediction import output, recording, relative, trained_models
-    from avemotion.prediction.piece_features import speaker
+    from avemotion.prediction import feature_settings, output, relative, trained_models
+    from avemotion.prediction.predictor import Predictor
     from avemotion.system import runtime
 
     models = trained_models.load(runtime.setup(config.seed, config.compute))
-    notes = output.warnings(models)
-    if different := trained_models.changed(models.settings, options.params):
+    predictor, notes = Predictor(models), output.warnings(models)
+    if different := feature_settings.changed(models.settings, options.params):
         notes.append(
             f"{options.params} has other settings of {', '.join(different)} features than the models were trained on; "
             "the settings of training are used. Run `dvc repro` to train again"
         )
     failed: list[dict[str, str]] = []
-    voice = relative.voice([speaker(models, recording.read(file)) for file in speaker_files])
-    predictions = predict_all(files, models, voice, options, failed)
+    voice = predictor.voice(*speaker_files)
+    predictions = predict_all(files, predictor, voice, options, failed)
     if options.speaker_logits != "none":
         predictions = list(predictions)
-        own = list(predict_all(speaker_files, models, voice, options, failed)) if speaker_files else predictions
+        own = list(predict_all(speaker_files, predictor, voice, options, failed)) if speaker_files else predictions
         statistics, more = relative.statistics((of for _, of in own), models.classes, options.speaker_logits)
         notes += more
         predictions = [(file, relative.relative(of, statistics)) for file, of in predictions]
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    recordings = [show(file, prediction, files, models, options) for file, prediction in predictions]
+    recordings = [show(file, prediction, files, predictor, options) for file, prediction in predictions]
     if options.json:
         content = {
             "models": output.about(models),
@@ -122,35 +122,33 @@ def main() -> None:
 
 
 def predict_all(
-    files: list[Path], models: "Models", voice: Any, options: argparse.Namespace, failed: list[dict[str, str]]
+    files: list[Path], predictor: "Predictor", voice: Any, options: argparse.Namespace, failed: list[dict[str, str]]
 ) -> Iterable[tuple[Path, "Prediction"]]:
     """Every recording with its prediction, one by one; a file that cannot be predicted is added to failed."""
     from tqdm import tqdm
 
     from avemotion.prediction import recording
-    from avemotion.prediction.windows import predict
     from avemotion.system.workers import progress_interval
 
-    window = options.window or usual_window(models)
-    hop = min(options.hop or window, window)
     for file in tqdm(files, "recordings", mininterval=progress_interval(), disable=len(files) == 1):
         try:
-            yield file, predict(recording.read(file), models, window=window, hop=hop, voice=voice)
+            read = recording.read(file)
+            yield file, predictor.windows(read, window=options.window, hop=options.hop, voice=voice)
         except ValueError as error:
             failed.append({"file": str(file), "reason": str(error)})
 
 
 def show(
-    file: Path, prediction: "Prediction", files: list[Path], models: "Models", options: argparse.Namespace
+    file: Path, prediction: "Prediction", files: list[Path], predictor: "Predictor", options: argparse.Namespace
 ) -> dict[str, Any]:
     """The values of a recording; prints and draws by the options."""
     from avemotion.prediction import output
 
     if not options.json:
-        print(output.as_text(str(file), prediction, models.classes))
+        print(output.as_text(prediction))
     if options.plot:
-        picture(options.plot, file, files, prediction, models)
-    return output.as_values(str(file), prediction, models.classes)
+        picture(options.plot, file, files, prediction, predictor)
+    return output.as_values(prediction)
 
 
 def files_of(paths: list[Path]) -> list[Path]:
@@ -179,14 +177,7 @@ def _broken_link(path: Path) -> bool:
     return path.is_symlink() and not path.exists()
 
 
-def usual_window(models: "Models") -> float:
-    """WINDOW, or less if the input of the audio encoder is shorter."""
-    if models.audio is None or feature_kind(models.audio["encoder"]) == "wavlm":
-        return WINDOW
-    return min(WINDOW, models.settings["mel"]["params"]["seconds"] or WINDOW)
-
-
-def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", models: "Models") -> None:
+def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", predictor: "Predictor") -> None:
     """Write the picture of one recording; with several files, each picture has its own name."""
     from avemotion.prediction import timeline
 
@@ -195,7 +186,7 @@ def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction",
         number = f"_{same.index(file) + 1}" if len(same) > 1 else ""
         plot = plot.with_name(f"{plot.stem}_{file.stem}{number}{plot.suffix}")
     plot.parent.mkdir(parents=True, exist_ok=True)
-    timeline.save(plot, file.name, prediction, models)
+    timeline.save(plot, prediction, predictor.models)
     print(f"{plot}", file=sys.stderr)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from avemotion.formats.labels import CorpusFacts
-from avemotion.formats.targets import TARGETS
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Prediction, Window
 
@@ -34,31 +33,32 @@ def about(models: Models) -> dict[str, Any]:
     return {"emotion": emotion, "affect": affect}
 
 
-def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str, Any]:
+def as_values(prediction: Prediction) -> dict[str, Any]:
     """One recording: seconds; `emotion`, `valence` and `arousal` over all of it, then window by window.
 
     A value is null if the sound or picture that it needs is missing.
     """
     return {
-        "file": name,
+        "file": prediction.recording.name,
         "seconds": _rounded(prediction.recording.seconds),
         "sound": prediction.recording.waveform is not None,
         "picture": prediction.recording.has_picture,
-        **_emotion(prediction.emotion, classes),
-        **_affect(prediction.affect),
-        "windows": [_window(window, classes) for window in prediction.windows],
+        **_emotion(prediction.emotion, prediction.classes),
+        **_affect(prediction.affect, prediction.targets),
+        "windows": [_window(window, prediction) for window in prediction.windows],
         "notes": prediction.notes,
     }
 
 
-def as_text(name: str, prediction: Prediction, classes: list[str]) -> str:
+def as_text(prediction: Prediction) -> str:
     """A headline, one line per window, and the notes."""
     recording = prediction.recording
     kinds = {"sound": recording.waveform is not None, "picture": recording.has_picture}
-    lines = [f"{name}: {recording.seconds:.1f} s, {' and '.join(kind for kind, present in kinds.items() if present)}"]
-    lines += [f"  {_span(w)}  {_predictions_text(w.emotion, w.affect, classes)}" for w in prediction.windows]
+    present = " and ".join(kind for kind, there in kinds.items() if there)
+    lines = [f"{recording.name}: {recording.seconds:.1f} s, {present}"]
+    lines += [f"  {_span(w)}  {_predictions_text(w.emotion, w.affect, prediction)}" for w in prediction.windows]
     if len(prediction.windows) > 1:
-        lines.append(f"  {'all':>13}  {_predictions_text(prediction.emotion, prediction.affect, classes)}")
+        lines.append(f"  {'all':>13}  {_predictions_text(prediction.emotion, prediction.affect, prediction)}")
     return "\n".join([*lines, *(f"  note: {note}" for note in prediction.notes)])
 
 
@@ -66,25 +66,25 @@ def _span(window: Window) -> str:
     return f"{window.start:5.1f}–{window.end:5.1f} s"  # noqa: RUF001 (a range)
 
 
-def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, classes: list[str]) -> str:
+def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, of: Prediction) -> str:
     parts = ["no emotion".ljust(32)]
     if emotion is not None:
         first, second = np.argsort(-emotion)[:2]
-        parts = [f"{classes[first]} {emotion[first]:.0%} ({classes[second]} {emotion[second]:.0%})".ljust(32)]
+        parts = [f"{of.classes[first]} {emotion[first]:.0%} ({of.classes[second]} {emotion[second]:.0%})".ljust(32)]
     if affect is not None:
-        parts += [f"{t} {m:.2f} ± {s:.2f}" for t, m, s in zip(TARGETS, affect.mean(0), affect.std(0), strict=True)]
+        parts += [f"{t} {m:.2f} ± {s:.2f}" for t, m, s in zip(of.targets, affect.mean(0), affect.std(0), strict=True)]
     return "  ".join(parts).rstrip()
 
 
-def _window(window: Window, classes: list[str]) -> dict[str, Any]:
+def _window(window: Window, of: Prediction) -> dict[str, Any]:
     return {
         "start": _rounded(window.start),
         "end": _rounded(window.end),
         "sound": window.sound,
         "picture": window.picture,
-        **_emotion(window.emotion, classes),
+        **_emotion(window.emotion, of.classes),
         "audio_share": None if window.gate is None else _rounded(window.gate),
-        **_affect(window.affect),
+        **_affect(window.affect, of.targets),
         "attention": {
             name: {"seconds": _rounded(times), "weights": _rounded(weights)}
             for name, (times, weights) in sorted(window.attention.items())
@@ -101,13 +101,13 @@ def _emotion(shares: np.ndarray | None, classes: list[str]) -> dict[str, Any]:
     }
 
 
-def _affect(values: np.ndarray | None) -> dict[str, Any]:
+def _affect(values: np.ndarray | None, targets: list[str]) -> dict[str, Any]:
     """Mean and standard deviation over the models of the folds, and the value of each model."""
     if values is None:
-        return dict.fromkeys(TARGETS)
+        return dict.fromkeys(targets)
     return {
         target: {"mean": _rounded(of.mean()), "sd": _rounded(of.std()), "folds": _rounded(of)}
-        for target, of in zip(TARGETS, values.T, strict=True)
+        for target, of in zip(targets, values.T, strict=True)
     }
 
 
