@@ -1,18 +1,21 @@
 """Predictions as text for a terminal and as plain values for JSON."""
 
-from typing import Any
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avemotion.formats.labels import CorpusFacts
-from avemotion.prediction.trained_models import Models
-from avemotion.prediction.windows import Prediction, Window
+if TYPE_CHECKING:
+    from avemotion.formats.labels import CorpusFacts
+    from avemotion.prediction.trained_models import Models
+    from avemotion.prediction.windows import Prediction, Window
 
 DECIMALS = 6
 SYNTHETIC = "the models were trained on the synthetic sample: their predictions for people mean nothing"
 
 
-def warnings(models: Models) -> list[str]:
+def warnings(models: "Models") -> list[str]:
     """Warnings for all predictions of these models."""
     corpora = [facts for facts in (models.emotion, models.affect) if facts is not None]
     notes = [SYNTHETIC] if any(facts.synthetic for facts in corpora) else []
@@ -23,7 +26,7 @@ def warnings(models: Models) -> list[str]:
     return notes
 
 
-def about(models: Models) -> dict[str, Any]:
+def about(models: "Models") -> dict[str, Any]:
     """The training corpora of the models, and the numbers of models."""
     emotion = affect = None
     if models.emotion is not None:
@@ -33,7 +36,26 @@ def about(models: Models) -> dict[str, Any]:
     return {"emotion": emotion, "affect": affect}
 
 
-def as_values(prediction: Prediction) -> dict[str, Any]:
+def as_json(
+    models: "Models",
+    recordings: Sequence["Prediction"],
+    failed: Sequence[dict[str, str]] = (),
+    *,
+    notes: list[str],
+    relative: bool = False,
+) -> str:
+    """Several recordings as a JSON document.
+
+    Args:
+        failed: file and reason of each that could not be predicted. notes: on all recordings.
+        relative: whether emotions are relative to their speaker.
+    """
+    content = {"models": about(models), "speaker_statistics": relative or bool(models.by_speaker), "notes": notes}
+    content |= {"recordings": [as_values(prediction) for prediction in recordings], "failed": list(failed)}
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_values(prediction: "Prediction") -> dict[str, Any]:
     """One recording: seconds; `emotion`, `valence` and `arousal` over all of it, then window by window.
 
     A value is null if the sound or picture that it needs is missing.
@@ -50,7 +72,7 @@ def as_values(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def as_text(prediction: Prediction) -> str:
+def as_text(prediction: "Prediction") -> str:
     """A headline, one line per window, and the notes."""
     recording = prediction.recording
     kinds = {"sound": recording.waveform is not None, "picture": recording.has_picture}
@@ -62,11 +84,11 @@ def as_text(prediction: Prediction) -> str:
     return "\n".join([*lines, *(f"  note: {note}" for note in prediction.notes)])
 
 
-def _span(window: Window) -> str:
+def _span(window: "Window") -> str:
     return f"{window.start:5.1f}–{window.end:5.1f} s"  # noqa: RUF001 (a range)
 
 
-def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, of: Prediction) -> str:
+def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, of: "Prediction") -> str:
     parts = ["no emotion".ljust(32)]
     if emotion is not None:
         first, second = np.argsort(-emotion)[:2]
@@ -76,7 +98,7 @@ def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, of:
     return "  ".join(parts).rstrip()
 
 
-def _window(window: Window, of: Prediction) -> dict[str, Any]:
+def _window(window: "Window", of: "Prediction") -> dict[str, Any]:
     return {
         "start": _rounded(window.start),
         "end": _rounded(window.end),
@@ -111,7 +133,7 @@ def _affect(values: np.ndarray | None, targets: list[str]) -> dict[str, Any]:
     }
 
 
-def _corpus(facts: CorpusFacts) -> dict[str, Any]:
+def _corpus(facts: "CorpusFacts") -> dict[str, Any]:
     return {"corpus": facts.corpus, "synthetic": facts.synthetic}
 
 
