@@ -3,6 +3,7 @@
     python -m commands.predict interview.mp4 --plot interview.png
     python -m commands.predict recordings/ --json > predictions.json
     python -m commands.predict recordings/ --format srt --out subtitles/
+    python -m commands.predict --microphone 20
 
 Input is any audio or video file. If sound or picture is missing, the emotion model uses the other one; valence and
 arousal need sound. Long recordings are cut into windows, and the VA models carry their state from window to window.
@@ -13,6 +14,7 @@ Exit status: 0 = every file is predicted; 3 = some are left out, with the reason
 """
 
 import argparse
+import math
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from avemotion.prediction.file_run import FileRun
     from avemotion.prediction.predictor import Predictor
     from avemotion.prediction.sinks import Sink
-    from avemotion.prediction.windows import Prediction
+    from avemotion.prediction.windows import Prediction, Window
 
 FORMATS = ("text", "json", "csv", "srt", "vtt", "textgrid")
 ONE_EACH = ("srt", "vtt", "textgrid")  # one file per recording
@@ -50,7 +52,9 @@ def configure(file: Path) -> Config:
 def parse() -> argparse.Namespace:
     parser = cli.parser(__doc__)
     add = parser.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them; - = a list on stdin")
+    add("files", nargs="*", type=Path, metavar="FILE", help="recordings, or folders of them; - = a list on stdin")
+    seconds = "record SECONDS (default: until Ctrl-C); windows are predicted while recording"
+    add("--microphone", nargs="?", type=float, const=math.inf, metavar="SECONDS", help=seconds)
     add("--window", type=float, help=f"seconds (default {window_lengths.WINDOW:g}, or the mel encoder's input length)")
     add("--hop", type=float, help="seconds from window to window (default: the window)")
     speaker = "a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
@@ -75,6 +79,12 @@ def parse() -> argparse.Namespace:
         parser.error(f"--{error}")
     if options.plot and options.plot.suffix.lower() != ".png":
         parser.error(f"--plot is {options.plot}; name a .png file")
+    if bool(options.files) == (options.microphone is not None):
+        parser.error("give FILEs, or --microphone")
+    if options.microphone is not None and not options.microphone > 0:
+        parser.error(f"--microphone is {options.microphone:g}; give more than 0 seconds")
+    if options.microphone is not None and (options.out or options.speaker_logits != "none"):
+        parser.error("--out and --speaker-logits take files; record one first")
     return options
 
 
@@ -88,6 +98,9 @@ def main() -> bool:
     speaker_files = list(file_list.files_of([options.speaker])) if options.speaker else []
     run, notes = loaded(options, config, speaker_files)
     sink = sink_of(options, files, run, notes)
+    if options.microphone is not None:
+        tell(notes)
+        return from_microphone(options, run, sink)
     if options.speaker_logits == "none":
         waiting = sink.waiting(files)
         predictions = run.predictions(waiting)
@@ -95,16 +108,40 @@ def main() -> bool:
         waiting = list(files)
         predictions, more = run.relative(waiting, speaker_files, options.speaker_logits)
         notes += more
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    tell(notes)
     predicted = len(files) - len(waiting)
     for file, prediction in predictions:
         sink.write(file, prediction)
         if options.plot:
-            picture(options.plot, file, list(files), prediction, run.predictor)
+            draw(file_list.plot_name(options.plot, file, list(files)), prediction, run.predictor)
         predicted += 1
     sink.close(run.failed)
-    return summary(predicted, run.failed)
+    return run.tell(predicted)
+
+
+def from_microphone(options: argparse.Namespace, run: "FileRun", sink: "Sink") -> bool:
+    """Predict while recording; text is printed window by window, other formats at the end."""
+    from avemotion.prediction import microphone
+
+    def show(window: "Window") -> None:
+        if options.format == "text":
+            print(output.as_line(window, run.predictor.models), flush=True)
+
+    given = {"window": options.window, "hop": options.hop, "voice": run.voice}
+    prediction = microphone.listen(run.predictor, options.microphone, show, **given)
+    if options.format == "text":
+        print("\n".join(output.after_windows(prediction)))
+    else:
+        sink.write(Path(microphone.NAME), prediction)
+        sink.close([])
+    if options.plot:
+        draw(options.plot, prediction, run.predictor)
+    return True
+
+
+def tell(notes: list[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path]) -> "tuple[FileRun, list[str]]":
@@ -141,30 +178,10 @@ def sink_of(options: argparse.Namespace, files: dict[Path, Path], run: "FileRun"
     return folder
 
 
-def summary(predicted: int, failed: list[dict[str, str]]) -> bool:
-    """Print the files that are left out, with their reasons; whether there are none.
-
-    Raises:
-        ValueError: no file is predicted.
-    """
-    if not predicted:
-        reasons = "; ".join(fault["reason"] for fault in failed)
-        raise ValueError(reasons if len(failed) == 1 else f"none of {len(failed)} files could be predicted: {reasons}")
-    for fault in failed:
-        print(f"left out: {fault['reason']}", file=sys.stderr)
-    if failed:
-        print(f"{predicted} of {predicted + len(failed)} files are predicted", file=sys.stderr)
-    return not failed
-
-
-def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", predictor: "Predictor") -> None:
-    """Write the picture of one recording; with several files, each picture has its own name."""
+def draw(plot: Path, prediction: "Prediction", predictor: "Predictor") -> None:
+    """Write the picture of one recording."""
     from avemotion.prediction import timeline
 
-    if len(files) > 1:
-        same = [other for other in files if other.stem == file.stem]
-        number = f"_{same.index(file) + 1}" if len(same) > 1 else ""
-        plot = plot.with_name(f"{plot.stem}_{file.stem}{number}{plot.suffix}")
     plot.parent.mkdir(parents=True, exist_ok=True)
     timeline.save(plot, prediction, predictor.models)
     print(f"{plot}", file=sys.stderr)

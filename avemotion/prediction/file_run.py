@@ -1,5 +1,6 @@
 """Predicts many files, one after another, with the same models."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,27 @@ class FileRun:
         own: Iterable[tuple[Path, Prediction]] = self.predictions(speaker_files) if speaker_files else found
         statistics, notes = relative.statistics((of for _, of in own), self.predictor.models.classes, how)
         return [(file, relative.relative(of, statistics)) for file, of in found], notes
+
+    def tell(self, predicted: int) -> bool:
+        """Print the files that are left out, with their reasons; whether there are none.
+
+        Args:
+            predicted: number of files with a prediction, of this run or an earlier one.
+
+        Raises:
+            ValueError: there is none.
+        """
+        reasons = [fault["reason"] for fault in self.failed]
+        if not predicted:
+            every = "; ".join(reasons)
+            raise ValueError(
+                every if len(reasons) == 1 else f"none of {len(reasons)} files could be predicted: {every}"
+            )
+        for reason in reasons:
+            print(f"left out: {reason}", file=sys.stderr)
+        if reasons:
+            print(f"{predicted} of {predicted + len(reasons)} files are predicted", file=sys.stderr)
+        return not reasons
 
     def _predict(self, file: Path, bar: tqdm) -> Prediction:
         def show(done: int, windows: int) -> None:
