@@ -130,8 +130,9 @@ OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 ANY_LENGTH = {"augment.audio.warp", "augment.audio.crop"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
 OF_FUSION = {"fusion.late_smoothing", "fusion.late_rule", "fusion.unfreeze_audio", "xattn.head_dropout"}
-OF_VIDEO_START = {"video.stages", "pretrain_video.face_checkpoint", "pretrain_face.patience"}
-OF_FACES = {"pretrain_face", "augment.stills", "video.width", "video.stages", "pretrain_video.face_checkpoint"}
+OF_VIDEO_START = {"pretrain_video.face_checkpoint", "pretrain_face.patience"}
+OF_FACE_ENCODER = {"video.width", "video.stages"}
+OF_FACES = {"pretrain_face", "augment.stills", "pretrain_video.face_checkpoint"}
 BASE = MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
@@ -171,9 +172,9 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"fusion.mode": "gated"}, BASE | OF_XATTN),
         ({"fusion.residual": True}, BASE - {"fusion.late_rule"}),
         ({"fusion.mode": "audio"}, BASE | GATE | DROPS | JOINT | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
-        ({"video.encoder": "face"}, BASE - {"video.width", "video.stages"}),
+        ({"video.encoder": "resnet18"}, BASE | OF_FACE_ENCODER),
         (
-            {"video.encoder": "face", "pretrain_video.start": "face"},
+            {"pretrain_video.start": "face"},
             BASE - OF_FACES | {"pretrain_face", "augment.stills", "augment.frames"},
         ),
         (STILLS, BASE - OF_FACES - {"manifest.faces", "manifest.seed"} | OF_VIDEO_START),
@@ -242,7 +243,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout", "baseline.emotion"}
             | {"audio", "augment.audio", "augment.frames", "pretrain_audio", "pretrain_video", "fusion"}
             | {"evaluate.speaker_logits"}
-            | {*OF_FACES, "manifest.faces", "video.encoder", "video.pooling"} - {"pretrain_video.face_checkpoint"}
+            | {"pretrain_face", "augment.stills", "manifest.faces", "video.encoder", "video.pooling", *OF_FACE_ENCODER}
             | OF_AFFECT_SPLIT
             | {"manifest.emotion", "manifest.cremad", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},

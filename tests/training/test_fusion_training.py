@@ -41,7 +41,7 @@ def frozen_below(model, batch, blocks=1):
 
 
 def learn(tmp_path, mode, batch, **changes):
-    p, model, phases = configured(tmp_path, **{"fusion.mode": mode} | changes)
+    p, model, phases = configured(tmp_path, **{"fusion.mode": mode, "video.encoder": "resnet18"} | changes)
     batch = frozen_below(model, batch)
 
     def validate():
