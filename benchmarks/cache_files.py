@@ -90,7 +90,13 @@ def folds(options: Namespace, device: torch.device) -> None:
 
         def run(workers: int) -> None:
             compute = ComputeParams(
-                device="cpu", threads=1, workers=workers, loader_workers=0, engine="local", address=None
+                device="cpu",
+                threads=1,
+                workers=workers,
+                loader_workers=0,
+                engine="local",
+                address=None,
+                tensorboard=False,
             )
             list(parallel(unit, range(5), compute, "folds"))
 
@@ -174,7 +180,9 @@ def train(folder: Path, turns: int, device: str) -> None:
 
 
 def _fold(folder: Path, turns: int, fold: int) -> None:
-    compute = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
+    compute = ComputeParams(
+        device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None, tensorboard=False
+    )
     runtime.setup(fold, compute, threads=1)
     train(folder, turns, "cpu")
 

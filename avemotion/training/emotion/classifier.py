@@ -172,8 +172,9 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
     clips = training.sets["train"]
     sampler = sampler_of(p.sampling, clips, p.batch_size, run.seed)
     epochs = training_batches(clips, p.batch_size, run.seed, workers, sampler=sampler)
-    task = Task(batches=epochs, loss=loss, validate=validate, label=run.curves.stem)
-    return fit(training.model, task, training.phases, p, device, run.curves)
+    curves = run.curves
+    task = Task(batches=epochs, loss=loss, validate=validate, label=curves.name)
+    return fit(training.model, task, training.phases, p, device, curves)
 
 
 def train_unimodal(training: ClipTraining, classes: Sequence[str], facts: dict[str, Any], run: Run) -> None:
