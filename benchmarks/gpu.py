@@ -66,12 +66,12 @@ def main() -> None:
 def check(options: argparse.Namespace) -> list[str]:
     """Run the small chain on both devices; returns what differs by more than it may."""
     with tempfile.TemporaryDirectory() as name:
-        start = project(Path(name) / "start", {})
+        start = project(Path(name) / "start", small_project.SMALLEST)
         stages(start, *BEFORE)
         folders = {}
         for run, device in (("cpu", "cpu"), ("first", options.device), ("second", options.device)):
             folders[run] = Path(shutil.copytree(start, Path(name) / run))
-            text = small_project.params({"compute.device": device, "compute.workers": 2})
+            text = small_project.params(small_project.SMALLEST | {"compute.device": device})
             (folders[run] / "params.yaml").write_text(text, encoding="utf-8")
             began = time.perf_counter()
             stages(folders[run], "features", *AFTER)
