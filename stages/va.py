@@ -1,4 +1,4 @@
-"""Stage va: trains models of valence and arousal of dialogue turns, one per fold.
+"""Stage va: trains models of valence, arousal and dominance of dialogue turns, one per fold.
 
 The model of fold k is tested on fold k, validated on the next fold and trained on the others. A frozen fusion model
 computes the fused embedding and the speech sequence of every turn. It is one model for all folds, or with
@@ -39,7 +39,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     from avemotion.models.va.model import VAArchitecture, VAModel
     from avemotion.training.common import checkpoint, loop, run
     from avemotion.training.va import architecture, objective, turn_embeddings, va_exports
-    from avemotion.training.va.losses import VALoss
+    from avemotion.training.va.losses import VALoss, Weights
     from avemotion.training.va.speaker_store import SpeakerStore
     from avemotion.training.va.turn_batches import turn_dataset
 
@@ -48,10 +48,10 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     table = labels.read("affect")
     speakers = dict(zip(table["id"], table["speaker"], strict=True))
     store = SpeakerStore(FeatureStore(turns / "features"), p.normalise.by_speaker, speakers)
-    rows = objective.fold_rows(table, fold.test, fold.val, p.in_dialogues)
+    rows = objective.fold_rows(table, p.targets, fold.test, fold.val, p.in_dialogues)
     silent = {name: part[part.id.isin(store.missing)] for name, part in rows.items()}
     rows = {name: part.drop(silent[name].index) for name, part in rows.items()}
-    sets = {name: turn_dataset(store, part, p.in_dialogues) for name, part in rows.items()}
+    sets = {name: turn_dataset(store, part, p.targets, p.in_dialogues) for name, part in rows.items()}
 
     sizes = {name: store.dim(name)[0] for name in objective.INPUTS if name in store.arrays}
     layers = store.dim("layers")[0] if "layers" in store.arrays else 0
@@ -59,15 +59,14 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     model = VAModel(VAArchitecture(**arguments))
     copied = None
     if model.top is not None:
-        weights = checkpoint.read_weights(turns / "top.safetensors")
+        pretrained = checkpoint.read_weights(turns / "top.safetensors")
         source = fusion if p.speech_from == "fusion" else None
-        copied = checkpoint.warm_start(model.top, weights, str(source or config.speech.model))
+        copied = checkpoint.warm_start(model.top, pretrained, str(source or config.speech.model))
     objective.standardize(model, sets["train"])
     model.to(this.device)
 
-    loss = objective.Objective(
-        model, VALoss(valence=p.valence, arousal=p.arousal, mse=p.mse, memory=p.ccc_memory), this.device
-    )
+    weights = Weights(ccc=p.ccc_weights, mse=p.mse)
+    loss = objective.Objective(model, VALoss(weights, p.ccc_memory), this.device)
     shuffled = batching.training(sets["train"], this.seed)
 
     def epochs(epoch: int) -> "Iterable[TurnBatch]":
@@ -77,7 +76,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     task = loop.Task(
         batches=epochs,
         loss=loss,
-        validate=lambda: objective.validate(model, sets["val"], loss.loss.weights, batching, this.device),
+        validate=lambda: objective.validate(model, sets["val"], weights, batching, this.device),
         label=f"fold {fold.test}",
     )
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: objective.groups(model, p))]
@@ -97,8 +96,7 @@ def main() -> None:
     config, only = cli.configured_fold(__doc__, configure, summary)
     import shutil
 
-    from avemotion.formats import labels
-    from avemotion.formats.targets import TARGETS
+    from avemotion.formats import labels, targets
     from avemotion.system import runtime
     from avemotion.system.outputs import alone, leave_reason
     from avemotion.system.source_code import source_digest
@@ -111,11 +109,13 @@ def main() -> None:
         return
     device = runtime.setup(config.seed, config.compute)
     table = labels.read("affect")
-    if table[TARGETS].isna().all().any():
-        raise ValueError("data/manifest/affect/labels.csv: no valence or no arousal; corpora.affect needs both")
+    targets.check(table, config.va.targets)
+    for target, count in targets.unrated(table, config.va.targets).items():
+        if count:
+            print(f"{count} rated turns have no {target}; they count for the other targets", flush=True)
     plan = folds.plan(corpus)
     for fold in plan:  # reports faults of the rows before any work
-        objective.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
+        objective.fold_rows(table, config.va.targets, fold.test, fold.val, config.va.in_dialogues)
 
     with alone(OUT.name):
         ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]

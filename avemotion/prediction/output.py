@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from avemotion.formats.labels import CorpusFacts
-from avemotion.formats.targets import TARGETS
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Prediction, Window
 
@@ -35,7 +34,7 @@ def about(models: Models) -> dict[str, Any]:
 
 
 def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str, Any]:
-    """One recording: seconds; `emotion`, `valence` and `arousal` over all of it, then window by window.
+    """One recording: seconds; `emotion` and the targets (`valence`, `arousal`) over all of it, then window by window.
 
     A value is null if the sound or picture that it needs is missing.
     """
@@ -45,8 +44,8 @@ def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str
         "sound": prediction.recording.waveform is not None,
         "picture": prediction.recording.has_picture,
         **_emotion(prediction.emotion, classes),
-        **_affect(prediction.affect),
-        "windows": [_window(window, classes) for window in prediction.windows],
+        **_affect(prediction.affect, prediction.targets),
+        "windows": [_window(window, classes, prediction.targets) for window in prediction.windows],
         "notes": prediction.notes,
     }
 
@@ -56,9 +55,9 @@ def as_text(name: str, prediction: Prediction, classes: list[str]) -> str:
     recording = prediction.recording
     kinds = {"sound": recording.waveform is not None, "picture": recording.has_picture}
     lines = [f"{name}: {recording.seconds:.1f} s, {' and '.join(kind for kind, present in kinds.items() if present)}"]
-    lines += [f"  {_span(w)}  {_predictions_text(w.emotion, w.affect, classes)}" for w in prediction.windows]
+    lines += [f"  {_span(w)}  {_predictions_text(w, classes, prediction.targets)}" for w in prediction.windows]
     if len(prediction.windows) > 1:
-        lines.append(f"  {'all':>13}  {_predictions_text(prediction.emotion, prediction.affect, classes)}")
+        lines.append(f"  {'all':>13}  {_predictions_text(prediction, classes, prediction.targets)}")
     return "\n".join([*lines, *(f"  note: {note}" for note in prediction.notes)])
 
 
@@ -66,17 +65,18 @@ def _span(window: Window) -> str:
     return f"{window.start:5.1f}–{window.end:5.1f} s"  # noqa: RUF001 (a range)
 
 
-def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, classes: list[str]) -> str:
+def _predictions_text(of: Window | Prediction, classes: list[str], targets: list[str]) -> str:
+    emotion, affect = of.emotion, of.affect
     parts = ["no emotion".ljust(32)]
     if emotion is not None:
         first, second = np.argsort(-emotion)[:2]
         parts = [f"{classes[first]} {emotion[first]:.0%} ({classes[second]} {emotion[second]:.0%})".ljust(32)]
     if affect is not None:
-        parts += [f"{t} {m:.2f} ± {s:.2f}" for t, m, s in zip(TARGETS, affect.mean(0), affect.std(0), strict=True)]
+        parts += [f"{t} {m:.2f} ± {s:.2f}" for t, m, s in zip(targets, affect.mean(0), affect.std(0), strict=True)]
     return "  ".join(parts).rstrip()
 
 
-def _window(window: Window, classes: list[str]) -> dict[str, Any]:
+def _window(window: Window, classes: list[str], targets: list[str]) -> dict[str, Any]:
     return {
         "start": _rounded(window.start),
         "end": _rounded(window.end),
@@ -84,7 +84,7 @@ def _window(window: Window, classes: list[str]) -> dict[str, Any]:
         "picture": window.picture,
         **_emotion(window.emotion, classes),
         "audio_share": None if window.gate is None else _rounded(window.gate),
-        **_affect(window.affect),
+        **_affect(window.affect, targets),
         "attention": {
             name: {"seconds": _rounded(times), "weights": _rounded(weights)}
             for name, (times, weights) in sorted(window.attention.items())
@@ -101,13 +101,13 @@ def _emotion(shares: np.ndarray | None, classes: list[str]) -> dict[str, Any]:
     }
 
 
-def _affect(values: np.ndarray | None) -> dict[str, Any]:
+def _affect(values: np.ndarray | None, targets: list[str]) -> dict[str, Any]:
     """Mean and standard deviation over the models of the folds, and the value of each model."""
     if values is None:
-        return dict.fromkeys(TARGETS)
+        return dict.fromkeys(targets)
     return {
         target: {"mean": _rounded(of.mean()), "sd": _rounded(of.std()), "folds": _rounded(of)}
-        for target, of in zip(TARGETS, values.T, strict=True)
+        for target, of in zip(targets, values.T, strict=True)
     }
 
 

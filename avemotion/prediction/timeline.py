@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from avemotion.features.mel import Params, log_mels
-from avemotion.formats.targets import TARGETS
+from avemotion.formats.targets import listed
 from avemotion.media.pictures import read_frames
 from avemotion.media.waveforms import SAMPLE_RATE
 from avemotion.plots.common import canvas
@@ -43,7 +43,7 @@ def save(file: Path, name: str, prediction: Prediction, models: Models) -> None:
         _waveform(axes[1], recording)
         _spectrogram(axes[2], recording)
         _emotions(axes[3], windows, classes)
-        _affect(axes[4], windows, scale)
+        _affect(axes[4], windows, scale, prediction.targets)
         _attention(axes[5], windows)
         for axis in axes[3:]:
             for window in windows[1:] if len(windows) < 60 else []:
@@ -128,14 +128,14 @@ def _emotions(axis: Axes, windows: list[Window], classes: list[str]) -> None:
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _affect(axis: Axes, windows: list[Window], scale: dict[str, list[float]] | None) -> None:
+def _affect(axis: Axes, windows: list[Window], scale: dict[str, list[float]] | None, targets: list[str]) -> None:
     """Draw the mean over the folds' models as one step per window, and the standard deviation as a band."""
-    axis.set_ylabel("V and A")
+    axis.set_ylabel(listed([target[0].upper() for target in targets]))
     if all(window.affect is None for window in windows):
         _note(axis, "no valence and arousal without sound" if windows else "")
         return
     starts, ends = _intervals(windows)
-    for k, target in enumerate(TARGETS):
+    for k, target in enumerate(targets):
         colour = canvas.COLOURS[k]
         for window, start, end in zip(windows, starts, ends, strict=True):
             if window.affect is not None:
@@ -145,7 +145,7 @@ def _affect(axis: Axes, windows: list[Window], scale: dict[str, list[float]] | N
         axis.stairs(means, np.append(starts, ends[-1]), color=colour, baseline=None, linewidth=2, label=target)
     if scale:  # predictions may be outside of it
         low, high = axis.get_ylim()
-        ends = [scale[target] for target in TARGETS]
+        ends = [scale[target] for target in targets]
         axis.set_ylim(min(low, *(end[0] for end in ends)), max(high, *(end[1] for end in ends)))
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="mean ± sd over folds")
 

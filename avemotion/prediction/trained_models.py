@@ -10,6 +10,7 @@ from avemotion.extraction import extraction
 from avemotion.extraction.extraction import Extractor
 from avemotion.formats import labels
 from avemotion.formats.labels import CorpusFacts
+from avemotion.formats.targets import USUAL
 from avemotion.models.fusion.base import Fusion
 from avemotion.models.fusion.build import build_fusion
 from avemotion.models.va.model import VAModel, build_va
@@ -39,6 +40,11 @@ class Models:
     settings: dict[str, Settings]  # feature kind -> settings of its extractor
     extractors: dict[str, Extractor]
     device: torch.device
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets of the VA models; the usual ones where there is no model."""
+        return next((model.targets for model in self.va.values()), USUAL)
 
     @property
     def classes(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Predictions of the trained models for a recording, piece by piece. All intermediate data is in memory.
 
-Shapes: C classes, F folds of the VA models, T audio steps, N frames.
+Shapes: C classes, K targets, F folds of the VA models, T audio steps, N frames.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Window:
     picture: bool
     emotion: np.ndarray | None = None  # [C] probabilities; with folds, the mean over the fusion models
     gate: float | None = None  # share of audio
-    affect: np.ndarray | None = None  # [F, 2] valence and arousal by the model of each fold
+    affect: np.ndarray | None = None  # [F, K] the targets by the model of each fold
     # name -> (seconds from the recording's start, weights with sum 1), mean over queries:
     # video_to_audio and prosody_to_speech over audio steps, audio_to_video over frames
     attention: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -53,6 +53,7 @@ class Prediction:
     recording: Recording
     windows: list[Window]
     notes: list[str]
+    targets: list[str]  # of `affect`: valence, arousal and what else the models predict
 
     @property
     def emotion(self) -> np.ndarray | None:
@@ -61,7 +62,7 @@ class Prediction:
 
     @property
     def affect(self) -> np.ndarray | None:
-        """[F, 2], the mean over windows, weighted by their seconds."""
+        """[F, K], the mean over windows, weighted by their seconds."""
         return self._mean([window.affect for window in self.windows])
 
     def _mean(self, values: list[np.ndarray | None]) -> np.ndarray | None:
@@ -91,9 +92,8 @@ def predict(
         where = next((f"{p.start:g} to {p.end:g} s: " for p in pieces if p.name == error.args[0]), "")
         raise MediaError(recording.path, f"{where}{error.reason}") from error
     windows = list(judge(pieces, models, stores).values())
-    return Prediction(
-        recording=recording, windows=windows, notes=[*recording.notes, *notes, *_unanswered(windows, models)]
-    )
+    notes = [*recording.notes, *notes, *_unanswered(windows, models)]
+    return Prediction(recording=recording, windows=windows, notes=notes, targets=models.targets)
 
 
 def judge(pieces: Sequence[Piece], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
@@ -199,7 +199,7 @@ def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Ma
     rows = dict(turn_rows(inputs, ids, without_sound(inputs, ids, caches), caches, models.device))
     one_speaker = dict.fromkeys(ids, "")
     store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, one_speaker)
-    return TurnDataset(store, ids, torch.full((len(ids), 2), torch.nan))
+    return TurnDataset(store, ids, torch.full((len(ids), len(models.targets)), torch.nan))
 
 
 def _unanswered(windows: list[Window], models: Models) -> list[str]:

@@ -18,7 +18,7 @@ from avemotion.formats import labels
 from avemotion.params import fusion as fusion_params
 from avemotion.params import pretrain_audio as audio_params
 from avemotion.params import pretrain_video as video_params
-from avemotion.params import va as va_params
+from avemotion.params import va_unused
 from avemotion.training.common.folds import Fold
 from stages import features, fusion, pretrain_audio, pretrain_video, va
 
@@ -113,6 +113,8 @@ OTHER = {
     "va.speech_from": "wavlm",
     "va.attention_heads": 2,
     "va.head_inputs": "interaction",
+    "va.dominance": 2.0,
+    "va.dominance_lr": 0.02,
     "va.valence_lr": 0.02,
     "va.arousal_lr": 0.02,
     "va.layers": "learned",
@@ -232,7 +234,7 @@ UNUSED = {
     pretrain_audio: audio_params.unused,
     pretrain_video: video_params.unused,
     fusion: fusion_params.unused,
-    va: va_params.unused,
+    va: va_unused.unused,
 }
 
 
