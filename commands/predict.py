@@ -2,29 +2,36 @@
 
     python -m commands.predict interview.mp4 --plot interview.png
     python -m commands.predict recordings/ --json > predictions.json
+    python -m commands.predict recordings/ --format srt --out subtitles/
 
 Input is any audio or video file. If sound or picture is missing, the emotion model uses the other one; valence and
 arousal need sound. Long recordings are cut into windows, and the VA models carry their state from window to window.
 ± is the standard deviation over the models of the folds. Models and feature settings are those in data/models.
+
+Exit status: 0 = every file is predicted; 3 = some are left out, with the reasons on stderr; 1 = none, or an error;
+2 = a wrong option.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.training.audio import feature_kind
+from avemotion.prediction import file_list, output, window_lengths
 from avemotion.system import cli, params_file
 
 if TYPE_CHECKING:
-    from avemotion.prediction.trained_models import Models
+    from avemotion.prediction.file_run import FileRun
+    from avemotion.prediction.predictor import Predictor
+    from avemotion.prediction.sinks import Sink
     from avemotion.prediction.windows import Prediction
 
-WINDOW = 4.0  # seconds, about a clip of the emotion corpora
+FORMATS = ("text", "json", "csv", "srt", "vtt", "textgrid")
+ONE_EACH = ("srt", "vtt", "textgrid")  # one file per recording
+SOME_LEFT_OUT = 3  # exit status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +49,13 @@ def configure(file: Path) -> Config:
 
 def parse() -> argparse.Namespace:
     parser = cli.parser(__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them")
-    parser.add_argument(
-        "--window", type=float, help=f"seconds (default {WINDOW:g}, or the input length of the mel encoder)"
-    )
-    parser.add_argument("--hop", type=float, help="seconds from window to window (default: the window)")
-    parser.add_argument(
-        "--speaker",
-        type=Path,
-        metavar="PATH",
-        help="a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
-        "and for --speaker-logits",
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them; - = a list on stdin")
+    add("--window", type=float, help=f"seconds (default {window_lengths.WINDOW:g}, or the mel encoder's input length)")
+    add("--hop", type=float, help="seconds from window to window (default: the window)")
+    speaker = "a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
+    add("--speaker", type=Path, metavar="PATH", help=f"{speaker}and for --speaker-logits")
+    add(
         "--speaker-logits",
         choices=("none", "mean", "mean_std"),
         default="none",
@@ -62,131 +63,101 @@ def parse() -> argparse.Namespace:
         "FILEs, which must then be of one speaker); mean_std: also over their deviation, for acted, balanced "
         "recordings only",
     )
-    parser.add_argument(
-        "--plot",
-        type=Path,
-        metavar="PNG",
-        help="write a picture; with several files, one for each, with the file name added",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON, with attention and the values of every fold")
+    add("--plot", type=Path, metavar="PNG", help="write a picture; with several files, one each, with its name added")
+    add("--format", choices=FORMATS, default="text", help="of the predictions (default text)")
+    add("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    add("--out", type=Path, metavar="FOLDER", help="write one file per recording; a further run completes the folder")
+    add("--fail-fast", action="store_true", help="end at the first file that cannot be predicted")
     options = parser.parse_args()
-    if options.window is not None and options.window < 0.5:
-        parser.error(f"--window is {options.window}; give 0.5 seconds or more")
-    if options.hop is not None and not 0.1 <= options.hop <= (options.window or WINDOW):
-        parser.error(f"--hop is {options.hop}; give 0.1 seconds to the window ({options.window or WINDOW:g})")
+    try:
+        window_lengths.check(options.window, options.hop)
+    except ValueError as error:
+        parser.error(f"--{error}")
     if options.plot and options.plot.suffix.lower() != ".png":
         parser.error(f"--plot is {options.plot}; name a .png file")
     return options
 
 
-def main() -> None:
+def main() -> bool:
+    """Predict and write; whether every file is predicted."""
     options = parse()
     config = configure(options.params)
-    files = files_of(options.files)
-    speaker_files = files_of([options.speaker]) if options.speaker else []
-    from avemotion.prediction import output, recording, relative, trained_models
-    from avemotion.prediction.piece_features import speaker
+    files = file_list.files_of(options.files, options.out)
+    if len(files) > 1 and options.format in ONE_EACH and not options.out:
+        raise ValueError(f"--format {options.format} is one file per recording; give --out FOLDER")
+    speaker_files = list(file_list.files_of([options.speaker])) if options.speaker else []
+    run, notes = loaded(options, config, speaker_files)
+    sink = sink_of(options, files, run, notes)
+    if options.speaker_logits == "none":
+        waiting = sink.waiting(files)
+        predictions = run.predictions(waiting)
+    else:  # statistics of the speaker need every file
+        waiting = list(files)
+        predictions, more = run.relative(waiting, speaker_files, options.speaker_logits)
+        notes += more
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    predicted = len(files) - len(waiting)
+    for file, prediction in predictions:
+        sink.write(file, prediction)
+        if options.plot:
+            picture(options.plot, file, list(files), prediction, run.predictor)
+        predicted += 1
+    sink.close(run.failed)
+    return summary(predicted, run.failed)
+
+
+def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path]) -> "tuple[FileRun, list[str]]":
+    """The models, and notes on them."""
+    from avemotion.prediction import feature_settings, trained_models
+    from avemotion.prediction.file_run import FileRun
+    from avemotion.prediction.predictor import Predictor
     from avemotion.system import runtime
 
     models = trained_models.load(runtime.setup(config.seed, config.compute))
-    notes = output.warnings(models)
-    if different := trained_models.changed(models.settings, options.params):
+    predictor, notes = Predictor(models), output.warnings(models)
+    if different := feature_settings.changed(models.settings, options.params):
         notes.append(
             f"{options.params} has other settings of {', '.join(different)} features than the models were trained on; "
             "the settings of training are used. Run `dvc repro` to train again"
         )
-    failed: list[dict[str, str]] = []
-    voice = relative.voice([speaker(models, recording.read(file)) for file in speaker_files])
-    predictions = predict_all(files, models, voice, options, failed)
-    if options.speaker_logits != "none":
-        predictions = list(predictions)
-        own = list(predict_all(speaker_files, models, voice, options, failed)) if speaker_files else predictions
-        statistics, more = relative.statistics((of for _, of in own), models.classes, options.speaker_logits)
-        notes += more
-        predictions = [(file, relative.relative(of, statistics)) for file, of in predictions]
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    recordings = [show(file, prediction, files, models, options) for file, prediction in predictions]
-    if options.json:
-        content = {
-            "models": output.about(models),
-            "speaker_statistics": options.speaker_logits != "none" or bool(models.by_speaker),
-        }
-        content |= {"notes": notes, "recordings": recordings, "failed": failed}
-        print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
-    if not recordings:
+    voice = predictor.voice(*speaker_files)
+    run = FileRun(predictor=predictor, window=options.window, hop=options.hop, voice=voice, fail_fast=options.fail_fast)
+    return run, notes
+
+
+def sink_of(options: argparse.Namespace, files: dict[Path, Path], run: "FileRun", notes: list[str]) -> "Sink":
+    """Standard output, or the folder of --out."""
+    from avemotion.prediction import sinks
+    from avemotion.scoring.results import MODELS
+
+    relative = options.speaker_logits != "none"
+    document = partial(output.as_json, run.predictor.models, notes=notes, relative=relative)
+    if options.out is None:
+        return sinks.Printed(options.format, document)
+    folder = sinks.Folder(options.out, file_list.names(files), options.format, document)
+    given = {name: getattr(options, name) for name in ("format", "window", "hop", "speaker_logits")}
+    folder.made_by = sinks.made_by(MODELS, run.voice, **given, plot=options.plot and str(options.plot))
+    return folder
+
+
+def summary(predicted: int, failed: list[dict[str, str]]) -> bool:
+    """Print the files that are left out, with their reasons; whether there are none.
+
+    Raises:
+        ValueError: no file is predicted.
+    """
+    if not predicted:
         reasons = "; ".join(fault["reason"] for fault in failed)
         raise ValueError(reasons if len(failed) == 1 else f"none of {len(failed)} files could be predicted: {reasons}")
     for fault in failed:
         print(f"left out: {fault['reason']}", file=sys.stderr)
+    if failed:
+        print(f"{predicted} of {predicted + len(failed)} files are predicted", file=sys.stderr)
+    return not failed
 
 
-def predict_all(
-    files: list[Path], models: "Models", voice: Any, options: argparse.Namespace, failed: list[dict[str, str]]
-) -> Iterable[tuple[Path, "Prediction"]]:
-    """Every recording with its prediction, one by one; a file that cannot be predicted is added to failed."""
-    from tqdm import tqdm
-
-    from avemotion.prediction import recording
-    from avemotion.prediction.windows import predict
-    from avemotion.system.workers import progress_interval
-
-    window = options.window or usual_window(models)
-    hop = min(options.hop or window, window)
-    for file in tqdm(files, "recordings", mininterval=progress_interval(), disable=len(files) == 1):
-        try:
-            yield file, predict(recording.read(file), models, window=window, hop=hop, voice=voice)
-        except ValueError as error:
-            failed.append({"file": str(file), "reason": str(error)})
-
-
-def show(
-    file: Path, prediction: "Prediction", files: list[Path], models: "Models", options: argparse.Namespace
-) -> dict[str, Any]:
-    """The values of a recording; prints and draws by the options."""
-    from avemotion.prediction import output
-
-    if not options.json:
-        print(output.as_text(str(file), prediction, models.classes))
-    if options.plot:
-        picture(options.plot, file, files, prediction, models)
-    return output.as_values(str(file), prediction, models.classes)
-
-
-def files_of(paths: list[Path]) -> list[Path]:
-    """Files, including those in folders, without hidden ones.
-
-    Raises:
-        ValueError: a path does not exist, or a folder is empty.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise ValueError(f"{path}: no such file or folder")
-        within = (
-            sorted(p for p in path.rglob("*") if (p.is_file() or _broken_link(p)) and not p.name.startswith("."))
-            if path.is_dir()
-            else [path]
-        )
-        if not within:
-            raise ValueError(f"{path}: an empty folder; give one with recordings")
-        files += within
-    return list(dict.fromkeys(files))
-
-
-def _broken_link(path: Path) -> bool:
-    """Whether path is a link without a target; such a link is reported as a failed file."""
-    return path.is_symlink() and not path.exists()
-
-
-def usual_window(models: "Models") -> float:
-    """WINDOW, or less if the input of the audio encoder is shorter."""
-    if models.audio is None or feature_kind(models.audio["encoder"]) == "wavlm":
-        return WINDOW
-    return min(WINDOW, models.settings["mel"]["params"]["seconds"] or WINDOW)
-
-
-def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", models: "Models") -> None:
+def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", predictor: "Predictor") -> None:
     """Write the picture of one recording; with several files, each picture has its own name."""
     from avemotion.prediction import timeline
 
@@ -195,9 +166,15 @@ def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction",
         number = f"_{same.index(file) + 1}" if len(same) > 1 else ""
         plot = plot.with_name(f"{plot.stem}_{file.stem}{number}{plot.suffix}")
     plot.parent.mkdir(parents=True, exist_ok=True)
-    timeline.save(plot, file.name, prediction, models)
+    timeline.save(plot, prediction, predictor.models)
     print(f"{plot}", file=sys.stderr)
 
 
+def command() -> None:
+    """Run main, and tell by the exit status whether files are left out."""
+    if not main():
+        sys.exit(SOME_LEFT_OUT)
+
+
 if __name__ == "__main__":
-    cli.run(main, memory="--window")
+    cli.run(command, memory="--window")

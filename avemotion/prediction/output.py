@@ -1,18 +1,21 @@
 """Predictions as text for a terminal and as plain values for JSON."""
 
-from typing import Any
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avemotion.formats.labels import CorpusFacts
-from avemotion.prediction.trained_models import Models
-from avemotion.prediction.windows import Prediction, Window
+if TYPE_CHECKING:
+    from avemotion.formats.labels import CorpusFacts
+    from avemotion.prediction.trained_models import Models
+    from avemotion.prediction.windows import Prediction, Window
 
 DECIMALS = 6
 SYNTHETIC = "the models were trained on the synthetic sample: their predictions for people mean nothing"
 
 
-def warnings(models: Models) -> list[str]:
+def warnings(models: "Models") -> list[str]:
     """Warnings for all predictions of these models."""
     corpora = [facts for facts in (models.emotion, models.affect) if facts is not None]
     notes = [SYNTHETIC] if any(facts.synthetic for facts in corpora) else []
@@ -23,7 +26,7 @@ def warnings(models: Models) -> list[str]:
     return notes
 
 
-def about(models: Models) -> dict[str, Any]:
+def about(models: "Models") -> dict[str, Any]:
     """The training corpora of the models, and the numbers of models."""
     emotion = affect = None
     if models.emotion is not None:
@@ -33,58 +36,77 @@ def about(models: Models) -> dict[str, Any]:
     return {"emotion": emotion, "affect": affect}
 
 
-def as_values(name: str, prediction: Prediction, classes: list[str]) -> dict[str, Any]:
+def as_json(
+    models: "Models",
+    recordings: Sequence["Prediction"],
+    failed: Sequence[dict[str, str]] = (),
+    *,
+    notes: list[str],
+    relative: bool = False,
+) -> str:
+    """Several recordings as a JSON document.
+
+    Args:
+        failed: file and reason of each that could not be predicted. notes: on all recordings.
+        relative: whether emotions are relative to their speaker.
+    """
+    content = {"models": about(models), "speaker_statistics": relative or bool(models.by_speaker), "notes": notes}
+    content |= {"recordings": [as_values(prediction) for prediction in recordings], "failed": list(failed)}
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_values(prediction: "Prediction") -> dict[str, Any]:
     """One recording: seconds; `emotion` and the targets (`valence`, `arousal`) over all of it, then window by window.
 
     A value is null if the sound or picture that it needs is missing.
     """
     return {
-        "file": name,
+        "file": prediction.recording.name,
         "seconds": _rounded(prediction.recording.seconds),
         "sound": prediction.recording.waveform is not None,
         "picture": prediction.recording.has_picture,
-        **_emotion(prediction.emotion, classes),
+        **_emotion(prediction.emotion, prediction.classes),
         **_affect(prediction.affect, prediction.targets),
-        "windows": [_window(window, classes, prediction.targets) for window in prediction.windows],
+        "windows": [_window(window, prediction) for window in prediction.windows],
         "notes": prediction.notes,
     }
 
 
-def as_text(name: str, prediction: Prediction, classes: list[str]) -> str:
+def as_text(prediction: "Prediction") -> str:
     """A headline, one line per window, and the notes."""
     recording = prediction.recording
     kinds = {"sound": recording.waveform is not None, "picture": recording.has_picture}
-    lines = [f"{name}: {recording.seconds:.1f} s, {' and '.join(kind for kind, present in kinds.items() if present)}"]
-    lines += [f"  {_span(w)}  {_predictions_text(w, classes, prediction.targets)}" for w in prediction.windows]
+    present = " and ".join(kind for kind, there in kinds.items() if there)
+    lines = [f"{recording.name}: {recording.seconds:.1f} s, {present}"]
+    lines += [f"  {_span(w)}  {_predictions_text(w.emotion, w.affect, prediction)}" for w in prediction.windows]
     if len(prediction.windows) > 1:
-        lines.append(f"  {'all':>13}  {_predictions_text(prediction, classes, prediction.targets)}")
+        lines.append(f"  {'all':>13}  {_predictions_text(prediction.emotion, prediction.affect, prediction)}")
     return "\n".join([*lines, *(f"  note: {note}" for note in prediction.notes)])
 
 
-def _span(window: Window) -> str:
+def _span(window: "Window") -> str:
     return f"{window.start:5.1f}–{window.end:5.1f} s"  # noqa: RUF001 (a range)
 
 
-def _predictions_text(of: Window | Prediction, classes: list[str], targets: list[str]) -> str:
-    emotion, affect = of.emotion, of.affect
+def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, of: "Prediction") -> str:
     parts = ["no emotion".ljust(32)]
     if emotion is not None:
         first, second = np.argsort(-emotion)[:2]
-        parts = [f"{classes[first]} {emotion[first]:.0%} ({classes[second]} {emotion[second]:.0%})".ljust(32)]
+        parts = [f"{of.classes[first]} {emotion[first]:.0%} ({of.classes[second]} {emotion[second]:.0%})".ljust(32)]
     if affect is not None:
-        parts += [f"{t} {m:.2f} ± {s:.2f}" for t, m, s in zip(targets, affect.mean(0), affect.std(0), strict=True)]
+        parts += [f"{t} {m:.2f} ± {s:.2f}" for t, m, s in zip(of.targets, affect.mean(0), affect.std(0), strict=True)]
     return "  ".join(parts).rstrip()
 
 
-def _window(window: Window, classes: list[str], targets: list[str]) -> dict[str, Any]:
+def _window(window: "Window", of: "Prediction") -> dict[str, Any]:
     return {
         "start": _rounded(window.start),
         "end": _rounded(window.end),
         "sound": window.sound,
         "picture": window.picture,
-        **_emotion(window.emotion, classes),
+        **_emotion(window.emotion, of.classes),
         "audio_share": None if window.gate is None else _rounded(window.gate),
-        **_affect(window.affect, targets),
+        **_affect(window.affect, of.targets),
         "attention": {
             name: {"seconds": _rounded(times), "weights": _rounded(weights)}
             for name, (times, weights) in sorted(window.attention.items())
@@ -111,7 +133,7 @@ def _affect(values: np.ndarray | None, targets: list[str]) -> dict[str, Any]:
     }
 
 
-def _corpus(facts: CorpusFacts) -> dict[str, Any]:
+def _corpus(facts: "CorpusFacts") -> dict[str, Any]:
     return {"corpus": facts.corpus, "synthetic": facts.synthetic}
 
 

@@ -27,11 +27,21 @@ def speaker(models: Models, recording: Recording) -> np.ndarray | None:
         return None
     if recording.waveform is None:
         raise ValueError(f"{recording.path}: no sound, so no speaker; give a recording of the voice")
-    start = recording.waveform[: round(VOICE * SAMPLE_RATE)]
     try:
-        return _sound_rows(models, "speaker", "voice", start)[CLEAN][ROWS["speaker"]]
+        return speaker_of(models, recording.waveform)
     except MediaError as error:
         raise MediaError(recording.path, f"speaker embedding: {error.reason}") from error
+
+
+def speaker_of(models: Models, waveform: np.ndarray) -> np.ndarray | None:
+    """[1, S]: the speaker embedding of the first minute of a waveform [samples]; None if no model uses one.
+
+    Raises:
+        MediaError: it is not finite.
+    """
+    if "speaker" not in models.extractors:
+        return None
+    return _sound_rows(models, "speaker", "voice", waveform[: round(VOICE * SAMPLE_RATE)])[CLEAN][ROWS["speaker"]]
 
 
 def extract(

@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from avemotion.formats.clips import ClipMedia
-from avemotion.manifest.probe import probe
+from avemotion.manifest.probe import LOUDEST, probe
 from avemotion.media.container import STILL_FAULT
+from avemotion.media.sound.decoding import RATES
+from avemotion.media.sound.downmix import Downmix
+from avemotion.media.sound.resampling import resampled
 from avemotion.media.waveforms import SAMPLE_RATE, read_waveform
 
 SHORTEST = 0.1  # seconds; shorter sound counts as none
@@ -20,7 +23,8 @@ HERE = Path("/")  # root of the absolute paths of recordings
 class Recording:
     """A file with sound, picture or both."""
 
-    path: Path  # absolute
+    name: str  # as the user gave it, for texts
+    path: Path  # absolute; of an array, the name
     waveform: np.ndarray | None  # [samples] at 16 kHz from the start of the file's clock; None = no sound
     picture_start: float  # seconds on the file's clock
     picture_end: float  # 0 = no picture
@@ -54,7 +58,7 @@ def read(path: Path) -> Recording:
     Raises:
         ValueError: the file has neither sound nor picture.
     """
-    path = path.absolute()
+    name, path = str(path), path.absolute()
     sound, picture = probe((path, "audio")), probe((path, "video"))
     if sound.fault and picture.fault == STILL_FAULT:
         raise ValueError(f"{path}: {STILL_FAULT}; give an audio or video file")
@@ -68,12 +72,60 @@ def read(path: Path) -> Recording:
         if media.fault and media.fault not in NONE
     ]
     return Recording(
+        name=name,
         path=path,
         waveform=None if sound.fault else read_waveform(path),
         picture_start=picture.start,
         picture_end=0.0 if picture.fault else picture.duration,
         notes=notes,
     )
+
+
+def of_array(samples: np.ndarray, rate: int, name: str = "array") -> Recording:
+    """A recording of sound in memory; a file with these samples has the same predictions.
+
+    Args:
+        samples: [T] or [T, channels]; floats with full scale 1, or signed integers with that of their type.
+        rate: Hz.
+
+    Raises:
+        ValueError: the array has another form, no sound, or values that are not finite; or the rate is unusual.
+    """
+    blocks = Downmix().mix([(samples_of(samples, rate, name), rate)])
+    waveform = np.concatenate(list(resampled(blocks, SAMPLE_RATE)))
+    if not waveform.any():
+        raise ValueError(f"{name}: no sound in it, all samples are zero")
+    return Recording(name=name, path=Path(name), waveform=waveform, picture_start=0.0, picture_end=0.0, notes=[])
+
+
+def samples_of(samples: np.ndarray, rate: int, name: str) -> np.ndarray:
+    """float32 [T, channels] with full scale 1 from an array, with the arguments and errors of `of_array`.
+
+    Unlike a recording, a block of it may be silent.
+    """
+    _check(samples, rate, name)
+    if samples.dtype.kind == "i":
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    return np.asarray(samples, np.float32).reshape(len(samples), -1)
+
+
+def _check(samples: np.ndarray, rate: int, name: str) -> None:
+    """Raises ValueError where of_array refuses its arguments."""
+    if not isinstance(rate, int | np.integer) or not RATES[0] <= rate <= RATES[1]:
+        raise ValueError(f"{name}: rate is {rate!r}; give the sampling rate of the array in Hz, such as 16000")
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "if" or samples.dtype == np.int8:
+        raise ValueError(
+            f"{name}: an array of shape {samples.shape} and type {samples.dtype}; give [samples] or "
+            "[samples, channels] as floats, int16 or int32"
+        )
+    if not samples.size:
+        raise ValueError(f"{name}: no samples in it")
+    if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
+        raise ValueError(f"{name}: {samples.shape[1]} channels of {len(samples)} samples; give [samples, channels]")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{name}: NaN or infinite samples in it")
+    if samples.dtype.kind == "f" and (peak := float(np.abs(samples).max())) > LOUDEST:
+        raise ValueError(f"{name}: samples of up to {peak:.0e}, where full scale is 1")
 
 
 def spans(seconds: float, window: float, hop: float) -> list[tuple[float, float]]:
@@ -96,14 +148,18 @@ def cut(recording: Recording, windows: list[tuple[float, float]]) -> list[Piece]
         last, name, waveform = i == len(windows) - 1, f"{i:06d}", None
         if recording.waveform is not None:
             stop = len(recording.waveform) if last else round(end * SAMPLE_RATE)
-            samples = recording.waveform[round(start * SAMPLE_RATE) : stop]
-            waveform = samples if len(samples) >= SHORTEST * SAMPLE_RATE and samples.any() else None
+            waveform = usable(recording.waveform[round(start * SAMPLE_RATE) : stop])
         bounds = (None, None) if len(windows) == 1 else (start, None if last else end)
         picture = None
         if recording.picture_end > start and recording.picture_start < end:
             picture = film_clip(name, recording.path, bounds)
         pieces.append(Piece(name=name, start=start, end=end, waveform=waveform, picture=picture))
     return pieces
+
+
+def usable(waveform: np.ndarray) -> np.ndarray | None:
+    """The sound of a window [samples]; None where it is silent or shorter than SHORTEST."""
+    return waveform if len(waveform) >= SHORTEST * SAMPLE_RATE and waveform.any() else None
 
 
 def film_clip(name: str, path: Path, bounds: tuple[float | None, float | None]) -> ClipMedia:

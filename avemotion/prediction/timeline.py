@@ -26,24 +26,20 @@ ATTENTION = {
 }
 
 
-def save(file: Path, name: str, prediction: Prediction, models: Models) -> None:
-    """Draw frames, waveform, spectrogram, emotions, valence and arousal, attention; an axis without data has a note.
-
-    Args:
-        name: of the recording, in the title.
-    """
+def save(file: Path, prediction: Prediction, models: Models) -> None:
+    """Draw frames, waveform, spectrogram, emotions, valence and arousal, attention; an axis without data has a note."""
     classes, scale = models.classes, models.affect.scale if models.affect else None
     warnings = output.warnings(models)
     recording, windows = prediction.recording, prediction.windows
     with canvas.picture(file, 11, 10.5) as figure:
         ratios = [1.1, 0.7, 1.1, 2.0, 1.5, 1.5]
         axes = figure.subplots(6, 1, sharex=True, gridspec_kw={"height_ratios": ratios})
-        figure.suptitle("\n".join([name, *warnings]), fontsize=10)
+        figure.suptitle("\n".join([recording.path.name, *warnings]), fontsize=10)
         _frames(axes[0], recording)
         _waveform(axes[1], recording)
         _spectrogram(axes[2], recording)
         _emotions(axes[3], windows, classes)
-        _affect(axes[4], windows, scale, prediction.targets)
+        _affect(axes[4], windows, prediction.targets, scale)
         _attention(axes[5], windows)
         for axis in axes[3:]:
             for window in windows[1:] if len(windows) < 60 else []:
@@ -128,7 +124,7 @@ def _emotions(axis: Axes, windows: list[Window], classes: list[str]) -> None:
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _affect(axis: Axes, windows: list[Window], scale: dict[str, list[float]] | None, targets: list[str]) -> None:
+def _affect(axis: Axes, windows: list[Window], targets: list[str], scale: dict[str, list[float]] | None) -> None:
     """Draw the mean over the folds' models as one step per window, and the standard deviation as a band."""
     axis.set_ylabel(listed([target[0].upper() for target in targets]))
     if all(window.affect is None for window in windows):

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from avemotion.extraction import extraction
 from avemotion.extraction.extraction import Extractor
 from avemotion.formats import labels
 from avemotion.formats.labels import CorpusFacts
@@ -16,13 +15,11 @@ from avemotion.models.fusion.build import build_fusion
 from avemotion.models.va.model import VAModel, build_va
 from avemotion.params.training.speech import SpeechParams
 from avemotion.params.va import NormaliseParams
+from avemotion.prediction import feature_settings
+from avemotion.prediction.feature_settings import Settings
 from avemotion.scoring.results import MODELS, stage_folders
-from avemotion.system import plugins
 from avemotion.training.common import checkpoint
 from avemotion.training.va.turn_embeddings import TurnInputs, fusion_checksum, trained_inputs
-
-FEATURES = "avemotion.features"
-Settings = dict[str, Any]  # of one extractor, from extraction.settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +82,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
     by_speaker: list[str] = []
     if affect.facts is not None:
         first = next(iter(affect.configs.values()))
-        _join(settings, _entry(root / MODELS / "va", first, "features"))
+        feature_settings.join(settings, _entry(root / MODELS / "va", first, "features"))
         by_speaker = arrays_by_speaker(first)
         inputs = _inputs(affect.configs, SpeechParams(**settings["wavlm"]["speech"]), root)
     return Models(
@@ -98,7 +95,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         by_speaker=by_speaker,
         inputs=inputs,
         settings=settings,
-        extractors={kind: _extractor(kind, of, str(device)) for kind, of in settings.items()},
+        extractors={kind: feature_settings.extractor(kind, of, str(device)) for kind, of in settings.items()},
         device=device,
     )
 
@@ -117,23 +114,10 @@ def _half(role: str, stage: str, build: Any, device: torch.device, root: Path) -
     return _Half(facts=facts, configs={fold: config for fold, (config, _) in rebuilt.items()}, models=models)
 
 
-def changed(settings: dict[str, Settings], file: Path) -> list[str]:
-    """Feature kinds whose settings in the params file differ from those of the models."""
-    now = {kind: extraction.settings(plugins.load(FEATURES, kind).configure(file, "emotion")) for kind in settings}
-    return [kind for kind, of in settings.items() if _plain(of) != _plain(now[kind])]
-
-
 def _entry(folder: Path, config: dict[str, Any], name: str) -> Any:
     if name not in config:
         raise ValueError(f"{folder}: {checkpoint.OUTDATED}: its model.json has no '{name}'")
     return config[name]
-
-
-def _extractor(kind: str, of: Settings, device: str) -> Extractor:
-    try:
-        return plugins.load(FEATURES, kind).restore(of, device)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{MODELS}: {checkpoint.OUTDATED}: its {kind} features cannot be made ({error})") from error
 
 
 def _inputs(configs: dict[str, dict[str, Any]], speech: SpeechParams, root: Path) -> dict[int, TurnInputs]:
@@ -178,22 +162,3 @@ def turn_inputs(config: dict[str, Any], speech: SpeechParams, fusion: Path | Non
         open_layers=open_layers,
         layers=built["layers"] > 0,
     )
-
-
-def _join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:
-    """Add more to settings.
-
-    Raises:
-        ValueError: a kind has different settings in both.
-    """
-    for kind, of in more.items():
-        if _plain(settings.setdefault(kind, of)) != _plain(of):
-            raise ValueError(
-                f"{MODELS}: fusion and va were trained on different {kind} features: params changed between them; "
-                "run `dvc repro`"
-            )
-
-
-def _plain(settings: Settings) -> Settings:
-    """Settings without the noise of further views, because new recordings have the clean view only."""
-    return {name: value for name, value in settings.items() if name != "noise"}

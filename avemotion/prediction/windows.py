@@ -1,33 +1,15 @@
-"""Predictions of the trained models for a recording, piece by piece. All intermediate data is in memory.
+"""What the models predict for the windows of a recording, and for the whole of it.
 
-Shapes: C classes, K targets, F folds of the VA models, T audio steps, N frames.
+Shapes: C emotions, F models of the folds, V targets of the VA models (valence, arousal).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from avemotion.datasets.audio_features import AudioSource
-from avemotion.datasets.clip_batches import ClipDataset, Source
-from avemotion.datasets.frame_sequences import FrameSource
-from avemotion.datasets.memory_store import MemoryStore
-from avemotion.models.encoders.audio_model import MelEncoder
-from avemotion.models.session import Session
-from avemotion.params.training.audio import feature_kind
-from avemotion.prediction import recording as recordings
-from avemotion.prediction.piece_features import extract, speaker
-from avemotion.prediction.recording import Piece, Recording
-from avemotion.prediction.trained_models import Models
-from avemotion.system.media_error import MediaError
-from avemotion.training.emotion import audio_input, classifier
-from avemotion.training.fusion import fusion_exports
-from avemotion.training.va.speaker_store import SpeakerStore
-from avemotion.training.va.turn_batches import TurnDataset, collate_turns
-from avemotion.training.va.turn_embeddings import TurnInputs, turn_facts, turn_rows, without_sound
+from avemotion.prediction.recording import Recording
 
-BATCH = 16  # windows at a time
+Attention = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +20,13 @@ class Window:
     end: float
     sound: bool
     picture: bool
+    face: bool | None = None  # whether a face was found; None without picture, or where the models look for none
     emotion: np.ndarray | None = None  # [C] probabilities; with folds, the mean over the fusion models
     gate: float | None = None  # share of audio
-    affect: np.ndarray | None = None  # [F, K] the targets by the model of each fold
+    affect: np.ndarray | None = None  # [F, V] the targets by the model of each fold
     # name -> (seconds from the recording's start, weights with sum 1), mean over queries:
     # video_to_audio and prosody_to_speech over audio steps, audio_to_video over frames
-    attention: dict[str, tuple[np.ndarray, np.ndarray]]
+    attention: Attention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +35,9 @@ class Prediction:
 
     recording: Recording
     windows: list[Window]
+    classes: list[str]  # the C emotions
+    targets: list[str]  # names of the V targets
     notes: list[str]
-    targets: list[str]  # of `affect`: valence, arousal and what else the models predict
 
     @property
     def emotion(self) -> np.ndarray | None:
@@ -62,157 +46,9 @@ class Prediction:
 
     @property
     def affect(self) -> np.ndarray | None:
-        """[F, K], the mean over windows, weighted by their seconds."""
+        """[F, V], the mean over windows, weighted by their seconds."""
         return self._mean([window.affect for window in self.windows])
 
     def _mean(self, values: list[np.ndarray | None]) -> np.ndarray | None:
         present = [(value, w.end - w.start) for value, w in zip(values, self.windows, strict=True) if value is not None]
         return np.average([v for v, _ in present], axis=0, weights=[s for _, s in present]) if present else None
-
-
-@torch.inference_mode()
-def predict(
-    recording: Recording, models: Models, *, window: float, hop: float, voice: np.ndarray | None = None
-) -> Prediction:
-    """Emotion, valence and arousal of every window of a recording.
-
-    Args:
-        window, hop: seconds; see recording.spans.
-        voice: [1, S] speaker embedding; None = that of the recording itself.
-
-    Raises:
-        MediaError: a feature is not finite; it names file, window and feature.
-    """
-    pieces = recordings.cut(recording, recordings.spans(recording.seconds, window, hop))
-    if voice is None and recording.waveform is not None:
-        voice = speaker(models, recording)
-    try:
-        stores, notes = extract(pieces, models, voice)
-    except MediaError as error:
-        where = next((f"{p.start:g} to {p.end:g} s: " for p in pieces if p.name == error.args[0]), "")
-        raise MediaError(recording.path, f"{where}{error.reason}") from error
-    windows = list(judge(pieces, models, stores).values())
-    notes = [*recording.notes, *notes, *_unanswered(windows, models)]
-    return Prediction(recording=recording, windows=windows, notes=notes, targets=models.targets)
-
-
-def judge(pieces: Sequence[Piece], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
-    """The windows of a recording, or the turns of a dialogue, in time order, by the name of the piece."""
-    blank = set(stores["frames"].missing) if "frames" in stores else {p.name for p in pieces if not p.picture}
-    windows = {
-        piece.name: Window(
-            start=piece.start,
-            end=piece.end,
-            sound=piece.waveform is not None,
-            picture=piece.name not in blank,
-            attention={},
-        )
-        for piece in pieces
-    }
-    windows = _emotion(windows, models, stores) if models.fusions else windows
-    return _affect(windows, models, stores) if models.va else windows
-
-
-def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
-    takes_audio, takes_video = models.fusions[0].audio is not None, models.fusions[0].video is not None
-    ids = [name for name, w in windows.items() if (takes_audio and w.sound) or (takes_video and w.picture)]
-    if not ids:
-        return windows
-    audio = _audio_source(models, stores) if takes_audio else None
-    video = FrameSource(stores["frames"]) if takes_video else None
-    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)
-    predicted = dict(windows)
-    for batch in classifier.batches(dataset, BATCH, models.device):
-        outputs = [model(*batch.inputs) for model in models.fusions]
-        scaled = [output.probabilities(t) for output, t in zip(outputs, models.temperatures, strict=True)]
-        shares = torch.stack(scaled).mean(0).cpu().numpy()
-        gates = None
-        if outputs[0].gate is not None:
-            gates = torch.stack([output.gate for output in outputs]).float().mean(0).tolist()
-        attention: list[dict[str, torch.Tensor]] = []
-        if outputs[0].video_to_audio is not None and stores["frames"].arrays:
-            clock = audio.clock if isinstance(audio, AudioSource) else lambda clip: (0.0, 0.0)
-            attention = [fusion_exports.attention_maps(batch, output, clock, stores["frames"]) for output in outputs]
-        for i, name in enumerate(batch.ids):
-            window = windows[name]
-            predicted[name] = replace(
-                window,
-                emotion=shares[i].astype(float),
-                gate=None if gates is None else gates[i],
-                attention=_profiles(attention, name, window.start) if window.sound and window.picture else {},
-            )
-    return predicted
-
-
-def _audio_source(models: Models, stores: Mapping[str, MemoryStore]) -> Source:
-    assert models.audio is not None
-    store, model = stores[feature_kind(models.audio["encoder"])], models.fusions[0].audio
-    assert model is not None
-    if store.arrays:
-        return AudioSource(store, audio_input.array(models.audio))
-    size = len(model.normalize.mean) if isinstance(model, MelEncoder) else model.dim
-    return lambda clip, epoch: (torch.zeros(1, size), 0)  # no window has sound
-
-
-def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean over folds and over queries; times from the recording's start."""
-    profiles = {}
-    for name, times in (("video_to_audio", "audio_times"), ("audio_to_video", "video_times")):
-        if maps:
-            weights = torch.stack([of[f"{clip}/{name}"].mean(0) for of in maps]).mean(0)
-            profiles[name] = maps[0][f"{clip}/{times}"].numpy() + start, weights.numpy()
-    return profiles
-
-
-def _affect(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
-    """Predict turn by turn, with a state for the model of each fold."""
-    ids = [name for name, window in windows.items() if window.sound]
-    if not ids:
-        return windows
-    turns = _turns(ids, models, stores)
-    sessions = {fold: Session(model) for fold, model in models.va.items()}
-    hop, predicted = stores["wavlm"].facts["hop_seconds"], dict(windows)
-    for i, name in enumerate(ids):
-        inputs = {fold: collate_turns([dataset[None, i]]).inputs for fold, dataset in turns.items()}
-        outputs = [session(**inputs[fold]) for fold, session in sessions.items()]
-        attention = dict(windows[name].attention)
-        if outputs[0].attention is not None:
-            weights = torch.cat([output.attention for output in outputs]).float().mean(0).cpu().numpy()
-            times = (np.arange(len(weights)) + 0.5) * hop + windows[name].start
-            attention["prosody_to_speech"] = times, weights
-        values = torch.cat([output.prediction for output in outputs]).double().cpu().numpy()
-        predicted[name] = replace(windows[name], affect=values, attention=attention)
-    return predicted
-
-
-def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]) -> dict[int, TurnDataset]:
-    """The inputs of the VA model of each fold, computed once for each fusion model."""
-    datasets: dict[int, TurnDataset] = {}
-    for fold, inputs in models.inputs.items():
-        shared = next((other for other in datasets if models.inputs[other] is inputs), None)
-        datasets[fold] = datasets[shared] if shared is not None else _embedded(ids, inputs, models, stores)
-    return datasets
-
-
-def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore]) -> TurnDataset:
-    caches = {kind: stores[kind] for kind in inputs.kinds}
-    rows = dict(turn_rows(inputs, ids, without_sound(inputs, ids, caches), caches, models.device))
-    one_speaker = dict.fromkeys(ids, "")
-    store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, one_speaker)
-    return TurnDataset(store, ids, torch.full((len(ids), len(models.targets)), torch.nan))
-
-
-def _unanswered(windows: list[Window], models: Models) -> list[str]:
-    notes = []
-    silent, count = sum(not window.sound for window in windows), len(windows)
-    if silent and models.affect is not None:
-        notes.append(f"no sound in {silent} of {count} windows, so no valence and arousal there")
-    if models.by_speaker and silent < count:
-        notes.append(
-            f"valence and arousal use statistics of the {count - silent} windows of this recording with sound, which "
-            "must be of one speaker; fewer than five say little"
-        )
-    if models.fusions and (blank := sum(window.emotion is None for window in windows)) > 0:
-        needed = "sound" if models.fusions[0].video is None else "picture"
-        notes.append(f"no {needed} in {blank} of {count} windows, so no emotion there: the model has no other input")
-    return notes

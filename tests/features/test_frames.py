@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-from recordings import write_manifest, write_params
+from recordings import portrait_film, write_manifest, write_params
 
 from avemotion.features import frames
 from avemotion.formats import clips
@@ -12,16 +12,6 @@ from avemotion.media.pictures import read_frames
 from avemotion.synthesis import camera, head
 from avemotion.synthesis.media_files import write_mp4
 from stages import features
-
-
-def portrait_film(path, shift=0):
-    """(an actor's film, the centre of the drawn face): 20 pictures of 180 x 320, the face moved sideways."""
-    rng = np.random.default_rng(4)
-    motion = camera.draw_motion(20, 10, rng, arousal=0.0)
-    person = camera.Portrait(head.draw_looks(rng, female=True), 180, 320, rng)
-    pictures = [np.roll(person.picture(np.zeros(11), motion, i, 0.1), shift, axis=1) for i in range(20)]
-    write_mp4(path, (cv2.cvtColor(p, cv2.COLOR_BGR2YUV_I420) for p in pictures), Fraction(10))
-    return path
 
 
 def test_frames_are_cropped_to_the_face(tmp_path):

@@ -13,7 +13,7 @@ from trained_project import CHANGES, DIALOGUES, main, rewrite, rows
 
 from avemotion.formats import clips
 from avemotion.media.waveforms import read_waveform
-from avemotion.prediction import piece_features, recording, trained_models, windows
+from avemotion.prediction import judging, recording, trained_models
 from commands import predict
 from stages import va
 
@@ -34,10 +34,9 @@ def as_a_recording() -> trained_models.Models:
         for turn in clips.read("affect")
         if DIALOGUES[turn.id] == 3
     ]
-    with torch.inference_mode():
-        stores, notes = piece_features.extract(pieces, models)
-        found = windows.judge(pieces, models, stores)
+    windows, notes = judging.Judge(models)(pieces)
     assert notes == []
+    found = dict(zip((piece.name for piece in pieces), windows, strict=True))
     expected = rows("va/fold_3/predictions.csv")
     for turn in ("c1", "c2"):
         np.testing.assert_allclose(

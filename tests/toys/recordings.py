@@ -118,6 +118,23 @@ def film(file: Path, seed: int, frames: int = 15, fps: int = 15) -> Path:
     return file
 
 
+def portrait_film(path: Path, shift: int = 0) -> Path:
+    """An actor's film of 2 s without sound: 20 pictures of 180 x 320, the drawn face moved sideways."""
+    from fractions import Fraction
+
+    import cv2
+
+    from avemotion.synthesis import camera, head
+    from avemotion.synthesis.media_files import write_mp4
+
+    rng = np.random.default_rng(4)
+    motion = camera.draw_motion(20, 10, rng, arousal=0.0)
+    person = camera.Portrait(head.draw_looks(rng, female=True), 180, 320, rng)
+    pictures = [np.roll(person.picture(np.zeros(11), motion, i, 0.1), shift, axis=1) for i in range(20)]
+    write_mp4(path, (cv2.cvtColor(p, cv2.COLOR_BGR2YUV_I420) for p in pictures), Fraction(10))
+    return path
+
+
 def join(picture: Path, sound: Path, file: Path) -> Path:
     """A film and a recording in one file (.mov), both as they are, not coded anew."""
     import av
