@@ -21,11 +21,11 @@ def build(handlers: Handlers, microphones: Microphones) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(intro(models), elem_id="intro")
         with gr.Tabs():
-            with gr.Tab("File"):
+            with gr.Tab("File") as of_file:
                 file = gr.File(label="An audio or video file", height=140, elem_id="file")
-            with gr.Tab("Microphone"):
+            with gr.Tab("Microphone") as of_microphone:
                 microphone = gr.Audio(sources=["microphone"], type="filepath", label="Microphone", elem_id="microphone")
-            with gr.Tab("Webcam"):
+            with gr.Tab("Webcam") as of_webcam:
                 webcam = gr.Video(
                     sources=["webcam"],
                     label="Webcam",
@@ -35,7 +35,7 @@ def build(handlers: Handlers, microphones: Microphones) -> gr.Blocks:
                     include_audio=True,
                     webcam_options=gr.WebcamOptions(mirror=False),
                 )
-            with gr.Tab("Live"):
+            with gr.Tab("Live") as of_live:
                 gr.HTML(
                     html_template=assets.text("live.html"),
                     js_on_load=assets.LIVE,
@@ -54,6 +54,10 @@ def build(handlers: Handlers, microphones: Microphones) -> gr.Blocks:
         ):
             event(handlers.recording, part, **waiting)
             part.clear(handlers.clear, None, **answer)
+        for tab in (of_file, of_microphone, of_webcam, of_live):
+            tab.select(
+                lambda: "", None, reason, api_visibility="private", show_progress="hidden"
+            )  # a reason is of its tab
         page.load(handlers.arrive, api_visibility="private")
         page.unload(handlers.leave)
     return page

@@ -1,13 +1,15 @@
 """A microphone in blocks has the windows that its whole recording has, and its own state of the models."""
 
+import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from recordings import voice
 
 from avemotion.demo.microphones import SILENT, Microphones
-from avemotion.prediction.predictor import load
+from avemotion.prediction.predictor import Predictor, load
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,21 @@ def test_a_page_that_is_gone_is_forgotten(predictor):
     assert microphones.finish("page") is None
 
 
-def test_a_rate_that_no_microphone_has(predictor):
-    with pytest.raises(ValueError, match="rate is 47999"):
-        Microphones(predictor).hear("page", 47999, recorded(1.0, 1))
+def test_what_the_script_of_the_page_calls(predictor):
+    pytest.importorskip("gradio", reason="no gradio: the extra demo is not installed")
+    from avemotion.demo.handlers import server_functions
+
+    microphones, sound = Microphones(predictor), recorded(4.5, 1)
+    hear, finish = server_functions(microphones)
+    answer = hear(["page", 48000, base64.b64encode(sound.astype("<i2").tobytes()).decode()])
+    expected = predictor.predict(sound[: 4 * 48000], 48000)
+    assert list(answer["windows"][0]["emotion"].values()) == pytest.approx(expected.emotion[0], abs=1e-4)
+    assert answer["seconds"] == 4.5 and finish("page")["recording"]["seconds"] == 4.5 and finish("page") is None
+    reason = hear(["page", 47999, base64.b64encode(sound.tobytes()).decode()])["reason"]
+    assert reason.startswith("rate is 47999; record at a usual rate")
+
+
+def test_models_that_need_the_whole_recording(predictor):
+    by_speaker = Predictor(replace(predictor.models, by_speaker=["prosody"]))
+    with pytest.raises(ValueError, match=r"they need all windows of a recording; record first"):
+        Microphones(by_speaker).hear("page", 48000, recorded(1.0, 1))

@@ -151,5 +151,6 @@ def test_a_text_is_refused_with_the_line_of_the_terminal(visit, served, tmp_path
     send(page, text)
     assert page.locator("#reason").inner_text().strip() == str(refused.value).replace(f"{tmp_path}/", "")
     assert page.locator(".result .lanes").count() == 0
-    page.wait_for_timeout(500)
     assert not [file for file in served.files() if file.name == "notes.txt"]
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_selector("#reason p", state="detached")

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const { node, clock, colour, until, SHARE, Axis } = window.avemotion;
-  const UNPLAYABLE = "This browser cannot play the format of this file. The timeline works all the same.";
+  const UNPLAYABLE = "This browser cannot play this file. The timeline works all the same.";
 
   const KINDS = { json: "JSON", csv: "CSV", srt: "subtitles (SRT)", TextGrid: "TextGrid (Praat, ELAN)" };
 
@@ -82,7 +82,12 @@
       this.shown = windows[index];
       this.values(this.shown);
       this.rows.querySelector(".current")?.classList.remove("current");
-      this.rows.rows[index]?.classList.add("current");
+      const row = this.rows.rows[index], sheet = this.rows.closest(".sheet");
+      if (!row) return;
+      row.classList.add("current");
+      // The table alone scrolls, not the page; its head covers the first row of the view.
+      const above = row.offsetTop - row.offsetHeight, below = row.offsetTop + row.offsetHeight - sheet.clientHeight;
+      sheet.scrollTop = Math.min(Math.max(sheet.scrollTop, below), above);
     }
 
     // downloads: name -> address. files: name -> content, of a live recording.
