@@ -108,10 +108,8 @@ def main() -> None:
         print(f"note: {note}", file=sys.stderr)
     recordings = [show(file, prediction, files, models, options) for file, prediction in predictions]
     if options.json:
-        content = {
-            "models": output.about(models),
-            "speaker_statistics": options.speaker_logits != "none" or bool(models.by_speaker),
-        }
+        used = options.speaker_logits != "none" or models.by_speaker or models.fusion_by_speaker
+        content = {"models": output.about(models), "speaker_statistics": bool(used)}
         content |= {"notes": notes, "recordings": recordings, "failed": failed}
         print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
     if not recordings:

@@ -13,6 +13,7 @@ from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset, Source
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
+from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.models.encoders.audio_model import MelEncoder
 from avemotion.models.session import Session
 from avemotion.params.training.audio import feature_kind
@@ -23,9 +24,8 @@ from avemotion.prediction.trained_models import Models
 from avemotion.system.media_error import MediaError
 from avemotion.training.emotion import audio_input, classifier
 from avemotion.training.fusion import fusion_exports
-from avemotion.training.va.speaker_store import SpeakerStore
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
-from avemotion.training.va.turn_embeddings import TurnInputs, turn_facts, turn_rows, without_sound
+from avemotion.training.va.turn_embeddings import TurnInputs, fusion_prosody, turn_facts, turn_rows, without_sound
 
 BATCH = 16  # windows at a time
 
@@ -120,7 +120,10 @@ def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, Me
         return windows
     audio = _audio_source(models, stores) if takes_audio else None
     video = FrameSource(stores["frames"]) if takes_video else None
-    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)
+    prosody, of_prosody = None, models.fusions[0].prosody
+    if of_prosody is not None:
+        prosody = fusion_prosody(of_prosody, stores["prosody"], models.fusion_by_speaker, dict.fromkeys(ids, ""))
+    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video, prosody)
     predicted = dict(windows)
     for batch in classifier.batches(dataset, BATCH, models.device):
         outputs = [model(*batch.inputs) for model in models.fusions]
@@ -196,8 +199,8 @@ def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]
 
 def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore]) -> TurnDataset:
     caches = {kind: stores[kind] for kind in inputs.kinds}
-    rows = dict(turn_rows(inputs, ids, without_sound(inputs, ids, caches), caches, models.device))
     one_speaker = dict.fromkeys(ids, "")
+    rows = dict(turn_rows(inputs, one_speaker, without_sound(inputs, ids, caches), caches, models.device))
     store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, one_speaker)
     return TurnDataset(store, ids, torch.full((len(ids), len(models.targets)), torch.nan))
 
@@ -207,9 +210,10 @@ def _unanswered(windows: list[Window], models: Models) -> list[str]:
     silent, count = sum(not window.sound for window in windows), len(windows)
     if silent and models.affect is not None:
         notes.append(f"no sound in {silent} of {count} windows, so no valence and arousal there")
-    if models.by_speaker and silent < count:
+    if (models.by_speaker or models.fusion_by_speaker) and silent < count:
+        what = "the models" if models.fusion_by_speaker else "valence and arousal"
         notes.append(
-            f"valence and arousal use statistics of the {count - silent} windows of this recording with sound, which "
+            f"{what} use statistics of the {count - silent} windows of this recording with sound, which "
             "must be of one speaker; fewer than five say little"
         )
     if models.fusions and (blank := sum(window.emotion is None for window in windows)) > 0:
