@@ -37,6 +37,7 @@ SMALL = CHANGES | {
 }
 # Key -> a value that neither SMALL nor a combination below has.
 OTHER = {
+    "fusion.normalise": "speaker",
     "speech": {"model": "tiny", "unfreeze_layers": 1},
     "audio": {"encoder": "plain18", "dim": 32},
     "audio.dim": 32,
@@ -168,7 +169,8 @@ def left(workspace, monkeypatch, tmp_path):
         folder.mkdir()
         if stage is va:
             of_emotion = Path("data/models/fusion")
-            va.prepare_turns(config, of_emotion, sorted(SPLITS), tmp_path / "turns", torch.device("cpu"))
+            speakers = {clip: clip[0] for clip in sorted(SPLITS)}
+            va.prepare_turns(config, of_emotion, speakers, tmp_path / "turns", torch.device("cpu"))
             va.train(config, of_emotion, tmp_path / "turns", Fold(test=1, val=2), folder)
         else:
             stage.train(config, None, folder)
@@ -214,6 +216,7 @@ COMBINATIONS = [
     (fusion, {"audio.encoder": "cnn", "fusion.unfreeze_audio": False, "fusion.warm_start": []}),
     (fusion, {"fusion.epochs": 0}),
     (fusion, {"fusion.video_blocks": 0}),
+    (fusion, {"fusion.inputs": ["audio", "video", "prosody"]}),
     (fusion, {"speech.unfreeze_layers": 0}),
     (va, {}),
     (va, {"va.interaction": "concat", "va.pooling": "mean"}),
@@ -275,6 +278,7 @@ IN_USE = [
     (pretrain_audio, {"audio.encoder": "cnn"}, ("pretrain_audio.loss", "pretrain_audio.sampling")),
     (fusion, {"audio.encoder": "cnn", "fusion.warm_start": []}, ("fusion.unfreeze_audio",)),
     (fusion, {"xattn.head": "concat"}, ("xattn.head_dropout",)),
+    (fusion, {"fusion.inputs": ["audio", "video", "prosody"]}, ("fusion.normalise",)),
     (fusion, {"fusion.mode": "late"}, ("fusion.late_smoothing",)),
     (
         fusion,
