@@ -140,6 +140,16 @@ def test_nothing_to_scroll_sideways(visit, project, width):
     assert page.locator(".lanes").bounding_box()["width"] > 0.85 * width - 190
 
 
+def test_the_browser_refuses_other_hosts(visit):
+    """Not only does the page ask none: what some script of it would ask is blocked."""
+    page, ask = visit(), "document.addEventListener('securitypolicyviolation', (e) => resolve(e.blockedURI))"
+    for attempt in (
+        "fetch('http://example.invalid/x').catch(() => {})",
+        "new Image().src = 'http://example.invalid/x'",
+    ):
+        assert page.evaluate(f"new Promise((resolve) => {{ {ask}; {attempt}; }})") == "http://example.invalid/x"
+
+
 def test_a_text_is_refused_with_the_line_of_the_terminal(visit, served, tmp_path, monkeypatch, trained_here):
     from trained_project import main
 
