@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from avemotion.formats import feature_store
+from avemotion.formats.targets import USUAL
 from avemotion.models.va.model import VAArchitecture, VAModel
 from avemotion.params import va
 from avemotion.params.shared.compute import ComputeParams
@@ -22,7 +23,7 @@ from avemotion.system import runtime
 from avemotion.system.workers import parallel
 from avemotion.training.common import loop
 from avemotion.training.va import architecture, objective
-from avemotion.training.va.losses import VALoss
+from avemotion.training.va.losses import VALoss, Weights
 from avemotion.training.va.turn_batches import turn_dataset
 from benchmarks.timing import interleaved, line
 
@@ -72,7 +73,7 @@ def reading(options: Namespace, device: torch.device) -> None:
 
         turns, rows = dialogues(Path(name) / "turns", options.turns)
         batching = architecture.batching(va.configure(PARAMS).va)
-        data = turn_dataset(turns, rows, True)
+        data = turn_dataset(turns, rows, USUAL, True)
         rivals = {
             "reading": lambda: [None for _ in batching.training(data, 0)(1)],
             "epoch": partial(train, Path(name) / "turns", options.turns, str(device)),
@@ -90,7 +91,13 @@ def folds(options: Namespace, device: torch.device) -> None:
 
         def run(workers: int) -> None:
             compute = ComputeParams(
-                device="cpu", threads=1, workers=workers, loader_workers=0, engine="local", address=None
+                device="cpu",
+                threads=1,
+                workers=workers,
+                loader_workers=0,
+                engine="local",
+                address=None,
+                tensorboard=False,
             )
             list(parallel(unit, range(5), compute, "folds"))
 
@@ -153,15 +160,13 @@ def train(folder: Path, turns: int, device: str) -> None:
     config = va.configure(PARAMS)
     p = config.va
     cache, rows = dialogues(folder, turns)
-    data = turn_dataset(cache, rows, True)
+    data = turn_dataset(cache, rows, USUAL, True)
     sizes = {name: cache.dim(name)[0] for name in objective.INPUTS}
     arguments = architecture.architecture(config, sizes, layers=0)
     model = VAModel(VAArchitecture(**arguments | {"top": None}))
     objective.standardize(model, data)
     model.to(where)
-    loss = objective.Objective(
-        model, VALoss(valence=p.valence, arousal=p.arousal, mse=p.mse, memory=p.ccc_memory), where
-    )
+    loss = objective.Objective(model, VALoss(Weights(ccc=p.ccc_weights, mse=p.mse), p.ccc_memory), where)
     loss.teacher_share = 1.0
     phase = loop.Phase(name="train", epochs=1, prepare=lambda: [{"params": list(model.parameters()), "lr": p.lr}])
     task = loop.Task(
@@ -174,7 +179,9 @@ def train(folder: Path, turns: int, device: str) -> None:
 
 
 def _fold(folder: Path, turns: int, fold: int) -> None:
-    compute = ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None)
+    compute = ComputeParams(
+        device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None, tensorboard=False
+    )
     runtime.setup(fold, compute, threads=1)
     train(folder, turns, "cpu")
 

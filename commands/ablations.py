@@ -26,9 +26,7 @@ def parse() -> argparse.Namespace:
         "--commits", type=int, default=1, help="number of last commits whose experiments are used (default: 1)"
     )
     parser.add_argument("--by", nargs="+", metavar="PARAM", help="params that define a row (default: all that differ)")
-    parser.add_argument(
-        "--metric", nargs="+", choices=HEADLINES, default=list(HEADLINES), help="columns (default: all)"
-    )
+    parser.add_argument("--metric", nargs="+", choices=HEADLINES, help="columns (default: all that there are)")
     parser.add_argument(
         "--on", choices=("val", "test"), default="val", help="clips that are scored: val to choose (default), or test"
     )
@@ -59,12 +57,13 @@ def main() -> None:
             collected = runs.experiments(options.commits, Path(scratch), options.on)
     by = options.by or runs.varied([run for run in collected if run.models])
     table = grid.build(collected, by, _baseline(options.baseline), options.draws, options.seed)
+    metrics = options.metric or grid_table.metrics(table)
     if options.out and options.out.suffix == ".csv":
-        tables.write_results(options.out, grid_table.as_table(table, options.metric))
+        tables.write_results(options.out, grid_table.as_table(table, metrics))
     elif options.out:
-        tables.write_text(options.out, grid_table.as_markdown(table, options.metric))
+        tables.write_text(options.out, grid_table.as_markdown(table, metrics))
     else:
-        print(grid_table.as_markdown(table, options.metric), end="")
+        print(grid_table.as_markdown(table, metrics), end="")
 
 
 def _baseline(given: list[str] | None) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from avemotion.formats.targets import TARGETS
+from avemotion.formats.targets import RATED
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.speech import SpeechParams
 from avemotion.system import cli, params_file
@@ -24,7 +24,7 @@ class Config:
     seed: int
     compute: ComputeParams
     speech: SpeechParams
-    weights: dict[str, float]  # of the loss
+    weights: dict[str, float]  # of the loss, by target and for mse
 
 
 def configure(file: Path) -> Config:
@@ -33,7 +33,7 @@ def configure(file: Path) -> Config:
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
         speech=params_file.read(file, "speech", SpeechParams),
-        weights={name: params_file.read(file, f"va.{name}", float) for name in (*TARGETS, "mse")},
+        weights={name: params_file.read(file, f"va.{name}", float) for name in (*RATED, "mse")},
     )
 
 
@@ -65,7 +65,8 @@ def main() -> None:
     chosen = folds if options.fold is None else [options.fold]
     table = pd.DataFrame([row for fold in chosen for row in of_fold(fold, how, config.speech, config.weights, device)])
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
-    changes = ", ".join(f"{of} {table[f'{of}_change'].mean():+.3f}" for of in TARGETS)
+    changed = [of for of in RATED if f"{of}_change" in table]
+    changes = ", ".join(f"{of} {table[f'{of}_change'].mean():+.3f}" for of in changed)
     print(f"mean change of CCC over {len(table)} speakers: {changes}")
     if options.out:
         if options.out.suffix == ".csv":

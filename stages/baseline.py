@@ -1,4 +1,4 @@
-"""Stage baseline: predicts emotion, or valence and arousal, from functionals of prosody with scikit-learn.
+"""Stage baseline: predicts emotion, or valence, arousal and dominance, from functionals of prosody with scikit-learn.
 
 It fits support vector machines and linear models on the training clips and chooses one on the validation clips, in
 seconds on a CPU. With folds it fits one per fold. Its scores stand beside those of the trained models. A model that
@@ -27,7 +27,7 @@ def fit(config: Config, role: str, fold: "Fold | None", folder: Path) -> None:
     from avemotion.training.baseline import fits
 
     with threadpool_limits(limits=1):  # another number of threads may change the last bit of a sum
-        getattr(fits, role)(config.baseline, fold, folder)
+        getattr(fits, role)(config, fold, folder)
 
 
 def run(config: Config, role: str) -> None:
@@ -51,7 +51,7 @@ def run(config: Config, role: str) -> None:
                 fit(config, role, None, folder)
             return
         depends = [Path("data/manifest") / role, Path("data/features/prosody") / role / "index.json"]
-        key = folds.key_of([config.baseline, source_digest("stages.baseline")], depends)
+        key = folds.key_of([config.baseline, config.targets, source_digest("stages.baseline")], depends)
         work = WORK / f"baseline_{role}"
         folds.train_all(partial(fit, config, role), folds.plan(facts), key, work, out, config.compute)
 

@@ -1,4 +1,4 @@
-"""Stage va: trains models of valence and arousal of dialogue turns, one per fold.
+"""Stage va: trains models of valence, arousal and dominance of dialogue turns, one per fold.
 
 The model of fold k is tested on fold k, validated on the next fold and trained on the others. A frozen fusion model
 computes the fused embedding and the speech sequence of every turn. It is one model for all folds, or with
@@ -34,13 +34,13 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
         fusion: folder of the fusion model behind the turns; None where no input depends on one.
         turns: folder with the `features` of every turn and the weights of WavLM's last layers.
     """
+    from avemotion.datasets.speaker_store import SpeakerStore
     from avemotion.formats import labels
     from avemotion.formats.feature_store import FeatureStore
     from avemotion.models.va.model import VAArchitecture, VAModel
     from avemotion.training.common import checkpoint, loop, run
     from avemotion.training.va import architecture, objective, turn_embeddings, va_exports
-    from avemotion.training.va.losses import VALoss
-    from avemotion.training.va.speaker_store import SpeakerStore
+    from avemotion.training.va.losses import VALoss, Weights
     from avemotion.training.va.turn_batches import turn_dataset
 
     p, batching = config.va, architecture.batching(config.va)
@@ -48,10 +48,10 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     table = labels.read("affect")
     speakers = dict(zip(table["id"], table["speaker"], strict=True))
     store = SpeakerStore(FeatureStore(turns / "features"), p.normalise.by_speaker, speakers)
-    rows = objective.fold_rows(table, fold.test, fold.val, p.in_dialogues)
+    rows = objective.fold_rows(table, p.targets, fold.test, fold.val, p.in_dialogues)
     silent = {name: part[part.id.isin(store.missing)] for name, part in rows.items()}
     rows = {name: part.drop(silent[name].index) for name, part in rows.items()}
-    sets = {name: turn_dataset(store, part, p.in_dialogues) for name, part in rows.items()}
+    sets = {name: turn_dataset(store, part, p.targets, p.in_dialogues) for name, part in rows.items()}
 
     sizes = {name: store.dim(name)[0] for name in objective.INPUTS if name in store.arrays}
     layers = store.dim("layers")[0] if "layers" in store.arrays else 0
@@ -59,15 +59,14 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     model = VAModel(VAArchitecture(**arguments))
     copied = None
     if model.top is not None:
-        weights = checkpoint.read_weights(turns / "top.safetensors")
+        pretrained = checkpoint.read_weights(turns / "top.safetensors")
         source = fusion if p.speech_from == "fusion" else None
-        copied = checkpoint.warm_start(model.top, weights, str(source or config.speech.model))
+        copied = checkpoint.warm_start(model.top, pretrained, str(source or config.speech.model))
     objective.standardize(model, sets["train"])
     model.to(this.device)
 
-    loss = objective.Objective(
-        model, VALoss(valence=p.valence, arousal=p.arousal, mse=p.mse, memory=p.ccc_memory), this.device
-    )
+    weights = Weights(ccc=p.ccc_weights, mse=p.mse)
+    loss = objective.Objective(model, VALoss(weights, p.ccc_memory), this.device)
     shuffled = batching.training(sets["train"], this.seed)
 
     def epochs(epoch: int) -> "Iterable[TurnBatch]":
@@ -77,7 +76,7 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     task = loop.Task(
         batches=epochs,
         loss=loss,
-        validate=lambda: objective.validate(model, sets["val"], loss.loss.weights, batching, this.device),
+        validate=lambda: objective.validate(model, sets["val"], weights, batching, this.device),
         label=f"fold {fold.test}",
     )
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: objective.groups(model, p))]
@@ -87,6 +86,8 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     facts |= {"fusion": None, "fusion_checksum": None, "warm_start": copied}
     if fusion is not None:
         facts |= {"fusion": fusion.as_posix(), "fusion_checksum": turn_embeddings.fusion_checksum(fusion)}
+    if "by_speaker" in store.facts:
+        facts["fusion_by_speaker"] = store.facts["by_speaker"]
     facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     this.leave(model, {"architecture": arguments, **facts}, history)
     held_out = {name: sets[name] for name in ("val", "test")}
@@ -97,8 +98,7 @@ def main() -> None:
     config, only = cli.configured_fold(__doc__, configure, summary)
     import shutil
 
-    from avemotion.formats import labels
-    from avemotion.formats.targets import TARGETS
+    from avemotion.formats import labels, targets
     from avemotion.system import runtime
     from avemotion.system.outputs import alone, leave_reason
     from avemotion.system.source_code import source_digest
@@ -111,21 +111,24 @@ def main() -> None:
         return
     device = runtime.setup(config.seed, config.compute)
     table = labels.read("affect")
-    if table[TARGETS].isna().all().any():
-        raise ValueError("data/manifest/affect/labels.csv: no valence or no arousal; corpora.affect needs both")
+    targets.check(table, config.va.targets)
+    for target, count in targets.unrated(table, config.va.targets).items():
+        if count:
+            print(f"{count} rated turns have no {target}; they count for the other targets", flush=True)
     plan = folds.plan(corpus)
     for fold in plan:  # reports faults of the rows before any work
-        objective.fold_rows(table, fold.test, fold.val, config.va.in_dialogues)
+        objective.fold_rows(table, config.va.targets, fold.test, fold.val, config.va.in_dialogues)
 
     with alone(OUT.name):
-        ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]
+        speakers = dict(sorted(zip(table["id"], table["speaker"], strict=True)))
+        depends = [Path("data/manifest/affect/labels.csv")]
         if emotion.per_fold:
-            unit = partial(train_apart, config, ids)
+            unit = partial(train_apart, config, speakers)
             depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it has the checksums of the rows
         else:
             fusion = folds.first(FUSION) if config.needs_fusion and not emotion.absent else None
             turns = WORK / "turns"
-            prepare_turns(config, fusion, ids, turns, device)
+            prepare_turns(config, fusion, speakers, turns, device)
             unit = partial(train, config, fusion, turns)
             depends += [turns / "features" / "index.json", *turns.glob("top.safetensors")]
         parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
@@ -137,7 +140,7 @@ def main() -> None:
             shutil.rmtree(WORK / "turns", ignore_errors=True)  # as large as the wavlm cache
 
 
-def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> None:
+def train_apart(config: Config, speakers: dict[str, str], fold: "Fold", folder: Path) -> None:
     """`train` with the turns of the fold's own fusion model.
 
     The turns are as large as the wavlm cache, so they are deleted after training.
@@ -147,13 +150,18 @@ def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> N
     from avemotion.system import runtime
 
     fusion, turns = FUSION / fold.name if config.needs_fusion else None, WORK / "turns" / fold.name
-    prepare_turns(config, fusion, ids, turns, runtime.setup(config.seed, config.compute, threads=1))
+    prepare_turns(config, fusion, speakers, turns, runtime.setup(config.seed, config.compute, threads=1))
     train(config, fusion, turns, fold, folder)
     shutil.rmtree(turns)
 
 
-def prepare_turns(config: Config, fusion: Path | None, ids: list[str], turns: Path, device: "torch.device") -> None:
-    """Write into `turns` the inputs of every turn from a fusion model, and the weights of WavLM's trained layers."""
+def prepare_turns(
+    config: Config, fusion: Path | None, speakers: dict[str, str], turns: Path, device: "torch.device"
+) -> None:
+    """Write into `turns` the inputs of every turn from a fusion model, and the weights of WavLM's trained layers.
+
+    speakers: by turn.
+    """
     from avemotion.system.outputs import whole_folder
     from avemotion.training.common import checkpoint
     from avemotion.training.va.turn_embeddings import embed_turns, trained_inputs
@@ -170,7 +178,7 @@ def prepare_turns(config: Config, fusion: Path | None, ids: list[str], turns: Pa
         layers=p.layers == "learned",
     )
     with whole_folder(turns) as folder:
-        embed_turns(inputs, ids, folder / "features", device)
+        embed_turns(inputs, speakers, folder / "features", device)
         if p.finetune_layers:
             assert inputs.top is not None
             state = sorted(inputs.top.state_dict().items())

@@ -8,6 +8,7 @@ import pandas as pd
 from avemotion.comparison.difference_text import as_p
 from avemotion.comparison.ensembles import Ensemble, Scored
 from avemotion.comparison.paired import Difference
+from avemotion.formats.targets import RATED, USUAL
 from avemotion.scoring import summaries
 from avemotion.scoring.headlines import HEADLINES
 from avemotion.scoring.results import NAMES
@@ -72,7 +73,8 @@ def _legend(ensemble: Ensemble) -> str:
     judged = ensemble.judged
     text = f"Over {len(judged.emotion)} {NAMES[judged.on]} clips"
     text += f" and {len(judged.affect)} turns" if judged.affect is not None else ""
-    text += ". Intervals and p by bootstrap over speakers (emotion) or dialogues (valence, arousal), paired."
+    names = [target for target in RATED if target in judged.sums] or USUAL
+    text += f". Intervals and p by bootstrap over speakers (emotion) or dialogues ({', '.join(names)}), paired."
     if judged.on == "val":
         text += " For choosing: training chose its epochs on the same clips, so these scores are too good."
     return text + (" Synthetic sample: not a result about real people." if judged.synthetic else "")

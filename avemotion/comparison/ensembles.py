@@ -8,7 +8,7 @@ import pandas as pd
 
 from avemotion.comparison import paired
 from avemotion.comparison.paired import Difference, Judged
-from avemotion.formats.targets import TARGETS
+from avemotion.formats import targets
 from avemotion.scoring import intervals, speaker_normalised, summaries
 from avemotion.scoring.intervals import Interval
 from avemotion.scoring.speaker_logits import How
@@ -64,7 +64,7 @@ def build(members: Sequence[Judged], weights: Sequence[float], trained: int, dra
 
 
 def mean(members: Sequence[Judged], shares: Sequence[float] | np.ndarray) -> Judged:
-    """The weighted mean of the members' predictions; without valence and arousal unless all members have them.
+    """The weighted mean of the members' predictions; of the targets of va, those that all members have.
 
     Args:
         shares: of each member, with sum 1.
@@ -84,10 +84,12 @@ def mean(members: Sequence[Judged], shares: Sequence[float] | np.ndarray) -> Jud
     sums, affect = {"emotion": summaries.emotion_sums(emotion, first.classes)}, None
     tables = [member.affect for member in members if member.affect is not None]
     if len(tables) == len(members):
-        names = [f"{target}_predicted" for target in TARGETS]
+        common = targets.common(tables)
+        names = targets.predictions(common)
         values = _weighted([table[names] for table in tables], shares)
-        affect = tables[0].assign(**dict(zip(names, values.T, strict=True)))
-        sums |= {target: summaries.affect_sums(summaries.labelled(affect, target)) for target in TARGETS}
+        others = targets.predictions([target for target in targets.predicted(tables[0]) if target not in common])
+        affect = tables[0].drop(columns=others).assign(**dict(zip(names, values.T, strict=True)))
+        sums |= {target: summaries.affect_sums(summaries.labelled(affect, target)) for target in common}
     return replace(first, name=f"mean of {len(members)}", emotion=emotion, affect=affect, sums=sums)
 
 

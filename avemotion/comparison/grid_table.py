@@ -8,6 +8,7 @@ from avemotion.comparison.grid import Cell, Grid
 from avemotion.scoring.headlines import HEADLINES
 from avemotion.scoring.results import NAMES
 
+DOMINANCE = "ccc_dominance"
 NONE = "–"  # noqa: RUF001 (an empty cell, not a minus)
 
 
@@ -40,6 +41,12 @@ def as_markdown(grid: Grid, metrics: list[str]) -> str:
         f"- {run.name} (seed {run.seed}{_params(grid, run.params)}) is missing: {run.fault}" for run in grid.failed
     ]
     return "\n".join(lines) + "\n"
+
+
+def metrics(grid: Grid) -> list[str]:
+    """The usual columns: all headlines, and that of dominance where a run predicts it."""
+    scored = {name for row in grid.rows for name in row.cells}
+    return [name for name in HEADLINES if name != DOMINANCE or name in scored]
 
 
 def as_table(grid: Grid, metrics: list[str]) -> pd.DataFrame:

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from avemotion.comparison import compared_models
-from avemotion.formats.targets import TARGETS
+from avemotion.formats import targets
 from avemotion.scoring import intervals, results, summaries
 from avemotion.scoring.cluster_sums import Sums
 from avemotion.scoring.headlines import HEADLINES
 from avemotion.scoring.results import NAMES, On
 from avemotion.system.seeds import seed_for
 
-CLUSTERS = {"emotion": "speakers", "valence": "dialogues", "arousal": "dialogues"}
+CLUSTERS = {"emotion": "speakers", **dict.fromkeys(targets.RATED, "dialogues")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class Judged:
     name: str
     classes: list[str]  # emotions in class-index order
     emotion: pd.DataFrame  # id, label, predicted, p_<class> ..., speaker, fold
-    affect: pd.DataFrame | None  # id, dialogue, valence, arousal, <target>_predicted; None = no va model
-    sums: dict[str, Sums]  # emotion and, with a va model, valence and arousal
+    affect: pd.DataFrame | None  # id, dialogue, <target> and <target>_predicted; None = no va model
+    sums: dict[str, Sums]  # emotion and, with a va model, its targets
     synthetic: bool
     on: On  # the rows
 
@@ -60,7 +60,7 @@ def read(root: Path, name: str, model: str, *, affect: bool, on: On) -> Judged:
     Args:
         name: of the model, for messages.
         model: one of MODELS, or BASELINE.
-        affect: read its valence and arousal too.
+        affect: read the predictions of its va model too.
         on: the rows, val or test.
 
     Raises:
@@ -72,7 +72,8 @@ def read(root: Path, name: str, model: str, *, affect: bool, on: On) -> Judged:
     sums, turns = {"emotion": summaries.emotion_sums(emotion, facts.classes)}, None
     if affect:
         turns = results.predicted_turns(*results.read_manifest("affect", root), root, on, stages[1])
-        sums |= {target: summaries.affect_sums(summaries.labelled(turns, target)) for target in TARGETS}
+        names = targets.predicted(turns)
+        sums |= {target: summaries.affect_sums(summaries.labelled(turns, target)) for target in names}
         turns = turns.sort_values("id", ignore_index=True)
     return Judged(
         name=name, classes=facts.classes, emotion=emotion, affect=turns, sums=sums, synthetic=facts.synthetic, on=on
@@ -88,7 +89,8 @@ def check_same_rows(first: Judged, second: Judged) -> None:
     what_rows = NAMES[first.on]
     tables = [(f"{what_rows} clips", first.emotion, second.emotion, ["label", "speaker"])]
     if first.affect is not None and second.affect is not None:
-        tables.append((f"{what_rows} turns", first.affect, second.affect, [*TARGETS, "dialogue"]))
+        both = targets.common([first.affect, second.affect])
+        tables.append((f"{what_rows} turns", first.affect, second.affect, [*both, "dialogue"]))
     for what, a, b, columns in tables:
         foreign = sorted(set(a["id"]) ^ set(b["id"]))
         if foreign:

@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 
 from avemotion.formats.clips import FOLDER, REMEDY
-from avemotion.formats.targets import TARGETS
+from avemotion.formats.targets import RATED
 from avemotion.system import tables
 
 COLUMNS = (
     *("id", "speaker", "gender", "emotion", "label", "intensity", "statement", "repetition"),
-    *(*TARGETS, "dominance", "dialogue", "turn", "start", "end", "text", "split"),
+    *(*RATED, "dialogue", "turn", "start", "end", "text", "split"),
 )
 PER_FOLD = "per_fold"  # value of CorpusFacts.split: the emotion role has the folds of the affect role
-NUMBERS = (*TARGETS, "dominance", "turn", "start", "end")
+NUMBERS = (*RATED, "turn", "start", "end")
 
 
 @dataclass(frozen=True, kw_only=True)

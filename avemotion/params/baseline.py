@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from avemotion.formats.targets import Target
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system import params_file
 
@@ -53,6 +54,7 @@ class Config:
 
     compute: ComputeParams
     baseline: BaselineParams
+    targets: list[Target]  # va.targets
 
 
 def configure(file: Path) -> Config:
@@ -60,4 +62,5 @@ def configure(file: Path) -> Config:
     return Config(
         compute=params_file.read(file, "compute", ComputeParams),
         baseline=params_file.read(file, "baseline", BaselineParams),
+        targets=params_file.read(file, "va.targets", list[Target]),
     )

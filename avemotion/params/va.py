@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from avemotion.formats.targets import RATED, Target
 from avemotion.params.shared.common import frozen_or_positive
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.optimizer import OptimParams
@@ -57,6 +58,7 @@ class NormaliseParams:
 class VAParams(OptimParams):
     """Section `va`."""
 
+    targets: list[Target]  # columns of labels.csv
     inputs: list[Literal["speech", "prosody", "speaker", "fused"]]
     normalise: NormaliseParams
     speech_from: Literal["wavlm", "fusion"]  # WavLM itself, or with the layers that the fusion model fine-tuned
@@ -78,13 +80,17 @@ class VAParams(OptimParams):
     epochs: int
     valence_lr: float | None  # of the head of valence; null = lr
     arousal_lr: float | None
+    dominance_lr: float | None
     valence: float  # weight of each CCC in the loss
     arousal: float
+    dominance: float
     mse: float  # weight of the squared errors in the loss
     ccc_memory: int  # earlier batches in the CCC of the loss, without gradient
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.targets or self.targets != [target for target in RATED if target in self.targets]:
+            raise ValueError(f"targets is {self.targets}; name one or more of {', '.join(RATED)}, in this order")
         if not set(self.inputs) - {"speaker"} or len(set(self.inputs)) < len(self.inputs):
             raise ValueError(f"inputs is {self.inputs}; name each once, and speech, prosody or fused among them")
         if "speaker" in self.inputs and "speech" not in self.inputs:
@@ -103,8 +109,8 @@ class VAParams(OptimParams):
             )
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}; give 1 or more")
-        if min(self.valence, self.arousal, self.mse) < 0:
-            raise ValueError("valence, arousal and mse are weights of the loss; give 0 or more")
+        if min(self.valence, self.arousal, self.dominance, self.mse) < 0:
+            raise ValueError("valence, arousal, dominance and mse are weights of the loss; give 0 or more")
         if not self.scales or len(set(self.scales)) < len(self.scales) or any(n < 1 or n % 2 == 0 for n in self.scales):
             raise ValueError(f"scales is {self.scales}; give odd numbers of steps, each once; [1] uses the steps alone")
         for name in ("masked_time", "masked_features"):
@@ -118,11 +124,12 @@ class VAParams(OptimParams):
         self._check_heads()
 
     def _check_heads(self) -> None:
-        for name in ("valence_lr", "arousal_lr"):
+        for target in RATED:
+            name = f"{target}_lr"
             rate = getattr(self, name)
             if rate is not None and rate <= 0:
                 raise ValueError(f"{name} is {rate}; give a number above 0, or null for lr")
-            if rate is not None and self.heads == "shared":
+            if rate is not None and self.heads == "shared" and target in self.targets:
                 raise ValueError(f"{name} is {rate}, but heads is shared; choose separate heads, or null")
         if self.attention_heads is not None and self.attention_heads < 1:
             raise ValueError(f"attention_heads is {self.attention_heads}; give 1 or more, or null for xattn.heads")
@@ -134,6 +141,11 @@ class VAParams(OptimParams):
                     f"interaction needs speech and uses no {' and no '.join(sorted(unseen)) or 'other input'}: change "
                     "inputs, or give all"
                 )
+
+    @property
+    def ccc_weights(self) -> list[float]:
+        """Weight of the CCC of each target in the loss."""
+        return [getattr(self, target) for target in self.targets]
 
     @property
     def in_dialogues(self) -> bool:
@@ -190,39 +202,3 @@ def configure(file: Path) -> Config:
             f"{file}: va.layers is learned, but features.wavlm.layers is empty; list layers to weigh there"
         )
     return config
-
-
-def unused(config: Config) -> dict[str, str]:
-    """Params without effect in combination with the others: key -> reason."""
-    p = config.va
-    reasons = p.unused("va")
-    if "speech" not in p.inputs:
-        of_speech = ("layers", "finetune_layers", "encoder_lr", "scales", "masked_time", "masked_features")
-        keys = [f"va.{key}" for key in (*of_speech, "film", "pooling", "interaction", "normalise.speech")]
-        keys += ["va.speech_from", "va.attention_heads", "xattn.heads"]
-        reasons |= dict.fromkeys(keys, "va.inputs has no speech")
-    taken = plugins.options(INTERACTIONS, p.interaction)
-    if "pooling" not in taken:
-        reasons["va.pooling"] = f"va.interaction is {p.interaction}, which has its own pooling"
-    if "heads" not in taken or (p.interaction == "concat" and p.pooling != "multihead"):
-        keys = ["va.attention_heads", "xattn.heads"]
-        reasons |= dict.fromkeys(keys, f"va.interaction is {p.interaction} and va.pooling {p.pooling}")
-    elif p.attention_heads is not None:
-        reasons["xattn.heads"] = f"va.attention_heads is {p.attention_heads}"
-    widthless = p.interaction == "concat" or "speech" not in p.inputs
-    if widthless and p.heads != "branches" and "fused" not in p.inputs:
-        reasons["va.dim"] = "no part of this model has that width"
-    if "prosody" not in p.inputs:
-        reasons["va.normalise.prosody"] = "va.inputs has no prosody"
-    if "speaker" not in p.inputs:
-        reasons["va.film"] = "va.inputs has no speaker"
-    if not p.finetune_layers:
-        reasons["va.encoder_lr"] = "va.finetune_layers is 0"
-    state = ("size", "updater", "alpha", "feedback", "window", "dialogues", "chunk")
-    if not p.in_dialogues:
-        reasons |= dict.fromkeys([f"va.state.{key}" for key in state], "va.state.kind is none")
-    else:
-        reasons["va.batch_size"] = "va.state.kind is ema: batches are dialogues, va.state.dialogues at a time"
-        if p.state.updater != "transformer":
-            reasons["va.state.window"] = f"va.state.updater is {p.state.updater}"
-    return reasons

@@ -18,6 +18,7 @@ from avemotion.params import (
     pretrain_video,
     sample,
     va,
+    va_unused,
     xattn,
 )
 from avemotion.params.training import audio
@@ -185,7 +186,7 @@ def _views_fault(whole: Whole) -> str | None:
 
 def _pooling_fault(whole: Whole) -> str | None:
     p, sizes = whole.va.va, known_sizes(whole.va.speech.model)
-    if sizes is None or p.pooling != "multihead" or "va.pooling" in va.unused(whole.va):
+    if sizes is None or p.pooling != "multihead" or "va.pooling" in va_unused.unused(whole.va):
         return None
     width = sizes[1] * len(p.scales) if p.interaction == "concat" else p.dim
     if width % whole.va.attention_heads:
@@ -221,7 +222,7 @@ def without_effect(whole: Whole) -> dict[str, str]:
         "pretrain_face": pretrain_face.unused(whole.pretrain_face, whole.file),
         "pretrain_video": pretrain_video.unused(whole.pretrain_video),
         "fusion": fusion.unused(whole.fusion),
-        "va": va.unused(whole.va) | _unused_across(whole),
+        "va": va_unused.unused(whole.va) | _unused_across(whole),
     }
     for role, (stages, sections) in HALVES.items():
         if role not in whole.manifest.corpora:

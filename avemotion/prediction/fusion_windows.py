@@ -15,6 +15,7 @@ from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Attention, Window
 from avemotion.training.emotion import audio_input, classifier
 from avemotion.training.fusion import fusion_exports
+from avemotion.training.va.turn_embeddings import fusion_prosody
 
 BATCH = 16  # windows at a time
 
@@ -31,7 +32,10 @@ def with_emotion(windows: dict[str, Window], models: Models, stores: Mapping[str
         return windows
     audio = _audio_source(models, stores) if takes_audio else None
     video = FrameSource(stores["frames"]) if takes_video else None
-    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)
+    prosody, of_prosody = None, models.fusions[0].prosody
+    if of_prosody is not None:
+        prosody = fusion_prosody(of_prosody, stores["prosody"], models.fusion_by_speaker, dict.fromkeys(ids, ""))
+    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video, prosody)
     predicted = dict(windows)
     for batch in classifier.batches(dataset, BATCH, models.device):
         outputs = [model(*batch.inputs) for model in models.fusions]

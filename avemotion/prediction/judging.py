@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from avemotion.datasets.memory_store import MemoryStore
+from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.models.session import Session
 from avemotion.prediction import missing_values
 from avemotion.prediction import recording as recordings
@@ -16,7 +17,6 @@ from avemotion.prediction.recording import Piece, Recording
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Prediction, Window
 from avemotion.system.media_error import MediaError
-from avemotion.training.va.speaker_store import SpeakerStore
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 from avemotion.training.va.turn_embeddings import TurnInputs, turn_facts, turn_rows, without_sound
 
@@ -48,7 +48,7 @@ def predict(
         voice = speaker(models, recording)
     judge, windows, notes = Judge(models, voice), list[Window](), list(recording.notes)
     # Statistics of the speaker are those of all windows, so these are then predicted together.
-    step = len(pieces) if models.by_speaker else BATCH
+    step = len(pieces) if models.speaker_statistics else BATCH
     for first in range(0, len(pieces), step):
         try:
             judged, more = judge(pieces[first : first + step])
@@ -146,7 +146,7 @@ def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]
 
 def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore]) -> TurnDataset:
     caches = {kind: stores[kind] for kind in inputs.kinds}
-    rows = dict(turn_rows(inputs, ids, without_sound(inputs, ids, caches), caches, models.device))
     one_speaker = dict.fromkeys(ids, "")
+    rows = dict(turn_rows(inputs, one_speaker, without_sound(inputs, ids, caches), caches, models.device))
     store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, one_speaker)
-    return TurnDataset(store, ids, torch.full((len(ids), 2), torch.nan))
+    return TurnDataset(store, ids, torch.full((len(ids), len(models.targets)), torch.nan))

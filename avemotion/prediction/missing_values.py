@@ -12,9 +12,10 @@ def notes(windows: Sequence[Window], models: Models) -> list[str]:
     silent, count = sum(not window.sound for window in windows), len(windows)
     if silent and models.affect is not None:
         notes.append(f"no sound in {silent} of {count} windows, so no valence and arousal there")
-    if models.by_speaker and silent < count:
+    if models.speaker_statistics and silent < count:
+        what = "the models" if models.fusion_by_speaker else "valence and arousal"
         notes.append(
-            f"valence and arousal use statistics of the {count - silent} windows of this recording with sound, which "
+            f"{what} use statistics of the {count - silent} windows of this recording with sound, which "
             "must be of one speaker; fewer than five say little"
         )
     if models.fusions and (blank := sum(window.emotion is None for window in windows)) > 0:

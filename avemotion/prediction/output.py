@@ -50,13 +50,13 @@ def as_json(
         failed: file and reason of each that could not be predicted. notes: on all recordings.
         relative: whether emotions are relative to their speaker.
     """
-    content = {"models": about(models), "speaker_statistics": relative or bool(models.by_speaker), "notes": notes}
+    content = {"models": about(models), "speaker_statistics": relative or models.speaker_statistics, "notes": notes}
     content |= {"recordings": [as_values(prediction) for prediction in recordings], "failed": list(failed)}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_values(prediction: "Prediction") -> dict[str, Any]:
-    """One recording: seconds; `emotion`, `valence` and `arousal` over all of it, then window by window.
+    """One recording: seconds; `emotion` and the targets (`valence`, `arousal`) over all of it, then window by window.
 
     A value is null if the sound or picture that it needs is missing.
     """

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from avemotion.features.mel import Params, log_mels
+from avemotion.formats.targets import listed
 from avemotion.media.pictures import read_frames
 from avemotion.media.waveforms import SAMPLE_RATE
 from avemotion.plots.common import canvas
@@ -125,7 +126,7 @@ def _emotions(axis: Axes, windows: list[Window], classes: list[str]) -> None:
 
 def _affect(axis: Axes, windows: list[Window], targets: list[str], scale: dict[str, list[float]] | None) -> None:
     """Draw the mean over the folds' models as one step per window, and the standard deviation as a band."""
-    axis.set_ylabel("V and A")
+    axis.set_ylabel(listed([target[0].upper() for target in targets]))
     if all(window.affect is None for window in windows):
         _note(axis, "no valence and arousal without sound" if windows else "")
         return

@@ -9,7 +9,7 @@ import torch
 from avemotion.extraction.extraction import Extractor
 from avemotion.formats import labels
 from avemotion.formats.labels import CorpusFacts
-from avemotion.formats.targets import TARGETS
+from avemotion.formats.targets import USUAL
 from avemotion.models.fusion.base import Fusion
 from avemotion.models.fusion.build import build_fusion
 from avemotion.models.va.model import VAModel, build_va
@@ -33,20 +33,26 @@ class Models:
     affect: CorpusFacts | None  # None = there are no VA models
     va: dict[int, VAModel]  # by test fold
     by_speaker: list[str]  # inputs of the VA models that are standardised by the speaker's own turns
+    fusion_by_speaker: list[str]  # kinds of features that the fusion models take so
     inputs: dict[int, TurnInputs]  # of each VA model; folds with the same fusion model have the same object
     settings: dict[str, Settings]  # feature kind -> settings of its extractor
     extractors: dict[str, Extractor]
     device: torch.device
 
     @property
-    def classes(self) -> list[str]:
-        """Emotions in class-index order."""
-        return self.emotion.classes if self.emotion else []
+    def speaker_statistics(self) -> bool:
+        """Whether an input is standardised by the speaker's own turns."""
+        return bool(self.by_speaker or self.fusion_by_speaker)
 
     @property
     def targets(self) -> list[str]:
-        """Names of the values of VA models, in the order of their outputs."""
-        return list(TARGETS)
+        """The targets of the VA models; the usual ones where there is no model."""
+        return next((model.targets for model in self.va.values()), USUAL)
+
+    @property
+    def classes(self) -> list[str]:
+        """Emotions in class-index order."""
+        return self.emotion.classes if self.emotion else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +75,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
     if emotion.facts is None and affect.facts is None:
         raise ValueError(f"{root / MODELS}: no model; run `dvc repro` to train them")
     settings: dict[str, Settings] = {}
+    fusion_by_speaker: list[str] = []
     audio = None
     if emotion.facts is not None:
         first = next(iter(emotion.configs.values()))
@@ -77,7 +84,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
                 f"{root / MODELS / 'fusion'}: {checkpoint.OUTDATED}: its classes are not those of the manifest"
             )
         settings |= _entry(root / MODELS / "fusion", first, "features")
-        audio = first["architecture"]["audio"]
+        audio, fusion_by_speaker = first["architecture"]["audio"], first.get("by_speaker", [])
     inputs: dict[int, TurnInputs] = {}
     by_speaker: list[str] = []
     if affect.facts is not None:
@@ -93,6 +100,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         affect=affect.facts,
         va={int(fold): model for fold, model in affect.models.items()},
         by_speaker=by_speaker,
+        fusion_by_speaker=fusion_by_speaker,
         inputs=inputs,
         settings=settings,
         extractors={kind: feature_settings.extractor(kind, of, str(device)) for kind, of in settings.items()},

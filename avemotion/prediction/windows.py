@@ -1,6 +1,6 @@
 """What the models predict for the windows of a recording, and for the whole of it.
 
-Shapes: C emotions, F models of the folds, V values of a turn (valence, arousal).
+Shapes: C emotions, F models of the folds, V targets of the VA models (valence, arousal).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Window:
     face: bool | None = None  # whether a face was found; None without picture, or where the models look for none
     emotion: np.ndarray | None = None  # [C] probabilities; with folds, the mean over the fusion models
     gate: float | None = None  # share of audio
-    affect: np.ndarray | None = None  # [F, V] valence and arousal by the model of each fold
+    affect: np.ndarray | None = None  # [F, V] the targets by the model of each fold
     # name -> (seconds from the recording's start, weights with sum 1), mean over queries:
     # video_to_audio and prosody_to_speech over audio steps, audio_to_video over frames
     attention: Attention
@@ -36,7 +36,7 @@ class Prediction:
     recording: Recording
     windows: list[Window]
     classes: list[str]  # the C emotions
-    targets: list[str]  # names of the V values
+    targets: list[str]  # names of the V targets
     notes: list[str]
 
     @property

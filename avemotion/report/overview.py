@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from avemotion.formats.targets import TARGETS
+from avemotion.formats.targets import of_scores
 from avemotion.report import affect_section, cells, emotion_section, page
 
 TITLE = "Audio-visual emotion: report of a run"
@@ -63,7 +63,7 @@ def _headlines(emotion: Mapping[str, Any] | None, affect: Mapping[str, Any] | No
     if emotion:
         bounds.append(("Emotion: UAR", emotion["test"], "uar", f"chance {emotion['chance']:.3f}"))
     if affect:
-        bounds += [(f"CCC {target}", affect, f"ccc_{target}", "training mean 0") for target in TARGETS]
+        bounds += [(f"CCC {target}", affect, f"ccc_{target}", "training mean 0") for target in of_scores(affect)]
     cards = [
         (
             name,

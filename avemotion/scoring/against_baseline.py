@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from avemotion.formats import targets
 from avemotion.formats.labels import CorpusFacts
-from avemotion.formats.targets import TARGETS
 from avemotion.scoring import intervals, results, summaries
 from avemotion.scoring.cluster_sums import Sums
 from avemotion.scoring.results import Affect, Emotion
@@ -49,11 +49,13 @@ def affect(of: Affect, draws: int, seed: int, root: Path = Path()) -> dict[str, 
         ValueError: as results.predicted_turns.
     """
     if _left_out("affect", root):
-        return _undefined([f"ccc_{target}" for target in TARGETS])
+        return _undefined([f"ccc_{target}" for target in of.targets])
     rows = {on: results.predicted_turns(of.facts, of.known, root, on, stage=STAGES["affect"]) for on in results.NAMES}
+    if missing := [target for target in of.targets if target not in targets.predicted(rows["test"])]:
+        raise ValueError(f"{results.MODELS / STAGES['affect']}: no prediction of {missing[0]}; {results.REMEDY}")
     scores: dict[str, Any] = {"val": {}, "gain": {}}
     silent = set(of.turns["id"][of.turns["silent"]]) | set(rows["test"]["id"][rows["test"]["silent"]])
-    for target in TARGETS:
+    for target in of.targets:
         name = f"ccc_{target}"
         scores[name] = _ccc(rows["test"], target).estimate()["ccc"]
         scores["val"][name] = _ccc(rows["val"], target).estimate()["ccc"]

@@ -75,5 +75,5 @@ CLASSIFICATION: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], float]] = 
     "weighted_f1": lambda truth, prediction, probabilities: weighted_f1(truth, prediction),
     "calibration_error": lambda truth, prediction, probabilities: calibration_error(truth, probabilities),
 }
-# (truth, prediction) -> score of the test turns, for valence and for arousal
+# (truth, prediction) -> score of the test turns, for each target
 AGREEMENT: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {"pearson": pearson, "mse": mse, "rmse": rmse}

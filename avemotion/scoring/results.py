@@ -13,9 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from avemotion.formats import clips, labels
+from avemotion.formats import clips, labels, targets
 from avemotion.formats.labels import CorpusFacts
-from avemotion.formats.targets import TARGETS
 from avemotion.system import tables
 
 MODELS, MANIFEST = Path("data/models"), clips.FOLDER
@@ -24,7 +23,6 @@ REMEDY = "run `dvc repro`"
 HISTORY = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
 On = Literal["val", "test"]  # the rows that are scored
 NAMES: dict[On, str] = {"val": "validation", "test": "test"}
-BRANCHES = ("valence_own", "valence_rest", "arousal_own", "arousal_rest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +46,12 @@ class Affect:
 
     facts: CorpusFacts
     known: pd.DataFrame  # labels.csv, all folds
-    # fold, id, dialogue (the speaker where a corpus has no dialogues), valence, arousal (NaN = unlabelled),
+    targets: list[str]  # those of va.targets that the models were trained with
+    # fold, id, dialogue (the speaker where a corpus has no dialogues), the targets (NaN = unlabelled),
     # <target>_predicted, silent (no sound, so no prediction and no score)
     turns: pd.DataFrame
     validation: pd.DataFrame  # validation turns of all folds, with the columns of turns
-    branches: pd.DataFrame  # fold, id and BRANCHES; no rows where the model has no branches
+    branches: pd.DataFrame  # fold, id and targets.branches; no rows where the model has no branches
 
 
 def stage_folders(stage: str, folds: list[int], root: Path = Path()) -> dict[str, Path]:
@@ -110,21 +109,22 @@ def read_affect(root: Path = Path()) -> Affect:
     """
     facts, known = read_manifest("affect", root)
     turns, branches = predicted_turns(facts, known, root), []
+    predicted = targets.predicted(turns)
+    columns = tuple(targets.branches(predicted))
     silent = turns["id"][turns["silent"]]
     for fold, folder in stage_folders("va", facts.folds, root).items():
         file = folder / "branches.csv"
-        table = tables.read_csv(file, ("id", *BRANCHES), BRANCHES, REMEDY)
+        table = tables.read_csv(file, ("id", *columns), columns, REMEDY)
         if len(table):
             rows = _rows_of(facts, known[~known["id"].isin(silent)], fold)
             branches.append(_joined(file, table, rows).assign(fold=int(fold)))
     return Affect(
         facts=facts,
         known=known,
+        targets=predicted,
         turns=turns,
         validation=predicted_turns(facts, known, root, on="val"),
-        branches=pd.concat(branches, ignore_index=True)
-        if branches
-        else pd.DataFrame(columns=["fold", "id", *BRANCHES]),
+        branches=pd.concat(branches, ignore_index=True) if branches else pd.DataFrame(columns=["fold", "id", *columns]),
     )
 
 
@@ -202,21 +202,30 @@ def predicted_turns(
     Raises:
         ValueError: as for read_emotion.
     """
-    predicted, turns = tuple(f"{target}_predicted" for target in TARGETS), []
-    columns = ("id", "split", *TARGETS, *predicted)
+    turns, names = [], _targets(stage, facts, root)
+    predicted, columns = targets.predictions(names), tuple(targets.prediction_columns(names))
     for fold, folder in stage_folders(stage, facts.folds, root).items():
         file = folder / "predictions.csv"
         table = tables.read_csv(file, columns, columns[2:], REMEDY)
         table = _joined(file, table[table["split"] == on], _rows_of(facts, known, fold, on), on)
-        silent = table[list(predicted)].isna().all(axis=1)
-        _check_finite(file, table[~silent], predicted)
-        for target in TARGETS:
+        silent = table[predicted].isna().all(axis=1)
+        _check_finite(file, table[~silent], tuple(predicted))
+        for target in names:
             _check_same(file, table, target, ~np.isclose(table[target], table[f"{target}_known"], equal_nan=True))
-        table.loc[silent, TARGETS] = np.nan  # no prediction to compare, so as for unlabelled turns
+        table.loc[silent, names] = np.nan  # no prediction to compare, so as for unlabelled turns
         turns.append(table.assign(fold=int(fold), silent=silent))
     rows = pd.concat(turns, ignore_index=True)
     # In a corpus of single utterances, the clusters of correlated rows are the speakers.
     return rows.assign(dialogue=rows["dialogue"].fillna(rows["speaker"]))
+
+
+def _targets(stage: str, facts: CorpusFacts, root: Path) -> list[str]:
+    """The targets in the header of predictions.csv of a stage's first model; the usual ones if there is none."""
+    file = next(iter(stage_folders(stage, facts.folds, root).values())) / "predictions.csv"
+    if not file.is_file():
+        return targets.USUAL  # the caller's reader reports the missing file
+    with file.open(encoding="utf-8") as stream:
+        return targets.predicted(stream.readline().rstrip().split(",")) or targets.USUAL
 
 
 def histories(facts: Mapping[str, CorpusFacts]) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avemotion.formats.targets import TARGETS
 from avemotion.scoring import summaries
 from avemotion.scoring.results import Affect, Emotion
 
@@ -31,13 +30,13 @@ def affect(of: Affect) -> dict[str, Any]:
     """CCC of the model va over the labelled turns of the group; `worst` is by the CCC of each target."""
 
     def scores(rows: pd.DataFrame) -> Scores:
-        values: Scores = {"turns": int(rows[TARGETS].notna().all(axis=1).sum())}
-        for target in TARGETS:
+        values: Scores = {"turns": int(rows[of.targets].notna().all(axis=1).sum())}
+        for target in of.targets:
             pair = summaries.labelled(rows, target)
             values[f"ccc_{target}"] = summaries.affect_sums(pair).estimate()["ccc"] if len(pair) else float("nan")
         return values
 
-    groups, names = _groups(of.turns, scores), [f"ccc_{target}" for target in TARGETS]
+    groups, names = _groups(of.turns, scores), [f"ccc_{target}" for target in of.targets]
     return groups | {"worst": {name: _worst(groups["speaker"], name, "turns") for name in names}}
 
 

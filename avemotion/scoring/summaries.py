@@ -5,15 +5,15 @@ metrics/<role>.json has the headlines, metrics/detail/<role>.json all scores.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from avemotion.formats import targets
 from avemotion.formats.labels import CorpusFacts
-from avemotion.formats.targets import TARGETS
 from avemotion.scoring import cluster_sums, intervals, metrics, reported_metrics
 from avemotion.scoring.results import Affect, Emotion
 from avemotion.system.seeds import seed_for
@@ -88,34 +88,38 @@ def conditions(results: Emotion, draws: int, seed: int) -> dict[str, dict[str, f
 
 
 def affect(results: Affect, draws: int, seed: int) -> dict[str, Any]:
-    """Scores of valence and arousal: over all test turns together, mean and sd over folds, and each fold.
+    """Scores of the targets: over all test turns together, mean and sd over folds, and each fold.
 
     ccc_*_low and _high are bounds of 95 % intervals of a bootstrap over dialogues. `val` holds the scores of the same
     models on the validation turns. `training_mean` predicts the mean of the fold's training turns. A score excludes
-    turns without its label; `turns` counts the turns with both labels.
+    turns without its label; `turns` counts the turns with a label of each target. With dominance, `labelled` counts
+    those of each target.
     """
     pooled: dict[str, Any] = {}
-    for target in TARGETS:
+    names = results.targets
+    for target in names:
         pair = labelled(results.turns, target)
         low, high = ccc_interval(pair, draws, seed_for(seed, "bootstrap", target))
         for name, score in AGREEMENT.items():
             pooled[f"{name}_{target}"] = score(pair["truth"], pair["prediction"])
             if name == "ccc":
                 pooled |= {f"ccc_{target}_low": low, f"ccc_{target}_high": high}
-    folds = {f"fold_{fold}": _agreement(turns) for fold, turns in results.turns.groupby("fold")}
+    folds = {f"fold_{fold}": _agreement(turns, names) for fold, turns in results.turns.groupby("fold")}
     means = results.turns.assign(**_training_means(results))
     training_mean = {}
     for name in ("ccc", "rmse"):
-        for target in TARGETS:
+        for target in names:
             pair = labelled(means, target)
             training_mean[f"{name}_{target}"] = AGREEMENT[name](pair["truth"], pair["prediction"])
-    unlabelled = results.turns[TARGETS].isna().any(axis=1)
+    unlabelled = results.turns[names].isna().any(axis=1)
+    counts = {target: int(results.turns[target].notna().sum()) for target in names}
     return {
         **pooled,
-        **_over_folds(folds, tuple(f"{name}_{target}" for name in AGREEMENT for target in TARGETS)),
-        "val": _agreement(results.validation),
+        **_over_folds(folds, tuple(f"{name}_{target}" for name in AGREEMENT for target in names)),
+        "val": _agreement(results.validation, names),
         "training_mean": training_mean,
         "turns": int((~unlabelled).sum()),
+        **({} if names == targets.USUAL else {"labelled": counts}),
         "unlabelled": int(unlabelled.sum()),  # includes the silent turns
         "silent": int(results.turns["silent"].sum()),  # turns without sound
         "dialogues": results.turns["dialogue"].nunique(),
@@ -225,13 +229,13 @@ def _scores(table: pd.DataFrame, classes: list[str]) -> dict[str, float]:
     return {name: score(*indices(table, classes)) for name, score in SCORES.items()}
 
 
-def _agreement(turns: pd.DataFrame) -> dict[str, float | int]:
+def _agreement(turns: pd.DataFrame, names: Sequence[str]) -> dict[str, float | int]:
     scores: dict[str, float | int] = {}
     for name, score in AGREEMENT.items():
-        for target in TARGETS:
+        for target in names:
             pair = labelled(turns, target)
             scores[f"{name}_{target}"] = score(pair["truth"], pair["prediction"])
-    return scores | {"turns": int(turns[TARGETS].notna().all(axis=1).sum())}
+    return scores | {"turns": int(turns[list(names)].notna().all(axis=1).sum())}
 
 
 def _over_folds(folds: Mapping[str, Mapping[str, float]], names: tuple[str, ...]) -> dict[str, dict[str, float]]:
@@ -249,7 +253,8 @@ def _training_means(results: Affect) -> dict[str, pd.Series]:
     folds, means = results.facts.folds, {}
     for fold in folds:
         held_out = {str(fold), str(results.facts.validation_of(fold))}
-        means[fold] = results.known.loc[~results.known["split"].isin(held_out), TARGETS].mean()
+        means[fold] = results.known.loc[~results.known["split"].isin(held_out), results.targets].mean()
     return {
-        f"{t}_predicted": results.turns["fold"].map({fold: mean[t] for fold, mean in means.items()}) for t in TARGETS
+        f"{t}_predicted": results.turns["fold"].map({fold: mean[t] for fold, mean in means.items()})
+        for t in results.targets
     }

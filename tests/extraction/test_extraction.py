@@ -233,6 +233,8 @@ def test_worker_processes_are_used_when_they_pay(tmp_path, monkeypatch):
         monkeypatch.setattr(extraction, "WORKERS_PAY", pay)
         found = [f"{i:02}" for i in range(extraction.PROBE + 4)]
         done = []
-        two = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0, engine="local", address=None)
+        two = ComputeParams(
+            device="cpu", threads=1, workers=2, loader_workers=0, engine="local", address=None, tensorboard=False
+        )
         extraction._extract_all(lambda unit, done=done: done.append(unit) or {}, found, two, "counting")
         assert (calls, done) == (expected, found)

@@ -26,7 +26,7 @@ def test_memory_is_of_fixed_size(updater):
 
 def test_ema_by_hand():
     """c_t = alpha c_{t-1} + (1 - alpha) u_t from c_0 = 0."""
-    kept = DialogueState(3, size=2, updater="linear", window=1, alpha=0.75, feedback=False)
+    kept = DialogueState(3, 2, size=2, updater="linear", window=1, alpha=0.75, feedback=False)
     memory, by_hand = kept.start(1, torch.zeros(1)), torch.zeros(2)
     for _ in range(4):
         turn = torch.randn(1, 3)
@@ -39,7 +39,7 @@ def test_ema_by_hand():
 
 @pytest.mark.parametrize(("alpha", "states"), [(0.5, 1), ("learned", 1), ("per_target", 2)])
 def test_alpha(alpha, states):
-    kept = DialogueState(3, size=2, updater="linear", window=1, alpha=alpha, feedback=False)
+    kept = DialogueState(3, 2, size=2, updater="linear", window=1, alpha=alpha, feedback=False)
     assert kept.alpha.tolist() == pytest.approx([alpha if isinstance(alpha, float) else 0.8] * states)
     if isinstance(alpha, str):
         for position, bound in ((-50.0, 0.6), (50.0, 0.9)):

@@ -98,7 +98,7 @@ MISTAKES = [
     ),
     (
         pretrain_video,
-        {"pretrain_video.start": "face"},
+        {"pretrain_video.start": "face", "video.encoder": "resnet18"},
         "pretrain_video.start is face, whose weights are those of video.enc",
     ),
     (pretrain_video, {"pretrain_video.blocks": 6}, "pretrain_video.blocks is 6; give 0 to 5"),

@@ -6,6 +6,14 @@ from project_params import params_with
 from stages import fusion, va
 
 BAD = [
+    ({"va.targets": []}, r"va\.targets is \[\]; name one or more of valence, arousal, dominance, in this order"),
+    ({"va.targets": ["arousal", "valence"]}, r"va\.targets is \['arousal', 'valence'\]; name one or more"),
+    ({"va.targets": ["joy"]}, r"va\.targets.* is 'joy'; choose one of valence, arousal, dominance"),
+    ({"va.dominance": -1.0}, r"valence, arousal, dominance and mse are weights of the loss"),
+    (
+        {"va.targets": ["dominance"], "va.dominance_lr": 0.1, "va.heads": "shared"},
+        r"va\.dominance_lr is 0\.1, but heads is shared",
+    ),
     ({"va.finetune_layers": 3}, r"va\.finetune_layers is 3; give 0 to speech\.unfreeze_layers \(2\)"),
     ({"va.layers": "learned"}, r"features\.wavlm\.layers is empty"),
     ({"va.interaction": "bidirectional", "va.inputs": ["speech"]}, r"it needs speech and prosody"),

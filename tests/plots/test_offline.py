@@ -15,7 +15,7 @@ from project_params import REPO as ROOT
 from results_toys import plot
 from toy_project import init, run, session
 
-from avemotion.training.common import live_curves
+from avemotion.training.common.live_curves import LiveCurves
 from tools.plots_page import LIBRARIES, PAGE
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -91,12 +91,13 @@ def test_plots_render_without_a_network(project, tmp_path, command):
 
 
 @needs_browser
-def test_curves_of_a_running_training(project, tmp_path):
+def test_curves_of_a_running_training(project, tmp_path, monkeypatch):
     """What README says to type while a stage runs; the file is known to neither git nor DVC."""
     history = {"phase": ["head", "head"], "epoch": [1, 2], "train_loss": [2.0, 1.5], "val_loss": [2.5, 2.0]}
-    file = live_curves.path("va", "fold_2")
-    live_curves.write(project / file, pd.DataFrame(history | {"val_score": [0.1, 0.2]}))
-    show = ["dvc", "plots", "show", str(file), "-x", "epoch", "-y", "value", "--template", "training"]
+    monkeypatch.chdir(project)
+    curves = LiveCurves("va", "fold_2")
+    curves.write(pd.DataFrame(history | {"val_score": [0.1, 0.2]}))
+    show = ["dvc", "plots", "show", str(curves.file), "-x", "epoch", "-y", "value", "--template", "training"]
     run(project, *show, "-o", str(tmp_path / "out"))
     index = tmp_path / "out/index.html"
     assert len(re.findall(r'"series":\s*"validation score"', index.read_text(encoding="utf-8"))) == 2  # epochs

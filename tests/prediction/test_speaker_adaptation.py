@@ -6,6 +6,7 @@ from drifting import WEIGHTS
 from torchmetrics.functional import concordance_corrcoef
 from va_toys import va_model
 
+from avemotion.formats.targets import USUAL
 from avemotion.prediction import speaker_adaptation
 from avemotion.training.va import objective
 from avemotion.training.va.losses import va_loss
@@ -28,7 +29,7 @@ def test_personalisation_moves_film_alone_and_scores_later_turns(toy):
     for row in found:
         assert (row["learned"], row["scored"]) == (6, 10)  # 16 turns a speaker in four dialogues
     own = session[session.speaker == "s00"].sort_values(["dialogue", "turn"])
-    heard = turn_dataset(features, session[session.dialogue.isin(own.dialogue[:6])], True)
+    heard = turn_dataset(features, session[session.dialogue.isin(own.dialogue[:6])], USUAL, True)
     positions = [heard.ids.index(turn) for turn in own.id[:6]]
     personal = speaker_adaptation.adapt(model, heard, positions, how, WEIGHTS)
     moved = {name for name, value in personal.state_dict().items() if not torch.equal(value, before[name])}
@@ -37,8 +38,8 @@ def test_personalisation_moves_film_alone_and_scores_later_turns(toy):
         losses = []
         for kind in (model, personal):
             prediction, target = objective.predictions(kind, heard, speaker_adaptation.BATCHING, CPU)
-            losses.append(va_loss(prediction[positions], target[positions], **WEIGHTS).item())
-        scored = turn_dataset(features, session[session.dialogue.isin(own.dialogue[6:])], True)
+            losses.append(va_loss(prediction[positions], target[positions], WEIGHTS).item())
+        scored = turn_dataset(features, session[session.dialogue.isin(own.dialogue[6:])], USUAL, True)
         prediction, target = objective.predictions(personal, scored, speaker_adaptation.BATCHING, CPU)
     assert losses[1] < losses[0]
     keep = [scored.ids.index(turn) for turn in own.id[6:]]

@@ -8,6 +8,7 @@ import pytest
 from results_toys import CLASSES, detail, facts
 from sklearn.metrics import recall_score
 
+from avemotion.formats import targets
 from avemotion.report import served_section
 from avemotion.scoring import metrics, results, served
 
@@ -53,7 +54,9 @@ def test_valence_and_arousal():
     turns = turns.assign(speaker=["a"] * 20 + ["b"] * 20, gender=None, dialogue=np.repeat(["1", "2", "3", "4"], 10))
     turns = turns.assign(valence_predicted=turns["valence"] + rng.normal(size=40), arousal_predicted=turns["arousal"])
     turns.loc[3, "valence"] = np.nan
-    rows = results.Affect(facts=facts("affect"), known=turns, turns=turns, validation=turns, branches=turns)
+    rows = results.Affect(
+        facts=facts("affect"), known=turns, targets=targets.USUAL, turns=turns, validation=turns, branches=turns
+    )
     of = served.affect(rows)
     own = turns[turns["speaker"] == "a"].dropna(subset=["valence"])
     assert of["speaker"]["a"]["ccc_valence"] == pytest.approx(metrics.ccc(own["valence"], own["valence_predicted"]))

@@ -130,13 +130,17 @@ OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 ANY_LENGTH = {"augment.audio.warp", "augment.audio.crop"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
 OF_FUSION = {"fusion.late_smoothing", "fusion.late_rule", "fusion.unfreeze_audio", "xattn.head_dropout"}
-OF_VIDEO_START = {"video.stages", "pretrain_video.face_checkpoint", "pretrain_face.patience"}
-OF_FACES = {"pretrain_face", "augment.stills", "video.width", "video.stages", "pretrain_video.face_checkpoint"}
+OF_VIDEO_START = {"pretrain_video.face_checkpoint", "pretrain_face.patience"}
+OF_FACE_ENCODER = {"video.width", "video.stages"}
+OF_FACES = {"pretrain_face", "augment.stills", "pretrain_video.face_checkpoint"}
 BASE = MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
 JOINT = {"fusion.residual", "fusion.unimodal_loss"}
 DROPS = {"fusion.audio_dropout", "fusion.video_dropout"}
+OF_DOMINANCE = {"va.dominance", "va.dominance_lr"}
+BY_DEFAULT = OF_DOMINANCE | {"fusion.normalise"}  # of inputs and targets that params.yaml leaves out
+OF_TARGETS = OF_DOMINANCE | {"va.valence", "va.valence_lr", "va.arousal", "va.arousal_lr"}
 OF_XATTN = {"xattn.d_model", "xattn.audio_path", "xattn.head", "xattn.dropout", "xattn.stochastic_depth"}
 OF_VIDEO = {f"fusion.video_{key}" for key in ("blocks", "lr", "views", "checkpoint")}
 OPEN_AUDIO = {"fusion.audio_lr", "fusion.unfreeze_wavlm_layers"}
@@ -171,9 +175,9 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"fusion.mode": "gated"}, BASE | OF_XATTN),
         ({"fusion.residual": True}, BASE - {"fusion.late_rule"}),
         ({"fusion.mode": "audio"}, BASE | GATE | DROPS | JOINT | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
-        ({"video.encoder": "face"}, BASE - {"video.width", "video.stages"}),
+        ({"video.encoder": "resnet18"}, BASE | OF_FACE_ENCODER),
         (
-            {"video.encoder": "face", "pretrain_video.start": "face"},
+            {"pretrain_video.start": "face"},
             BASE - OF_FACES | {"pretrain_face", "augment.stills", "augment.frames"},
         ),
         (STILLS, BASE - OF_FACES - {"manifest.faces", "manifest.seed"} | OF_VIDEO_START),
@@ -242,7 +246,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             {*OF_VA, "va.film", "va.speech_from", *OF_XATTN, "xattn.head_dropout", "baseline.emotion"}
             | {"audio", "augment.audio", "augment.frames", "pretrain_audio", "pretrain_video", "fusion"}
             | {"evaluate.speaker_logits"}
-            | {*OF_FACES, "manifest.faces", "video.encoder", "video.pooling"} - {"pretrain_video.face_checkpoint"}
+            | {"pretrain_face", "augment.stills", "manifest.faces", "video.encoder", "video.pooling", *OF_FACE_ENCODER}
             | OF_AFFECT_SPLIT
             | {"manifest.emotion", "manifest.cremad", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},
@@ -251,7 +255,15 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
     ids=lambda value: str(value)[:50] if isinstance(value, dict) else "",
 )
 def test_params_without_effect(tmp_path, changes, expected):
-    assert set(whole.without_effect(whole.read(params_with(tmp_path, changes)))) == expected
+    without_effect = set(whole.without_effect(whole.read(params_with(tmp_path, changes))))
+    assert without_effect - BY_DEFAULT == expected - BY_DEFAULT
+    if not expected & {"va", "fusion"}:  # neither half is off as a whole
+        assert without_effect >= BY_DEFAULT
+
+
+def test_dominance_has_params_of_its_own(tmp_path):
+    file = params_with(tmp_path, {"va.targets": ["dominance"]})
+    assert set(whole.without_effect(whole.read(file))) & OF_TARGETS == OF_TARGETS - OF_DOMINANCE
 
 
 def test_its_list_is_printed_and_no_torch_is_imported(tmp_path):

@@ -18,7 +18,7 @@ from avemotion.formats import labels
 from avemotion.params import fusion as fusion_params
 from avemotion.params import pretrain_audio as audio_params
 from avemotion.params import pretrain_video as video_params
-from avemotion.params import va as va_params
+from avemotion.params import va_unused
 from avemotion.training.common.folds import Fold
 from stages import features, fusion, pretrain_audio, pretrain_video, va
 
@@ -37,6 +37,7 @@ SMALL = CHANGES | {
 }
 # Key -> a value that neither SMALL nor a combination below has.
 OTHER = {
+    "fusion.normalise": "speaker",
     "speech": {"model": "tiny", "unfreeze_layers": 1},
     "audio": {"encoder": "plain18", "dim": 32},
     "audio.dim": 32,
@@ -113,6 +114,8 @@ OTHER = {
     "va.speech_from": "wavlm",
     "va.attention_heads": 2,
     "va.head_inputs": "interaction",
+    "va.dominance": 2.0,
+    "va.dominance_lr": 0.02,
     "va.valence_lr": 0.02,
     "va.arousal_lr": 0.02,
     "va.layers": "learned",
@@ -166,7 +169,8 @@ def left(workspace, monkeypatch, tmp_path):
         folder.mkdir()
         if stage is va:
             of_emotion = Path("data/models/fusion")
-            va.prepare_turns(config, of_emotion, sorted(SPLITS), tmp_path / "turns", torch.device("cpu"))
+            speakers = {clip: clip[0] for clip in sorted(SPLITS)}
+            va.prepare_turns(config, of_emotion, speakers, tmp_path / "turns", torch.device("cpu"))
             va.train(config, of_emotion, tmp_path / "turns", Fold(test=1, val=2), folder)
         else:
             stage.train(config, None, folder)
@@ -212,6 +216,7 @@ COMBINATIONS = [
     (fusion, {"audio.encoder": "cnn", "fusion.unfreeze_audio": False, "fusion.warm_start": []}),
     (fusion, {"fusion.epochs": 0}),
     (fusion, {"fusion.video_blocks": 0}),
+    (fusion, {"fusion.inputs": ["audio", "video", "prosody"]}),
     (fusion, {"speech.unfreeze_layers": 0}),
     (va, {}),
     (va, {"va.interaction": "concat", "va.pooling": "mean"}),
@@ -232,7 +237,7 @@ UNUSED = {
     pretrain_audio: audio_params.unused,
     pretrain_video: video_params.unused,
     fusion: fusion_params.unused,
-    va: va_params.unused,
+    va: va_unused.unused,
 }
 
 
@@ -273,6 +278,7 @@ IN_USE = [
     (pretrain_audio, {"audio.encoder": "cnn"}, ("pretrain_audio.loss", "pretrain_audio.sampling")),
     (fusion, {"audio.encoder": "cnn", "fusion.warm_start": []}, ("fusion.unfreeze_audio",)),
     (fusion, {"xattn.head": "concat"}, ("xattn.head_dropout",)),
+    (fusion, {"fusion.inputs": ["audio", "video", "prosody"]}, ("fusion.normalise",)),
     (fusion, {"fusion.mode": "late"}, ("fusion.late_smoothing",)),
     (
         fusion,

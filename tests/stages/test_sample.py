@@ -20,7 +20,8 @@ from avemotion.synthesis import dialogue, engine, ravdess_layout
 from stages import sample
 
 PARAMS = """
-compute: {{device: cpu, threads: 1, workers: {workers}, loader_workers: 0, engine: local, address: null}}
+compute: {{device: cpu, threads: 1, workers: {workers}, loader_workers: 0, engine: local, address: null,
+  tensorboard: false}}
 sample:
   seed: 3
   ravdess: {{actors: [1, 2], repetitions: 1, trials: balanced, width: 192, height: 144, fps: 10.0}}

@@ -16,7 +16,7 @@ TOTALS = {  # 8 classes; total parameters by audio encoder and mode
     "wavlm": {"audio": 94_978_680, "late": 106_159_296, "concat": 106_620_872, "gated": 106_621_129},
 }
 VIDEO = 11_180_616
-BASE = {"speech.model": "microsoft/wavlm-base"}
+BASE = {"speech.model": "microsoft/wavlm-base", "video.encoder": "resnet18"}
 
 
 @pytest.mark.parametrize("encoder", TOTALS)

@@ -17,7 +17,9 @@ from stages import features
 
 
 def params(address=None, engine="ray"):
-    return ComputeParams(device="cpu", threads=1, workers=1, loader_workers=0, engine=engine, address=address)
+    return ComputeParams(
+        device="cpu", threads=1, workers=1, loader_workers=0, engine=engine, address=address, tensorboard=False
+    )
 
 
 def test_without_ray_the_error_names_the_remedy(monkeypatch):

@@ -25,7 +25,8 @@ def wait(unit):
     time.sleep(600)
 
 if __name__ == "__main__":
-    params = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0, engine="local", address=None)
+    params = ComputeParams(device="cpu", threads=1, workers=2, loader_workers=0,
+                           engine="local", address=None, tensorboard=False)
     list(parallel(wait, range(4), params, "units"))
 """
 

@@ -7,9 +7,10 @@ import pandas as pd
 
 from avemotion.formats import feature_store
 from avemotion.training.va import objective
+from avemotion.training.va.losses import Weights
 
 BATCHING = objective.Batching(turns=16, dialogues=4, chunk=5)
-WEIGHTS = {"valence": 0.5, "arousal": 0.5, "mse": 0.1}
+WEIGHTS = Weights(ccc=[0.5, 0.5], mse=0.1)
 
 
 def drifting(
@@ -33,8 +34,10 @@ def drifting(
                 "fused": rng.standard_normal((1, 10)).astype(np.float32),
                 "gate": np.full((1, 1), d / 100, np.float32),
             }
-            rows.append((clip, f"s{d % 4}{t % 2}", *(3 + mood), f"d{d:02}", t, float(t), str(1 + d % 4)))
-    columns = ["id", "speaker", "valence", "arousal", "dialogue", "turn", "start", "split"]
+            rows.append(
+                (clip, f"s{d % 4}{t % 2}", *(3 + mood), 3 + mood.mean(), f"d{d:02}", t, float(t), str(1 + d % 4))
+            )
+    columns = ["id", "speaker", "valence", "arousal", "dominance", "dialogue", "turn", "start", "split"]
     facts = {"hop_seconds": 0.02}
     feature_store.write(
         folder, [feature_store.CLEAN], ((clip, {feature_store.CLEAN: arrays[clip]}) for clip in sorted(arrays)), facts

@@ -8,7 +8,7 @@ from avemotion.params.shared.compute import ComputeParams
 
 REPO = Path(__file__).resolve().parents[2]
 SERIAL: ComputeParams = ComputeParams(
-    device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None
+    device="cpu", threads=1, workers=1, loader_workers=0, engine="local", address=None, tensorboard=False
 )
 
 

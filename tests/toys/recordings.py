@@ -18,6 +18,7 @@ SECTIONS = {
         "loader_workers": 0,
         "engine": "local",
         "address": None,
+        "tensorboard": False,
     },
     "corpora": {role: {"name": "ravdess", "root": "corpus"} for role in ("emotion", "affect")} | {"faces": None},
     "manifest": {"max_rejected": 0.0},

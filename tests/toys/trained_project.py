@@ -22,7 +22,15 @@ SPLITS = {"a1": "train", "a2": "train", "b1": "train", "b2": "val", "c1": "test"
 DIALOGUES = {"a1": 1, "a2": 1, "b1": 2, "b2": 2, "c1": 3, "c2": 3}  # one a fold, and of one speaker
 CHANGES = {
     **{f"corpora.{role}": {"name": "csv", "root": "corpus"} for role in ("emotion", "affect")},
-    "compute": {"device": "cpu", "threads": 1, "workers": 1, "loader_workers": 0, "engine": "local", "address": None},
+    "compute": {
+        "device": "cpu",
+        "threads": 1,
+        "workers": 1,
+        "loader_workers": 0,
+        "engine": "local",
+        "address": None,
+        "tensorboard": False,
+    },
     "views.emotion": [10, 0],
     "augment.audio.views": {"clean": 1},
     "features.prosody.set": "free",

@@ -7,12 +7,14 @@ import torch.nn.functional as F
 from fusion_toys import wake
 from torch import Tensor
 
+from avemotion.formats.targets import USUAL
 from avemotion.models.va.model import VAModel, build_va
 
 SIZES = {"speech_dim": 16, "prosody_dim": 8, "speaker_dim": 6, "fused_dim": 10}
 STATE = {"size": 8, "updater": "gru", "window": 4, "alpha": 0.8, "feedback": True}
 UPDATERS = ("linear", "gru", "transformer", "mamba")
 CHOICES = {
+    "targets": USUAL,
     "scales": [1],
     "masked_time": 0.0,
     "masked_features": 0.0,
@@ -40,7 +42,7 @@ def va_model(**choices: object) -> VAModel:
     model = wake(build_va(**SIZES | CHOICES | choices)).eval()
     if model.standardize_prosody is not None:
         model.standardize_prosody.fit(torch.randn(9, len(model.standardize_prosody.mean)))
-    model.units.fit(3 + torch.randn(9, 2))
+    model.units.fit(3 + torch.randn(9, len(model.targets)))
     return model
 
 

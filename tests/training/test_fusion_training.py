@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ def frozen_below(model, batch, blocks=1):
 
 
 def learn(tmp_path, mode, batch, **changes):
-    p, model, phases = configured(tmp_path, **{"fusion.mode": mode} | changes)
+    p, model, phases = configured(tmp_path, **{"fusion.mode": mode, "video.encoder": "resnet18"} | changes)
     batch = frozen_below(model, batch)
 
     def validate():
@@ -95,7 +96,7 @@ def test_the_loss_is_that_of_the_fusion_and_the_weighted_ones_of_both_classifier
         params=replace(p, batch_size=8, label_smoothing=0.0),
         shares=shares if soft else None,
     )
-    run = SimpleNamespace(device=CPU, seed=0, compute=SimpleNamespace(loader_workers=0), curves=tmp_path / "curves.csv")
+    run = SimpleNamespace(device=CPU, seed=0, compute=SimpleNamespace(loader_workers=0), curves=Mock())
     history = classifier.train(training, run)
     first = next(iter(training_batches(dataset, 8, 0)(1)))
     order = torch.stack([shares[clip] for clip in first.ids]) if soft else first.target

@@ -9,6 +9,7 @@ from torch import nn
 
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.system import tables
+from avemotion.training.common.live_curves import LiveCurves
 from avemotion.training.common.loop import Phase, Task, fit, train_epoch
 from avemotion.training.common.schedules import MIN_LR
 
@@ -98,9 +99,10 @@ def test_early_stopping_restores_the_best_weights():
     assert list(history.epoch) == seen and list(history.val_score) == [0.1, 0.5, 0.4, 0.5, 0.3]
 
 
-def test_the_history_so_far_can_be_watched(tmp_path):
+def test_the_history_so_far_can_be_watched(tmp_path, monkeypatch):
     """After every epoch, by whoever reads the file meanwhile; nothing else changes."""
-    file, seen = tmp_path / "live" / "fusion_fold_2.csv", []
+    monkeypatch.chdir(tmp_path)
+    file, seen = tmp_path / "data/live/fusion_fold_2.csv", []
 
     def train(curves):
         torch.manual_seed(0)
@@ -115,7 +117,7 @@ def test_the_history_so_far_can_be_watched(tmp_path):
         task = Task(batches=batches, loss=loss, validate=validate, label="test")
         return fit(model, task, plan, optim(), CPU, curves)
 
-    history = train(file)
+    history = train(LiveCurves("fusion", "fold_2"))
     assert seen == [0, 1, 2]
     pd.testing.assert_frame_equal(train(None), history)
     curves = pd.read_csv(file)

@@ -9,6 +9,7 @@ import torch
 from drifting import WEIGHTS
 from va_toys import CHOICES, SIZES, va_model
 
+from avemotion.formats.targets import USUAL
 from avemotion.models.va.model import build_va
 from avemotion.training.va import objective
 from avemotion.training.va.losses import VALoss
@@ -22,8 +23,8 @@ CPU = torch.device("cpu")
 
 def test_objective_carries_memory_within_a_dialogue_and_gradients_end_at_chunks(toy):
     features, rows = toy
-    dataset, model = turn_dataset(features, rows, True), va_model()
-    training_loss = objective.Objective(model, VALoss(**WEIGHTS, memory=0), CPU)
+    dataset, model = turn_dataset(features, rows, USUAL, True), va_model()
+    training_loss = objective.Objective(model, VALoss(WEIGHTS, 0), CPU)
     first, second, fresh, _ = dialogue_batches(dataset, range(8), size=4, chunk=5)
     training_loss(first)
     carried = training_loss.memory
@@ -47,7 +48,7 @@ def test_units_and_prosody_are_standardised_on_training_rows_each_target_by_itse
     features, rows = toy
     rows = rows.assign(valence=rows.valence.mask(rows.turn > 1), arousal=2.0)
     model = build_va(**SIZES | CHOICES | {"state": None})
-    objective.standardize(model, turn_dataset(features, rows, False))
+    objective.standardize(model, turn_dataset(features, rows, USUAL, False))
     known = rows.valence.dropna().to_numpy()
     assert model.units.mean.tolist() == pytest.approx([known.mean(), 2.0], rel=1e-5)
     assert model.units.std.tolist() == pytest.approx([known.std(), 1.0], rel=1e-5)  # a constant target keeps its unit
@@ -69,14 +70,14 @@ def test_rows_of_a_fold():
     rows = table()
     rows.loc[rows.id.isin(["s1d0t0", "s2d0t0", "s3d0t0"]), ["valence", "arousal"]] = math.nan
     for in_dialogues in (True, False):
-        parts = objective.fold_rows(rows, 1, 2, in_dialogues)
+        parts = objective.fold_rows(rows, USUAL, 1, 2, in_dialogues)
         assert [len(parts[name]) for name in ("val", "test")] == [4, 4]  # unlabelled turns are predicted
         assert ("s3d0t0" in set(parts["train"].id)) == in_dialogues and set(parts["train"].split) == {"3", "4"}
     with pytest.raises(ValueError, match=r"fold 7 has no turn to test on"):
-        objective.fold_rows(rows, 7, 2, True)
+        objective.fold_rows(rows, USUAL, 7, 2, True)
     with pytest.raises(ValueError, match=r"fold 1 has 1 val turns with valence; it needs 2"):
         objective.fold_rows(
-            rows.assign(valence=rows.valence.mask((rows.split == "2") & (rows.id != "s2d1t1"))), 1, 2, True
+            rows.assign(valence=rows.valence.mask((rows.split == "2") & (rows.id != "s2d1t1"))), USUAL, 1, 2, True
         )
     with pytest.raises(ValueError, match=r"fold 1 has 0 train turns with arousal"):
-        objective.fold_rows(rows.assign(arousal=rows.arousal.mask(rows.split.isin(["3", "4"]))), 1, 2, True)
+        objective.fold_rows(rows.assign(arousal=rows.arousal.mask(rows.split.isin(["3", "4"]))), USUAL, 1, 2, True)

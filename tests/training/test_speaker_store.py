@@ -5,8 +5,8 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from avemotion.datasets.memory_store import MemoryStore
+from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats.feature_store import CLEAN
-from avemotion.training.va.speaker_store import SpeakerStore
 
 SPEAKERS = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "b2": "b"}
 

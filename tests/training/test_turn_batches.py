@@ -7,6 +7,7 @@ from drifting import BATCHING
 from va_toys import turn_inputs, va_model
 
 from avemotion.formats import feature_store
+from avemotion.formats.targets import USUAL
 from avemotion.training.va import objective
 from avemotion.training.va.turn_batches import TurnDataset, dialogue_batches, turn_dataset
 
@@ -20,7 +21,7 @@ def test_dialogue_batches_keep_time_order_and_fill_row_by_row(toy):
     features, rows = toy
     rows = rows[rows.dialogue.isin(["d00", "d01", "d02"])]
     rows = rows[(rows.dialogue != "d01") | (rows.turn < 2)].sample(frac=1, random_state=0)  # in no order
-    dataset = turn_dataset(features, rows, True)
+    dataset = turn_dataset(features, rows, USUAL, True)
     batches = list(dialogue_batches(dataset, [2, 1, 0], size=2, chunk=5))
     assert [batch.ids for batch in batches] == [
         [f"d02_{t}" for t in range(5)] + ["d01_0", "d01_1"],
@@ -34,14 +35,14 @@ def test_dialogue_batches_keep_time_order_and_fill_row_by_row(toy):
     target = rows.set_index("id").loc[batches[0].ids, ["valence", "arousal"]].to_numpy()
     np.testing.assert_allclose(batches[0].target, target, rtol=1e-6)
     with pytest.raises(ValueError, match=r"turn d00_0 has no dialogue.*va\.state\.kind: none"):
-        turn_dataset(features, rows.assign(dialogue=None).sort_values("id"), True)
+        turn_dataset(features, rows.assign(dialogue=None).sort_values("id"), USUAL, True)
 
 
 def test_chunks_side_by_side_equal_whole_dialogues_one_by_one(toy):
     """Also with dialogues of different lengths, some ended while others go on."""
     features, rows = toy
     rows = rows[rows.turn < 1 + rows.dialogue.str[1:].astype(int) % 8]
-    dataset, model = turn_dataset(features, rows, True), va_model()
+    dataset, model = turn_dataset(features, rows, USUAL, True), va_model()
     found = {}
     with torch.inference_mode():
         for batching in (BATCHING, objective.Batching(turns=1, dialogues=1, chunk=99)):

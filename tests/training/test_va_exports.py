@@ -7,6 +7,7 @@ import torch
 from drifting import BATCHING
 from va_toys import STATE, va_model
 
+from avemotion.formats.targets import USUAL
 from avemotion.training.va import va_exports
 from avemotion.training.va.turn_batches import turn_dataset
 
@@ -19,7 +20,7 @@ CPU = torch.device("cpu")
 def test_exports(toy, tmp_path):
     features, rows = toy
     model = va_model(interaction="bidirectional", pooling="attention", state=STATE | {"alpha": "per_target"})
-    test = turn_dataset(features, rows[rows.split == "1"], True)
+    test = turn_dataset(features, rows[rows.split == "1"], USUAL, True)
     va_exports.export(tmp_path, model, {"test": test}, {}, BATCHING, CPU)
     read = {name: pd.read_csv(tmp_path / f"{name}.csv") for name in ("predictions", "branches", "film", "gates")}
     assert all(list(table.id) == sorted(test.ids) for table in read.values())
@@ -39,7 +40,7 @@ def test_exports(toy, tmp_path):
         assert maps[f"{clip}/times"][0].item() == pytest.approx(0.01)
     assert va_exports.learned(model)["alpha"] == {"valence": 0.8, "arousal": 0.8}
     bare = va_model(state=None, film="none", heads="shared", interaction="concat", pooling="mean")
-    dataset, silent = turn_dataset(features, rows[rows.split == "1"][1:], False), rows[rows.split == "1"][:1]
+    dataset, silent = turn_dataset(features, rows[rows.split == "1"][1:], USUAL, False), rows[rows.split == "1"][:1]
     va_exports.export(tmp_path, bare, {"test": dataset}, {"test": silent}, BATCHING, CPU)
     told = pd.read_csv(tmp_path / "predictions.csv").set_index("id")
     assert list(told.index[told.valence_predicted.isna()]) == list(silent.id) and len(told) == len(dataset) + 1

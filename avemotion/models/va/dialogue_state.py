@@ -3,7 +3,8 @@
 c_t = alpha * c_{t-1} + (1 - alpha) * u_t with the updater's output u_t. The model computes turn by turn, so a live
 dialogue needs the same operations as a stored one, and a prediction can be an input of the next turn.
 
-Shape letters: B dialogues, I features of a turn, S size of the state, K states (1, or one per target), W window.
+Shape letters: B dialogues, I features of a turn, S size of the state, K targets, N states (1, or one per target),
+W window.
 """
 
 import math
@@ -25,8 +26,8 @@ Carried = tuple[Tensor, ...]  # the updater's own memory, [B, ...] each
 class Memory:
     """The inputs of a turn from earlier turns."""
 
-    state: Tensor  # [B, K, S]
-    previous: Tensor  # [B, 2]: the last prediction in standard scores
+    state: Tensor  # [B, N, S]
+    previous: Tensor  # [B, K]: the last prediction in standard scores
     carried: (
         Carried  # of the updater: none for linear; gru [B, S]; transformer its last W turns; mamba two small states
     )
@@ -173,20 +174,22 @@ class DialogueState(nn.Module):
     """The moving average over the turns of a dialogue.
 
     Args:
-        inputs: features I of a turn. size: S.
+        inputs: features I of a turn. targets: their number K. size: S.
         updater: a key of UPDATERS. window: turns in the attention window of the transformer.
-        alpha: a fixed value, `learned` in [0.6, 0.9], or `per_target`: learned, one each for valence and arousal.
+        alpha: a fixed value, `learned` in [0.6, 0.9], or `per_target`: learned, one for each target.
         feedback: whether the previous prediction is part of the updater's input.
     """
 
     fixed: Tensor
 
-    def __init__(self, inputs: int, *, size: int, updater: str, window: int, alpha: Alpha, feedback: bool):
+    def __init__(
+        self, inputs: int, targets: int, *, size: int, updater: str, window: int, alpha: Alpha, feedback: bool
+    ):
         super().__init__()
-        self.size, self.feedback = size, feedback
-        self.states = 2 if alpha == "per_target" else 1
+        self.targets, self.size, self.feedback = targets, size, feedback
+        self.states = targets if alpha == "per_target" else 1
         self.norm = nn.LayerNorm(inputs)
-        self.project = nn.Linear(inputs + 2 * feedback, size)
+        self.project = nn.Linear(inputs + targets * feedback, size)
         self.updater = UPDATERS[updater](size, window)
         self.position: nn.Parameter | None
         if isinstance(alpha, float):
@@ -197,14 +200,14 @@ class DialogueState(nn.Module):
 
     @property
     def alpha(self) -> Tensor:
-        """[K]."""
+        """[N]."""
         return self.fixed if self.position is None else LOW + (HIGH - LOW) * self.position.sigmoid()
 
     def start(self, dialogues: int, like: Tensor) -> Memory:
         """The memory before the first turn, with the dtype and device of `like`."""
         state = like.new_zeros(dialogues, self.states, self.size)
         carried = self.updater.start(state[:, 0])
-        return Memory(state=state, previous=like.new_zeros(dialogues, 2), carried=carried)
+        return Memory(state=state, previous=like.new_zeros(dialogues, self.targets), carried=carried)
 
     def forward(self, turn: Tensor, memory: Memory) -> Memory:
         """turn [B, I], memory before it -> memory after it; the caller replaces `previous`, which is unchanged."""

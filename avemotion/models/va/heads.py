@@ -1,7 +1,7 @@
-"""Heads for valence and arousal over the parts of a turn: one head for both, or one each.
+"""Heads for valence, arousal and dominance over the parts of a turn: one head for all targets, or one each.
 
-Shape letters: B turns, H heads (1 shared, or 2), Z input width of a head, K states (1, or one per target), S their
-size.
+Shape letters: B turns, K targets, H heads (1 shared, or K), Z input width of a head, N states (1, or one per
+target), S their size.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from avemotion.formats.targets import TARGETS
-
-OWN = {"valence": "prosody", "arousal": "speech"}  # the part of a turn that is weighed against the others
+from avemotion.formats.targets import OWN
 
 HeadKind = Literal["shared", "separate", "branches", "weighted_concat"]
 
@@ -56,32 +54,43 @@ class ScaledConcat(nn.Module):
 
 
 class Heads(nn.Module):
-    """Z -> 256 -> 128 -> 2 for both targets, or Z -> 256 -> 128 -> 1 for each, over [z; state].
+    """Z -> 256 -> 128 -> K for all targets, or Z -> 256 -> 128 -> 1 for each, over [z; state].
 
     Args:
         kind: shared | separate (both take all parts) | branches (separate, each after its own BranchWeighting; with a
             single part the same as separate) | weighted_concat (separate, each after its own ScaledConcat; with a
             single part and no state the same as separate).
         sizes: width of each part.
+        targets: names of the K targets.
         dim: width after branch weighting.
-        state: size S and number K of the states; (0, 0) without a state.
+        state: size S and number N of the states; (0, 0) without a state.
     """
 
-    def __init__(self, kind: HeadKind, sizes: Mapping[str, int], *, dim: int, state: tuple[int, int], dropout: float):
+    def __init__(
+        self,
+        kind: HeadKind,
+        sizes: Mapping[str, int],
+        *,
+        targets: Sequence[str],
+        dim: int,
+        state: tuple[int, int],
+        dropout: float,
+    ):
         super().__init__()
+        self.targets = list(targets)
         self.weighting: nn.ModuleDict | None = None
         self.scaling: nn.ModuleDict | None = None
         state_size, states = state
         width = sum(sizes.values())
         if kind == "branches" and len(sizes) > 1:
-            self.weighting = nn.ModuleDict({target: BranchWeighting(OWN[target], sizes, dim) for target in TARGETS})
+            self.weighting = nn.ModuleDict({target: BranchWeighting(OWN[target], sizes, dim) for target in targets})
             width = dim
         if kind == "weighted_concat" and (len(sizes) > 1 or state_size):
-            self.scaling = nn.ModuleDict({target: ScaledConcat(OWN[target], sizes, state_size) for target in TARGETS})
+            self.scaling = nn.ModuleDict({target: ScaledConcat(OWN[target], sizes, state_size) for target in targets})
         if kind == "shared":
-            self.mlps = nn.ModuleList([_mlp(width + states * state_size, len(TARGETS), dropout)])
+            self.mlps = nn.ModuleList([_mlp(width + states * state_size, len(self.targets), dropout)])
         else:
-            self.mlps = nn.ModuleList([_mlp(width + state_size, 1, dropout) for _ in TARGETS])
+            self.mlps = nn.ModuleList([_mlp(width + state_size, 1, dropout) for _ in targets])
 
     def merge(self, parts: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """parts {name: [B, size]} -> inputs of the heads [B, H, Z], branch weights {target: [B, 2]}."""
@@ -93,15 +102,14 @@ class Heads(nn.Module):
         return torch.stack([z for z, _ in merged.values()], 1), weights
 
     def forward(self, z: Tensor, state: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
-        """z [B, H, Z], state [B, K, S] -> standard scores [B, 2] of valence and arousal, weights {target: [B, 2]} of
-        ScaledConcat."""
+        """z [B, H, Z], state [B, N, S] -> standard scores [B, K], weights {target: [B, 2]} of ScaledConcat."""
         inputs: Sequence[Tensor]
         if state is None:
             inputs = z.unbind(1)
         elif len(self.mlps) == 1:
             inputs = [torch.cat([z[:, 0], state.flatten(1)], -1)]
         else:
-            inputs = torch.cat([z, state.expand(-1, len(TARGETS), -1)], -1).unbind(1)
+            inputs = torch.cat([z, state.expand(-1, len(self.targets), -1)], -1).unbind(1)
         weights: dict[str, Tensor] = {}
         if self.scaling is not None:
             scaled = [scale(x) for scale, x in zip(self.scaling.values(), inputs, strict=True)]
@@ -113,7 +121,7 @@ class Heads(nn.Module):
         """The parameters of a target's own MLP and weighting; of none where the head is shared."""
         if len(self.mlps) == 1:
             return []
-        parts = [self.mlps[TARGETS.index(target)]]
+        parts = [self.mlps[self.targets.index(target)]]
         parts += [weighting[target] for weighting in (self.weighting, self.scaling) if weighting is not None]
         return [parameter for part in parts for parameter in part.parameters()]
 

@@ -1,7 +1,8 @@
-"""Valence and arousal of the turns of a dialogue from speech, prosody, speaker and the fused embedding.
+"""Valence, arousal and dominance of the turns of a dialogue from speech, prosody, speaker and the fused embedding.
 
 Shape letters: blocks.py; here B turns, T speech steps, D speech features, L further hidden layers, P prosody
-functionals, S speaker dimensions, E fused embedding; G dialogues side by side, N turns of the longest.
+functionals, S speaker dimensions, E fused embedding; K targets; G dialogues side by side, N turns of the
+longest.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from avemotion.formats.targets import TARGETS
 from avemotion.models.encoders.blocks import Standardize
 from avemotion.models.speech.pretrained import config_for
 from avemotion.models.speech.top_layers import TopLayers
@@ -27,8 +27,8 @@ PROSODY = 64  # width of the prosody embedding
 class VAOutput:
     """Output of the model for B turns; None where the model has no such part."""
 
-    prediction: Tensor  # [B, 2]: valence, arousal in the corpus's units
-    branches: dict[str, Tensor]  # {target: [B, 2]}: weights of its own branch (heads.OWN) and of the rest
+    prediction: Tensor  # [B, K]: the targets in the corpus's units
+    branches: dict[str, Tensor]  # {target: [B, 2]}: weights of its own branch (targets.OWN) and of the rest
     attention: Tensor | None = None  # [B, T]: attention weights of prosody over speech steps, mean over heads
     pooling: Tensor | None = None  # [B, T]: weights of attention pooling
     film: Tensor | None = None  # [B, 2]: norms of gamma and beta
@@ -39,6 +39,7 @@ class VAOutput:
 class VAArchitecture:
     """Arguments of VAModel; its checkpoint stores these fields."""
 
+    targets: list[str]  # columns of labels.csv
     speech_dim: int | None  # sizes of the inputs, None = without; at least one of speech, prosody and fused
     prosody_dim: int | None
     speaker_dim: int | None  # modulates speech
@@ -63,7 +64,7 @@ class VAArchitecture:
 class TeacherForcing:
     """Feedback of true values in training."""
 
-    truth: Tensor | None  # [B, 2] standard scores, NaN where unlabelled; None = feedback of predictions alone
+    truth: Tensor | None  # [B, K] standard scores, NaN where unlabelled; None = feedback of predictions alone
     share: float  # probability of the true value
 
 
@@ -73,6 +74,7 @@ class VAModel(nn.Module):
     def __init__(self, architecture: VAArchitecture):
         super().__init__()
         a = architecture
+        self.targets = list(a.targets)
         self.standardize_prosody = Standardize(a.prosody_dim) if a.prosody_dim else None
         self.prosody = nn.Sequential(*layer(a.prosody_dim, PROSODY, a.dropout)) if a.prosody_dim else None
         self.top = TopLayers(config_for(a.top["model"]), a.top["layers"]) if a.top and a.speech_dim else None
@@ -102,10 +104,10 @@ class VAModel(nn.Module):
             self.project_fused = nn.Sequential(nn.LayerNorm(a.fused_dim), nn.Linear(a.fused_dim, a.dim))
         assert sizes, "a VA model needs speech, prosody or fused"
         if a.state is not None:
-            self.state = DialogueState(sum(sizes.values()), **a.state)
+            self.state = DialogueState(sum(sizes.values()), len(self.targets), **a.state)
         state = (self.state.size, self.state.states) if self.state else (0, 0)
-        self.heads = Heads(a.heads, sizes, dim=a.dim, state=state, dropout=a.dropout)
-        self.units = Standardize(len(TARGETS))  # the heads predict standard scores of the training fold
+        self.heads = Heads(a.heads, sizes, targets=a.targets, dim=a.dim, state=state, dropout=a.dropout)
+        self.units = Standardize(len(self.targets))  # the heads predict standard scores of the training fold
 
     def forward(
         self,
@@ -123,7 +125,7 @@ class VAModel(nn.Module):
             turns: [G, N], True where a dialogue has a turn; the B turns fill it row by row. A model without a state
                 ignores it.
             memory: of the G dialogues after their earlier turns; None at their start.
-            teacher: [B, 2] true values, NaN where unlabelled.
+            teacher: [B, K] true values, NaN where unlabelled.
             teacher_share: probability that the next turn gets the true value instead of the prediction.
         """
         parts, extras = self.parts(**inputs)
@@ -184,7 +186,7 @@ class VAModel(nn.Module):
         memory: Memory | None,
         forcing: TeacherForcing,
     ) -> tuple[Tensor, dict[str, Tensor], Memory]:
-        """joint [B, I], z [B, H, Z] -> scores [B, 2], weights of the heads {target: [B, 2]} and the memory, in N
+        """joint [B, I], z [B, H, Z] -> scores [B, K], weights of the heads {target: [B, 2]} and the memory, in N
         sequential steps over the turns."""
         assert self.state is not None
         if memory is None:

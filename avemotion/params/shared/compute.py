@@ -14,6 +14,7 @@ class ComputeParams:
     loader_workers: int  # processes that load the batches of one training; -1 = automatic, see system/workers.py
     engine: Literal["local", "ray"]  # local: worker processes; ray: tasks of a Ray cluster
     address: str | None  # of the Ray cluster; null = the cluster of this machine
+    tensorboard: bool  # curves of trainings in progress for TensorBoard too
 
     def __post_init__(self) -> None:
         if self.threads < 1:

@@ -1,12 +1,12 @@
 """All tables and pictures of plots/affect: results of the VA models on the test turns."""
 
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from avemotion.formats.targets import TARGETS
 from avemotion.params.evaluate import Config
 from avemotion.plots.affect import affect_attention, branches, fold_scores, plane
 from avemotion.plots.common import clip_attention, shown_clips
@@ -21,23 +21,26 @@ def save(folder: Path, affect: Affect, scores: dict[str, Any], config: Config) -
     rows = ccc_by_fold(affect, config.evaluate.draws, config.seed)
     fold_scores.save(folder, rows, f"95 % intervals over dialogues{note}")
 
-    turns = affect.turns.dropna(subset=TARGETS).set_index("id", drop=False)
+    turns = affect.turns.dropna(subset=affect.targets).set_index("id", drop=False)
     rng = np.random.default_rng(seed_for(config.seed, "turns"))
     drawn = sorted(rng.choice(len(turns), min(len(turns), config.evaluate.turns), replace=False))
     arrows = turns.iloc[drawn]
     plane.save(folder, turns, arrows, affect.facts.scale, f"{len(arrows)} of {len(turns)} test turns{note}")
-    branches.save(folder, affect.branches, list(arrows["id"]), affect.facts.folds)
+    branches.save(folder, affect.branches, affect.targets, list(arrows["id"]), affect.facts.folds)
     affect_attention.save(folder, chosen_turns(affect, turns, config))
 
 
 def chosen_turns(affect: Affect, turns: pd.DataFrame, config: Config) -> list[clip_attention.Shown]:
     """Some test turns, from the best to the worst prediction."""
     exports = results.attention_of_stage("va", affect.facts.folds)
-    error = np.hypot(*(turns[f"{target}_predicted"] - turns[target] for target in TARGETS))
+    error = reduce(np.hypot, [turns[f"{target}_predicted"] - turns[target] for target in affect.targets], 0.0)
     shown = []
     for turn, rank in clip_attention.choose(error, config.evaluate.clips, config.seed).items():
         row = turns.loc[turn]
-        label, predicted = (f"V {row[f'valence{of}']:.2f}, A {row[f'arousal{of}']:.2f}" for of in ("", "_predicted"))
+        label, predicted = (
+            ", ".join(f"{target[0].upper()} {row[f'{target}{of}']:.2f}" for target in affect.targets)
+            for of in ("", "_predicted")
+        )
         words = shown_clips.Words(rank=rank, label=label, predicted=predicted)
         shown.append(shown_clips.with_media("affect", turn, words, exports.get(turn, {}), frames=False))
     return shown
@@ -48,7 +51,7 @@ def ccc_by_fold(affect: Affect, draws: int, seed: int) -> pd.DataFrame:
     rows = []
     groups = [(str(fold), turns) for fold, turns in affect.turns.groupby("fold")]
     for name, turns in [*groups, (fold_scores.POOLED, affect.turns)]:
-        for target in TARGETS:
+        for target in affect.targets:
             pair = summaries.labelled(turns, target)
             # The pooled interval has the same seed and bounds as the one in metrics/detail/affect.json.
             own = seed_for(seed, "bootstrap", target, *([] if name == fold_scores.POOLED else [name]))

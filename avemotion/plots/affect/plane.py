@@ -6,17 +6,19 @@ import pandas as pd
 
 from avemotion.plots.common import canvas
 
-COLUMNS = ("id", "fold", "valence", "arousal", "valence_predicted", "arousal_predicted")
+COLUMNS = ["id", "fold", "valence", "arousal", "valence_predicted", "arousal_predicted"]
 
 
 def save(folder: Path, turns: pd.DataFrame, shown: pd.DataFrame, scale: dict[str, list[int]], subtitle: str) -> None:
     """Write plane.csv and plane.png.
 
     Args:
-        turns: all test turns with both labels. shown: those with an arrow.
+        turns: all test turns with a label of each target. shown: those with an arrow. The plane stays empty where the
+            models predict only one of its axes.
         scale: lowest and highest rating of valence and arousal.
     """
-    canvas.table(folder / "plane.csv", shown[list(COLUMNS)], "no turn has both labels")
+    turns, shown = (rows.reindex(columns=COLUMNS).dropna() for rows in (turns, shown))
+    canvas.table(folder / "plane.csv", shown, "no turn has both labels")
     with canvas.picture(folder / "plane.png", 7.8, 6.2) as figure:
         axis = figure.subplots()
         axis.scatter(

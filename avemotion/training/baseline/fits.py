@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from avemotion.formats import labels
-from avemotion.formats.targets import TARGETS
-from avemotion.params.baseline import BaselineParams
+from avemotion.formats import labels, targets
+from avemotion.params.baseline import BaselineParams, Config
 from avemotion.scoring.metrics import ccc, macro_f1
 from avemotion.system import tables
 from avemotion.training.baseline import functionals
@@ -20,7 +19,7 @@ from avemotion.training.common.folds import Fold
 HELD_OUT = ("val", "test")
 
 
-def emotion(params: BaselineParams, fold: Fold | None, folder: Path) -> None:
+def emotion(config: Config, fold: Fold | None, folder: Path) -> None:
     """Fit the classifier; writes predictions.csv, as the emotion stages do, and model.json.
 
     A clip without sound gets the mean of the training rows, so that it has a prediction as with every other model.
@@ -28,11 +27,11 @@ def emotion(params: BaselineParams, fold: Fold | None, folder: Path) -> None:
     Raises:
         ValueError: a training part without sound, or with a single class.
     """
-    classes = labels.read_facts("emotion").classes
+    params, classes = config.baseline, labels.read_facts("emotion").classes
     table, rows = _rows("emotion", params, fold)
-    targets = table["label"].map({name: i for i, name in enumerate(classes)}).to_numpy()
+    truth = table["label"].map({name: i for i, name in enumerate(classes)}).to_numpy()
     used = (table["part"] == "train").to_numpy() & ~np.isnan(rows).any(axis=1)
-    if len(set(targets[used])) < 2:
+    if len(set(truth[used])) < 2:
         raise ValueError(
             "baseline: the training clips with sound have fewer than two emotions; change manifest.emotion"
         )
@@ -42,8 +41,8 @@ def emotion(params: BaselineParams, fold: Fold | None, folder: Path) -> None:
     chosen = choose(
         CLASSIFIERS,
         product(params.emotion.models, params.emotion.c),
-        (rows[used], targets[used]),
-        lambda model: macro_f1(targets[val], model.predict(rows[val])),
+        (rows[used], truth[used]),
+        lambda model: macro_f1(truth[val], model.predict(rows[val])),
     )
     held_out = table["part"].isin(HELD_OUT).to_numpy()
     values = shares(chosen.model, rows[held_out], len(classes))
@@ -55,18 +54,20 @@ def emotion(params: BaselineParams, fold: Fold | None, folder: Path) -> None:
     _write(folder, predicted, {"emotion": chosen}, params, int(silent.sum()))
 
 
-def affect(params: BaselineParams, fold: Fold, folder: Path) -> None:
+def affect(config: Config, fold: Fold, folder: Path) -> None:
     """Fit a regressor for each target; writes predictions.csv, as the stage va does, and model.json.
 
     A turn without sound has no prediction, as in va.
 
     Raises:
-        ValueError: the training or validation turns have no label.
+        ValueError: the corpus, or its training or validation turns, have no rating of a target.
     """
+    params = config.baseline
     table, rows = _rows("affect", params, fold)
+    targets.check(table, config.targets)
     silent = np.isnan(rows).any(axis=1)
     chosen: dict[str, Chosen] = {}
-    for target in TARGETS:
+    for target in config.targets:
         truth = table[target].to_numpy(float)
         train, val = ((table["part"] == part).to_numpy() & ~silent & ~np.isnan(truth) for part in ("train", "val"))
         if not train.any() or not val.any():
@@ -79,8 +80,7 @@ def affect(params: BaselineParams, fold: Fold, folder: Path) -> None:
         )
         table.loc[~silent, f"{target}_predicted"] = chosen[target].model.predict(rows[~silent])
     predicted = table[table["part"].isin(HELD_OUT)].assign(split=lambda part: part["part"])
-    columns = ["id", "split", *TARGETS, *(f"{target}_predicted" for target in TARGETS)]
-    _write(folder, predicted[columns], chosen, params, int(silent.sum()))
+    _write(folder, predicted[targets.prediction_columns(config.targets)], chosen, params, int(silent.sum()))
 
 
 def _rows(role: str, params: BaselineParams, fold: Fold | None) -> tuple[pd.DataFrame, np.ndarray]:

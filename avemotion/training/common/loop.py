@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,8 +14,9 @@ from tqdm import tqdm
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.system.runtime import autocast
 from avemotion.system.workers import progress_interval
-from avemotion.training.common import live_curves, schedules
+from avemotion.training.common import schedules
 from avemotion.training.common.freeze import train_mode
+from avemotion.training.common.live_curves import LiveCurves
 from avemotion.training.common.weight_average import WeightAverage
 
 COLUMNS = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
@@ -56,7 +56,7 @@ def fit(
     phases: Sequence[Phase],
     params: OptimParams,
     device: torch.device,
-    curves: Path | None = None,
+    curves: LiveCurves | None = None,
 ) -> pd.DataFrame:
     """Train model; at the end it has the weights that params.select names and is in evaluation mode.
 
@@ -64,7 +64,7 @@ def fit(
     average of the weights, and validation scores that average.
 
     Args:
-        curves: file for the history after every epoch (live_curves.py); no result depends on it.
+        curves: gets the history after every epoch; no result depends on it.
 
     Returns:
         one row per epoch with COLUMNS. Without phases the model keeps its weights, and there are no rows.
@@ -112,7 +112,7 @@ def fit(
                 }
             )
             if curves is not None:
-                live_curves.write(curves, pd.DataFrame(history))
+                curves.write(pd.DataFrame(history))
             best, stale = (score, 0) if better else (best, stale + 1)
             bar.set_postfix(loss=f"{train_loss:.3f}", val=f"{validation['score']:.3f}", best=f"{best[0]:.3f}")
             if params.select == "best" and stale >= params.patience:

@@ -11,8 +11,9 @@ from torch import nn
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system import runtime, tables
 from avemotion.system.seeds import seed_for
-from avemotion.training.common import checkpoint, live_curves
+from avemotion.training.common import checkpoint
 from avemotion.training.common.folds import Fold
+from avemotion.training.common.live_curves import LiveCurves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +28,9 @@ class Run:
     compute: ComputeParams
 
     @property
-    def curves(self) -> Path:
-        """The file of its training curves in progress."""
-        return live_curves.path(self.stage, self.fold.name if self.fold else "")
+    def curves(self) -> LiveCurves:
+        """Its training curves in progress."""
+        return LiveCurves(self.stage, self.fold.name if self.fold else "", self.compute.tensorboard)
 
     def leave(self, model: nn.Module, facts: dict[str, Any], history: pd.DataFrame) -> None:
         """Write model.safetensors, model.json (the facts and the kind of device) and history.csv into the folder."""

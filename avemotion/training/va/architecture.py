@@ -31,22 +31,26 @@ def architecture(config: Config, sizes: dict[str, int], layers: int) -> dict[str
         "alpha": state.alpha,
         "feedback": state.feedback != "none",
     }
-    return dims | {
-        "dim": p.dim,
-        "attention_heads": attention_heads,
-        "dropout": p.dropout,
-        "layers": layers + 1 if p.layers == "learned" else 0,
-        "top": {"model": config.speech.model, "layers": p.finetune_layers} if p.finetune_layers else None,
-        "scales": p.scales,
-        "masked_time": p.masked_time,
-        "masked_features": p.masked_features,
-        "film": p.film,
-        "pooling": p.pooling,
-        "interaction": p.interaction,
-        "head_inputs": p.head_inputs,
-        "heads": p.heads,
-        "state": dialogue if p.in_dialogues else None,
-    }
+    return (
+        {"targets": p.targets}
+        | dims
+        | {
+            "dim": p.dim,
+            "attention_heads": attention_heads,
+            "dropout": p.dropout,
+            "layers": layers + 1 if p.layers == "learned" else 0,
+            "top": {"model": config.speech.model, "layers": p.finetune_layers} if p.finetune_layers else None,
+            "scales": p.scales,
+            "masked_time": p.masked_time,
+            "masked_features": p.masked_features,
+            "film": p.film,
+            "pooling": p.pooling,
+            "interaction": p.interaction,
+            "head_inputs": p.head_inputs,
+            "heads": p.heads,
+            "state": dialogue if p.in_dialogues else None,
+        }
+    )
 
 
 def batching(p: VAParams) -> objective.Batching:

@@ -1,6 +1,8 @@
 """Training objectives."""
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,22 +21,27 @@ def ccc(prediction: Tensor, target: Tensor) -> Tensor:
     return 2 * covariance / spread.clamp(min=1e-12)
 
 
-def va_loss(prediction: Tensor, target: Tensor, *, valence: float, arousal: float, mse: float) -> Tensor:
-    """1 - (w_V CCC_V + w_A CCC_A) + mse * (MSE_V + MSE_A) over the rows of a batch.
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Weights of the terms of the loss."""
 
-    Args:
-        prediction, target: [B, 2], valence and arousal; a NaN target excludes that value.
-        valence, arousal: weights of the two CCCs, 1/2 each in the usual loss.
-        mse: weight of the two mean squared errors.
+    ccc: Sequence[float]  # of the CCC of each target; 1/2 each for valence and arousal in the usual loss
+    mse: float  # of the mean squared errors of all targets
+
+
+def va_loss(prediction: Tensor, target: Tensor, weights: Weights) -> Tensor:
+    """1 - (w_V CCC_V + w_A CCC_A + ...) + mse * (MSE_V + MSE_A + ...) over the rows of a batch.
+
+    prediction, target: [B, K]; a NaN target excludes that value.
     """
     # Without any labelled target the loss is 1, and the term with factor 0 provides a gradient of 0.
-    weights, loss = (valence, arousal), 1 + 0 * prediction.double().sum()
-    for k, weight in enumerate(weights):
+    loss = 1 + 0 * prediction.double().sum()
+    for k, weight in enumerate(weights.ccc):
         labelled = ~target[:, k].isnan()
         if not labelled.any():
             continue
         p, t = prediction[labelled, k : k + 1], target[labelled, k : k + 1]
-        loss = loss - weight * ccc(p, t).squeeze() + mse * (p.double() - t.double()).square().mean()
+        loss = loss - weight * ccc(p, t).squeeze() + weights.mse * (p.double() - t.double()).square().mean()
     return loss
 
 
@@ -44,13 +51,13 @@ class VALoss:
     A CCC over a few turns is a noisy estimate. Earlier predictions reduce the variance of its moments.
     """
 
-    def __init__(self, *, valence: float, arousal: float, mse: float, memory: int):
-        self.weights = {"valence": valence, "arousal": arousal, "mse": mse}
+    def __init__(self, weights: Weights, memory: int):
+        self.weights = weights
         self.earlier: deque[tuple[Tensor, Tensor]] = deque(maxlen=memory)
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """prediction, target: [B, 2] -> scalar; NaN targets are excluded."""
+        """prediction, target: [B, K] -> scalar; NaN targets are excluded."""
         rows = [*self.earlier, (prediction, target)]
         predictions, targets = (torch.cat(column) for column in zip(*rows, strict=True))
         self.earlier.append((prediction.detach(), target))
-        return va_loss(predictions, targets, **self.weights)
+        return va_loss(predictions, targets, self.weights)

@@ -1,6 +1,6 @@
 """Training of a VA model: rows of a fold, standardisation, batches, objective, predictions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -9,22 +9,23 @@ import torch
 from torch import Tensor
 
 from avemotion.datasets.clip_batches import evaluation_batches, training_batches
-from avemotion.formats.targets import TARGETS
 from avemotion.models.va.dialogue_state import Memory
 from avemotion.models.va.model import VAModel, VAOutput
 from avemotion.params.va import Feedback, VAParams
 from avemotion.scoring.metrics import ccc
 from avemotion.system.seeds import seed_for
-from avemotion.training.va.losses import VALoss, va_loss
+from avemotion.training.va.losses import VALoss, Weights, va_loss
 from avemotion.training.va.turn_batches import TurnBatch, TurnDataset, collate_turns, dialogue_batches
 
 INPUTS = ("speech", "prosody", "speaker", "fused")
 
 
-def fold_rows(table: pd.DataFrame, test: int, val: int, in_dialogues: bool) -> dict[str, pd.DataFrame]:
+def fold_rows(
+    table: pd.DataFrame, targets: Sequence[str], test: int, val: int, in_dialogues: bool
+) -> dict[str, pd.DataFrame]:
     """Rows of labels.csv by train, val and test.
 
-    val and test include turns without valence and arousal; the model predicts them too. train includes them only in
+    val and test include turns without any target; the model predicts them too. train includes them only in
     dialogues, as context of the later turns; they are not part of the loss.
 
     Raises:
@@ -37,7 +38,7 @@ def fold_rows(table: pd.DataFrame, test: int, val: int, in_dialogues: bool) -> d
     }
     file = "data/manifest/affect/labels.csv"
     for name in ("train", "val"):
-        for target in TARGETS:
+        for target in targets:
             if (labelled := rows[name][target].notna().sum()) < 2:
                 raise ValueError(f"{file}: fold {test} has {labelled} {name} turns with {target}; it needs 2 or more")
     if not len(rows["test"]):
@@ -45,12 +46,12 @@ def fold_rows(table: pd.DataFrame, test: int, val: int, in_dialogues: bool) -> d
     speakers = {name: set(part.speaker) for name, part in rows.items()}
     assert not speakers["train"] & speakers["test"] and not speakers["val"] & speakers["test"]
     if not in_dialogues:
-        rows["train"] = rows["train"][rows["train"][TARGETS].notna().any(axis=1)]
+        rows["train"] = rows["train"][rows["train"][list(targets)].notna().any(axis=1)]
     return rows
 
 
 def standardize(model: VAModel, training: TurnDataset) -> None:
-    """Fit the statistics of prosody and of the units of valence and arousal to the training rows."""
+    """Fit the statistics of prosody and of the units of the targets to the training rows."""
     if model.standardize_prosody is not None:
         rows = [training[None, i][1]["prosody"] for i in range(len(training))]
         model.standardize_prosody.fit(torch.cat(rows))
@@ -132,20 +133,20 @@ def outputs(
 def predictions(
     model: VAModel, dataset: TurnDataset, batching: Batching, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Prediction and target [len(dataset), 2], in the same order."""
+    """Prediction and target [len(dataset), K], in the same order."""
     pairs = [(output.prediction, batch.target) for batch, output in outputs(model, dataset, batching, device)]
     prediction, target = (torch.cat(column) for column in zip(*pairs, strict=True))
     return prediction, target
 
 
 def validate(
-    model: VAModel, dataset: TurnDataset, weights: dict[str, float], batching: Batching, device: torch.device
+    model: VAModel, dataset: TurnDataset, weights: Weights, batching: Batching, device: torch.device
 ) -> dict[str, float]:
-    """`loss` over all turns; `score`: the mean of the CCCs of valence and arousal over their labelled turns."""
+    """`loss` over all turns; `score`: the mean of the CCCs of the targets, each over their labelled turns."""
     prediction, truth = predictions(model, dataset, batching, device)
     masks = ~truth.isnan().T
     scores = [ccc(truth[mask, k].numpy(), prediction[mask, k].numpy()) for k, mask in enumerate(masks)]
-    return {"loss": va_loss(prediction, truth, **weights).item(), "score": sum(scores) / len(scores)}
+    return {"loss": va_loss(prediction, truth, weights).item(), "score": sum(scores) / len(scores)}
 
 
 def groups(model: VAModel, p: VAParams) -> list[dict[str, Any]]:
@@ -154,8 +155,8 @@ def groups(model: VAModel, p: VAParams) -> list[dict[str, Any]]:
         model.top.requires_grad_(False)
     encoder = [q for q in model.top.parameters() if q.requires_grad] if model.top is not None else []
     own: list[dict[str, Any]] = [{"params": encoder, "lr": p.encoder_lr}]
-    for target, rate in zip(TARGETS, (p.valence_lr, p.arousal_lr), strict=True):
-        if rate is not None:
+    for target in p.targets:
+        if (rate := getattr(p, f"{target}_lr")) is not None:
             own.append({"params": model.heads.branch(target), "lr": rate})
     apart = {id(q) for group in own for q in group["params"]}
     rest = [q for q in model.parameters() if q.requires_grad and id(q) not in apart]

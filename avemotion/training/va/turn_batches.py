@@ -9,7 +9,6 @@ from torch import Tensor
 
 from avemotion.datasets.clip_batches import Key, KeyedDataset, pad
 from avemotion.datasets.memory_store import Store
-from avemotion.formats.targets import TARGETS
 
 SEQUENCES = ("speech", "layers")
 VECTORS = ("prosody", "speaker", "fused")  # one row per turn
@@ -21,7 +20,7 @@ class TurnBatch:
 
     ids: list[str]
     inputs: dict[str, Tensor]  # keyword arguments of VAModel.parts
-    target: Tensor  # [B, 2]: valence and arousal, NaN where unlabelled
+    target: Tensor  # [B, K]: NaN where unlabelled
     turns: Tensor | None = None  # [G, N]: the B turns fill it row by row, one dialogue per row; None: independent turns
     continued: bool = False  # whether the dialogues continue those of the previous batch
 
@@ -41,7 +40,7 @@ class TurnDataset(KeyedDataset):
 
     Args:
         store: its arrays with the names in SEQUENCES ([T, ...]) and VECTORS ([1, size]) are the inputs.
-        ids: turn ids. targets: [len(ids), 2].
+        ids: turn ids. targets: [len(ids), K].
         dialogues: positions of the turns of each dialogue in time order; empty for independent turns.
     """
 
@@ -61,7 +60,7 @@ class TurnDataset(KeyedDataset):
         return clip, features, self.targets[i]
 
 
-def turn_dataset(store: Store, rows: pd.DataFrame, in_dialogues: bool) -> TurnDataset:
+def turn_dataset(store: Store, rows: pd.DataFrame, targets: Sequence[str], in_dialogues: bool) -> TurnDataset:
     """The turns of rows of labels.csv; with in_dialogues, each dialogue's turns of both speakers in time order.
 
     Raises:
@@ -77,8 +76,8 @@ def turn_dataset(store: Store, rows: pd.DataFrame, in_dialogues: bool) -> TurnDa
             )
         rows = rows.sort_values(["dialogue", "turn", "start", "id"], ignore_index=True)
         dialogues = [list(part.index) for _, part in rows.groupby("dialogue")]
-    targets = torch.tensor(rows[TARGETS].to_numpy(), dtype=torch.float32)
-    return TurnDataset(store, list(rows.id), targets, dialogues)
+    truth = torch.tensor(rows[list(targets)].to_numpy(), dtype=torch.float32)
+    return TurnDataset(store, list(rows.id), truth, dialogues)
 
 
 def collate_turns(items: list[tuple[str, dict[str, Tensor], Tensor]]) -> TurnBatch:

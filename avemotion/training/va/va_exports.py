@@ -9,14 +9,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from avemotion.formats.targets import TARGETS
+from avemotion.formats import targets
 from avemotion.models.va.model import VAModel, VAOutput
 from avemotion.system import tables
 from avemotion.training.common import checkpoint
 from avemotion.training.va.objective import Batching, outputs
 from avemotion.training.va.turn_batches import TurnBatch, TurnDataset
 
-BRANCHES = [f"{target}_{side}" for target in TARGETS for side in ("own", "rest")]
 FILM = ["gamma_norm", "beta_norm"]
 
 
@@ -58,10 +57,10 @@ def export(
                     _collect(weights, batch, output, dataset)
                     attention |= _attention(batch, output, hop)
     for split, rows in silent.items():
-        predicted += [(clip, split, *truth, nan, nan) for clip, *truth in rows[["id", *TARGETS]].to_numpy()]
-    columns = ["id", "split", *TARGETS, *(f"{target}_predicted" for target in TARGETS)]
-    _write(folder / "predictions.csv", predicted, columns)
-    _write(folder / "branches.csv", weights["branches"], ["id", *BRANCHES])
+        known = rows[["id", *model.targets]].to_numpy()
+        predicted += [(clip, split, *truth, *[nan] * len(truth)) for clip, *truth in known]
+    _write(folder / "predictions.csv", predicted, targets.prediction_columns(model.targets))
+    _write(folder / "branches.csv", weights["branches"], ["id", *targets.branches(model.targets)])
     _write(folder / "film.csv", weights["film"], ["id", *FILM])
     _write(folder / "gates.csv", weights["gates"], ["id", "gate"])
     checkpoint.save_tensors(dict(sorted(attention.items())), folder / "attention.safetensors")
@@ -72,8 +71,8 @@ def learned(model: VAModel) -> dict[str, Any]:
     """Scalars of the model: alpha by target (learned or fixed), weights of the hidden layers."""
     alpha = layers = None
     if model.state is not None:
-        values = model.state.alpha.detach().cpu().expand(len(TARGETS)).tolist()
-        alpha = dict(zip(TARGETS, (round(value, 6) for value in values), strict=True))
+        values = model.state.alpha.detach().cpu().expand(len(model.targets)).tolist()
+        alpha = dict(zip(model.targets, (round(value, 6) for value in values), strict=True))
     if model.weighting is not None:
         layers = [round(value, 6) for value in model.weighting.weights.tolist()]
     return {"alpha": alpha, "layers": layers}
@@ -83,7 +82,7 @@ def _collect(weights: dict[str, list[tuple]], batch: TurnBatch, output: VAOutput
     """Append the rows of a batch to the tables branches, film and gates."""
     rows: dict[str, Tensor | None] = {"film": output.film}
     if output.branches:
-        rows["branches"] = torch.cat([output.branches[target] for target in TARGETS], 1)
+        rows["branches"] = torch.cat(list(output.branches.values()), 1)
     for name, values in rows.items():
         if values is not None:
             weights[name] += [(clip, *row) for clip, row in zip(batch.ids, values.tolist(), strict=True)]
