@@ -23,8 +23,16 @@ class Clip(nn.Module):
         Args:
             audio: arguments of the audio encoder; None = the fusion has none.
             speech: shared with other parts of the graph; None = WavLM is no part of it.
+
+        Raises:
+            ValueError: an input is standardised by the speaker's other clips.
         """
         super().__init__()
+        if models.fusion_by_speaker:
+            raise ValueError(
+                f"the fusion model takes {', '.join(models.fusion_by_speaker)} standardised by all clips of a speaker, "
+                "which a graph of one clip does not have; train with normalise: corpus"
+            )
         self.takes_audio, self.takes_video = fusion.audio is not None, fusion.video is not None
         self.speech, self.mel = None, None
         if audio is not None and feature_kind(audio["encoder"]) == "mel":
@@ -42,10 +50,11 @@ class Clip(nn.Module):
             self.ports.append(Port(name="frames", shape=(frames, 3, size, size), meaning=meaning))
         if self.takes_audio and self.takes_video:
             self.ports.append(Port(name="has_picture", shape=(), boolean=True, meaning="False: no picture; give zeros"))
+        self.takes_prosody = fusion.prosody is not None
+        if fusion.prosody is not None:
+            self.ports.append(prosody_port(len(fusion.prosody.standardize.mean)))
 
-    def forward(
-        self, given: dict[str, Tensor], states: dict[str, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, given: dict[str, Tensor], states: dict[str, Tensor] | None = None) -> tuple[Tensor, ...]:
         """Inputs by name, WavLM's states (None: computed here) -> arguments of a fusion model."""
         nothing = torch.zeros(1, 1, 1), torch.zeros(1, 1, dtype=torch.bool)
         audio, audio_mask = nothing
@@ -61,7 +70,8 @@ class Clip(nn.Module):
         if self.takes_audio and self.takes_video:
             audio_mask = audio_mask & given.get("has_sound", torch.tensor(True))
             video_mask = video_mask & given["has_picture"]
-        return audio, audio_mask, video, video_mask
+        both = audio, audio_mask, video, video_mask
+        return (*both, given["prosody"][None]) if self.takes_prosody else both
 
 
 class FusionGraph(Graph):
@@ -70,7 +80,7 @@ class FusionGraph(Graph):
     def __init__(self, models: Models):
         """
         Raises:
-            ValueError: as SpeechStates.
+            ValueError: as SpeechStates and Clip.
         """
         super().__init__()
         self.fusions, self.temperatures = nn.ModuleList(models.fusions), models.temperatures
@@ -92,6 +102,11 @@ class FusionGraph(Graph):
         found = {"probabilities": torch.stack([of.probabilities(t)[0] for of, t in pairs]).mean(0)}
         gates = [of.gate[0] for of in results if of.gate is not None]
         return found | ({"audio_share": torch.stack(gates).mean(0)} if gates else {})
+
+
+def prosody_port(size: int) -> Port:
+    """The input of prosody."""
+    return Port(name="prosody", shape=(size,), meaning="functionals of the sound; see preprocessing.json")
 
 
 def waveform_port(span: Span) -> Port:

@@ -52,7 +52,7 @@ def card(role: str, models: Models, difference: float, root: Path = Path()) -> s
     lines += ["## Model", "", _model(role, models), ""]
     checked = f"The largest difference between the outputs of the file and of the project is {difference:.1e}."
     lines += [f"{checked} `preprocessing.json` describes inputs and outputs; `example.py` runs the model.", ""]
-    lines += ["## Corpus and protocol", "", *_corpus(facts), "", "## Scores", "", *_scores(role, facts, root), ""]
+    lines += ["## Corpus and protocol", "", *_corpus(facts), "", "## Scores", "", *_scores(role, models, root), ""]
     lines += ["## Limits", "", LIMITS, "## Licences", "", *_licences(role, facts, models), ""]
     return "\n".join(lines)
 
@@ -77,14 +77,14 @@ def _corpus(facts: CorpusFacts) -> list[str]:
     return [*lines, "- Settings were chosen on validation clips; the scores below are of test clips."]
 
 
-def _scores(role: str, facts: CorpusFacts, root: Path) -> list[str]:
+def _scores(role: str, models: Models, root: Path) -> list[str]:
     """A table of the headlines with their 95 % intervals."""
     file = root / "metrics" / "detail" / f"{role}.json"
     if not file.is_file():
         return [f"None: no {file.name} in metrics/detail; run `dvc repro`."]
     detail = summaries.read(file)
     scores = detail["test"] if role == "emotion" else detail
-    _refuse_others(role, facts, scores, root)
+    _refuse_others(role, models, scores, root)
     lines = ["| score | test | 95 % interval | validation | baseline |", "|---|---|---|---|---|"]
     for name in [name for name in scores if f"{name}_low" in scores]:
         interval = f"{scores[f'{name}_low']:.3f} to {scores[f'{name}_high']:.3f}"
@@ -96,14 +96,16 @@ def _scores(role: str, facts: CorpusFacts, root: Path) -> list[str]:
     return [*lines, "", f"{note} Baseline: scikit-learn on prosody."]
 
 
-def _refuse_others(role: str, facts: CorpusFacts, scores: dict[str, Any], root: Path) -> None:
+def _refuse_others(role: str, models: Models, scores: dict[str, Any], root: Path) -> None:
     """Raises ValueError where metrics/ differ from the scores of the models' own predictions."""
+    facts = models.emotion if role == "emotion" else models.affect
+    assert facts is not None
     if role == "emotion":
         rows = results.classified("fusion", facts, results.read_labels(role, root), root)
         own = summaries.emotion_sums(rows, facts.classes).estimate()
     else:
         turns = results.predicted_turns(facts, results.read_labels(role, root), root)
-        pairs = {target: summaries.labelled(turns, target) for target in ("valence", "arousal")}
+        pairs = {target: summaries.labelled(turns, target) for target in models.targets}
         own = {f"ccc_{name}": summaries.affect_sums(pair).estimate()["ccc"] for name, pair in pairs.items()}
     wrong = [name for name in own if name in scores and not math.isclose(own[name], scores[name], abs_tol=1e-5)]
     if wrong:
@@ -128,7 +130,8 @@ def _licences(role: str, facts: CorpusFacts, models: Models) -> list[str]:
     elif speech is not None:
         lines.append(f"- WavLM `{speech}`: pretrained weights, under the licence on their page.")
     prosody = models.settings.get("prosody", {}).get("params", {}).get("set")
-    return [*lines, *([f"- {OPENSMILE}"] if role == "affect" and prosody == "egemaps" else [])]
+    takes = role == "affect" or getattr(models.fusions[0], "prosody", None) is not None
+    return [*lines, *([f"- {OPENSMILE}"] if takes and prosody == "egemaps" else [])]
 
 
 def _number(value: float | None) -> str:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from avemotion.export.fusion_graph import Clip, waveform_port
+from avemotion.export.fusion_graph import Clip, prosody_port, waveform_port
 from avemotion.export.onnx_file import Graph, Port
 from avemotion.export.sound_graphs import SpeechStates
 from avemotion.models.va.dialogue_state import Memory
@@ -34,7 +34,7 @@ class Turn(nn.Module):
     def forward(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
         """Inputs by name -> arguments of VAModel.parts, with a batch of one."""
         states = self.speech(given["waveform"])
-        inputs = {name: given[name][None] for name in ("prosody", "speaker") if name in given}
+        inputs = {name: given[name][None] for name in ("prosody", "speaker") if name in self.of.names and name in given}
         mask = torch.ones(states["last"].shape[:2], dtype=torch.bool)
         if "speech" in self.of.names:
             steps = states["last"]
@@ -73,7 +73,8 @@ class VAGraph(Graph):
         self.inputs = [waveform_port(min(spans, key=lambda span: span.high))]
         if clips:
             self.inputs += [port for port in clips[0].ports if port.name not in ("waveform", "has_sound")]
-        self.inputs += vector_ports(next(iter(models.va.values())))
+        taken = {port.name for port in self.inputs}
+        self.inputs += [port for port in vector_ports(next(iter(models.va.values()))) if port.name not in taken]
         state = [port for fold, model in models.va.items() for port in state_ports(fold, model)]
         self.inputs += state
         meaning = f"{', '.join(models.targets)} by the model of each fold {self.folds}, in the units of the corpus"
@@ -120,13 +121,12 @@ def one_turn(model: VAModel, inputs: dict[str, Tensor], memory: Memory | None) -
 
 def vector_ports(model: VAModel) -> list[Port]:
     """Prosody and speaker embedding, as far as the model takes them."""
-    ports, note = [], "; see preprocessing.json"
+    ports = []
     if model.standardize_prosody is not None:
-        size = len(model.standardize_prosody.mean)
-        ports.append(Port(name="prosody", shape=(size,), meaning=f"functionals of the turn{note}"))
+        ports.append(prosody_port(len(model.standardize_prosody.mean)))
     if model.film is not None:
         size = model.film.network[0].in_features
-        ports.append(Port(name="speaker", shape=(size,), meaning=f"speaker embedding of norm 1{note}"))
+        ports.append(Port(name="speaker", shape=(size,), meaning="speaker embedding of norm 1; see preprocessing.json"))
     return ports
 
 

@@ -29,29 +29,30 @@ def settings(kind: str, **changes: object) -> dict:
     return {"params": FEATURES[kind] | changes, "speech": SECTIONS["speech"], "noise": {}}
 
 
-def models(mode: str, encoder: str) -> Models:
+def models(mode: str, encoder: str, **options: object) -> Models:
     """What a graph takes of the trained models: two fusion models."""
-    both = [fusion(mode, encoder) for _ in range(2)]
+    both = [fusion(mode, encoder, **options) for _ in range(2)]
     of = {"fusions": both, "temperatures": [1.0, 2.5], "classes": list("abcd")}
     features = {kind: settings(kind) for kind in ("wavlm", "mel", "frames")}
     if encoder == "resnet_asp":
         features["mel"] = settings("mel", seconds=None)
     audio = None if mode == "video" else ENCODERS[encoder]
-    return SimpleNamespace(**of, audio=audio, settings=features)  # type: ignore[return-value]
+    return SimpleNamespace(**of, audio=audio, settings=features, fusion_by_speaker=[])  # type: ignore[return-value]
 
 
-COMBINATIONS = [(mode, "cnn") for mode in MODES] + [(mode, "resnet_asp") for mode in ("audio", "xattn_gated")]
-COMBINATIONS += [("late", "wavlm"), ("gated", "resnet18"), ("audio", "plain18")]
+COMBINATIONS = [(mode, "cnn", {}) for mode in MODES] + [(mode, "resnet_asp", {}) for mode in ("audio", "xattn_gated")]
+COMBINATIONS += [("late", "wavlm", {}), ("gated", "resnet18", {"prosody": 8}), ("audio", "plain18", {})]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "encoder"), COMBINATIONS)
-def test_every_mode_and_encoder(tmp_path, seeded, mode, encoder):
-    graph = FusionGraph(models(mode, encoder))
+@pytest.mark.parametrize(("mode", "encoder", "options"), COMBINATIONS)
+def test_every_mode_and_encoder(tmp_path, seeded, mode, encoder, options):
+    graph = FusionGraph(models(mode, encoder, **options))
     onnx_file.write(graph, tmp_path / "of.onnx")
     assert onnx_file.largest_difference(graph, tmp_path / "of.onnx") < 1e-5
     names = {port.name for port in graph.inputs}
     assert ("waveform" in names, "frames" in names) == (mode != "video", mode != "audio")
+    assert ("prosody" in names) == bool(options)
     assert ("has_sound" in names) == ("has_picture" in names) == (mode not in ("audio", "video"))
     if "has_picture" in names:  # an absent picture has no say, whatever its pixels
         given = onnx_file.drawn(graph, 0, {})
@@ -75,7 +76,7 @@ class OneTurn(Graph):
         sizes = {"speech": (1, steps, 16), "prosody": (1, 8), "speaker": (1, 6), "fused": (1, 10)}
         self.inputs = [Port(name=name, shape=shape, meaning="") for name, shape in sizes.items()]
         self.inputs += (state := state_ports(1, model))
-        self.outputs = [Port(name="prediction", shape=(2,), meaning="")]
+        self.outputs = [Port(name="prediction", shape=(len(model.targets),), meaning="")]
         self.outputs += [Port(name=f"next_{p.name}", shape=p.shape, boolean=p.boolean, meaning="") for p in state]
 
     def forward(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -88,6 +89,7 @@ class OneTurn(Graph):
 STRUCTURES = [{"state": va_toys.state(updater=name)} for name in va_toys.UPDATERS]
 STRUCTURES += [{"state": va_toys.state(alpha="per_target"), "interaction": "bidirectional", "film": "pooled"}]
 STRUCTURES += [{"state": None, "interaction": "concat", "pooling": "statistics", "heads": "weighted_concat"}]
+STRUCTURES += [{"targets": ["valence", "arousal", "dominance"]}]
 STRUCTURES += [{"scales": [1, 3], "interaction": "concat", "pooling": "multihead", "heads": "shared"}]
 
 
@@ -139,6 +141,13 @@ def test_log_mels_of_the_graph_are_those_of_the_extractor(seconds):
 def test_states_in_bfloat16_are_refused():
     with pytest.raises(ValueError, match="precision: bf16, whose values a graph in float32 does not have"):
         SpeechStates(settings("wavlm", precision="bf16"))
+
+
+def test_prosody_relative_to_other_clips_is_refused(seeded):
+    of = models("gated", "cnn", prosody=8)
+    of.fusion_by_speaker.append("prosody")
+    with pytest.raises(ValueError, match="takes prosody standardised by all clips of a speaker, which a graph"):
+        FusionGraph(of)
 
 
 def test_a_wrong_file_is_told(tmp_path, seeded):
