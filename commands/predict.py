@@ -21,6 +21,7 @@ from avemotion.params.training.audio import feature_kind
 from avemotion.system import cli, params_file
 
 if TYPE_CHECKING:
+    from avemotion.prediction.own_windows import Own
     from avemotion.prediction.trained_models import Models
     from avemotion.prediction.windows import Prediction
 
@@ -51,8 +52,8 @@ def parse() -> argparse.Namespace:
         "--speaker",
         type=Path,
         metavar="PATH",
-        help="a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
-        "and for --speaker-logits",
+        help="a recording of the speaker, or a folder of them, for the speaker embedding, for inputs relative to "
+        "the speaker (default: each file itself) and for --speaker-logits",
     )
     parser.add_argument(
         "--speaker-logits",
@@ -85,6 +86,7 @@ def main() -> None:
     files = files_of(options.files)
     speaker_files = files_of([options.speaker]) if options.speaker else []
     from avemotion.prediction import output, recording, relative, trained_models
+    from avemotion.prediction.own_windows import own_windows
     from avemotion.prediction.piece_features import speaker
     from avemotion.system import runtime
 
@@ -97,19 +99,24 @@ def main() -> None:
         )
     failed: list[dict[str, str]] = []
     voice = relative.voice([speaker(models, recording.read(file)) for file in speaker_files])
-    predictions = predict_all(files, models, voice, options, failed)
+    own = None
+    if speaker_files:
+        window, hop = spans_of(options, models)
+        of_speaker = (recording.read(file) for file in speaker_files)
+        own = own_windows(of_speaker, models, window=window, hop=hop, voice=voice)
+    predictions = predict_all(files, models, voice, options, failed, own)
     if options.speaker_logits != "none":
         predictions = list(predictions)
-        own = list(predict_all(speaker_files, models, voice, options, failed)) if speaker_files else predictions
-        statistics, more = relative.statistics((of for _, of in own), models.classes, options.speaker_logits)
+        others = list(predict_all(speaker_files, models, voice, options, failed, own)) if speaker_files else predictions
+        statistics, more = relative.statistics((of for _, of in others), models.classes, options.speaker_logits)
         notes += more
         predictions = [(file, relative.relative(of, statistics)) for file, of in predictions]
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     recordings = [show(file, prediction, files, models, options) for file, prediction in predictions]
     if options.json:
-        used = options.speaker_logits != "none" or models.by_speaker or models.fusion_by_speaker
-        content = {"models": output.about(models), "speaker_statistics": bool(used)}
+        used = options.speaker_logits != "none" or models.takes_speaker_statistics
+        content = {"models": output.about(models), "speaker_statistics": used}
         content |= {"notes": notes, "recordings": recordings, "failed": failed}
         print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
     if not recordings:
@@ -119,8 +126,19 @@ def main() -> None:
         print(f"left out: {fault['reason']}", file=sys.stderr)
 
 
+def spans_of(options: argparse.Namespace, models: "Models") -> tuple[float, float]:
+    """Seconds of a window, and from window to window."""
+    window = options.window or usual_window(models)
+    return window, min(options.hop or window, window)
+
+
 def predict_all(
-    files: list[Path], models: "Models", voice: Any, options: argparse.Namespace, failed: list[dict[str, str]]
+    files: list[Path],
+    models: "Models",
+    voice: Any,
+    options: argparse.Namespace,
+    failed: list[dict[str, str]],
+    own: "Own | None",
 ) -> Iterable[tuple[Path, "Prediction"]]:
     """Every recording with its prediction, one by one; a file that cannot be predicted is added to failed."""
     from tqdm import tqdm
@@ -129,11 +147,10 @@ def predict_all(
     from avemotion.prediction.windows import predict
     from avemotion.system.workers import progress_interval
 
-    window = options.window or usual_window(models)
-    hop = min(options.hop or window, window)
+    window, hop = spans_of(options, models)
     for file in tqdm(files, "recordings", mininterval=progress_interval(), disable=len(files) == 1):
         try:
-            yield file, predict(recording.read(file), models, window=window, hop=hop, voice=voice)
+            yield file, predict(recording.read(file), models, window=window, hop=hop, voice=voice, own=own)
         except ValueError as error:
             failed.append({"file": str(file), "reason": str(error)})
 

@@ -48,6 +48,11 @@ class Models:
         return next((model.targets for model in self.va.values()), USUAL)
 
     @property
+    def takes_speaker_statistics(self) -> bool:
+        """Whether a model takes inputs relative to a speaker's own recordings."""
+        return bool(self.by_speaker or self.fusion_by_speaker)
+
+    @property
     def classes(self) -> list[str]:
         """Emotions in class-index order."""
         return self.emotion.classes if self.emotion else []

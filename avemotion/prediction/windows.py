@@ -18,6 +18,7 @@ from avemotion.models.encoders.audio_model import MelEncoder
 from avemotion.models.session import Session
 from avemotion.params.training.audio import feature_kind
 from avemotion.prediction import recording as recordings
+from avemotion.prediction.own_windows import Own, Speaker
 from avemotion.prediction.piece_features import extract, speaker
 from avemotion.prediction.recording import Piece, Recording
 from avemotion.prediction.trained_models import Models
@@ -72,13 +73,20 @@ class Prediction:
 
 @torch.inference_mode()
 def predict(
-    recording: Recording, models: Models, *, window: float, hop: float, voice: np.ndarray | None = None
+    recording: Recording,
+    models: Models,
+    *,
+    window: float,
+    hop: float,
+    voice: np.ndarray | None = None,
+    own: Own | None = None,
 ) -> Prediction:
     """Emotion, valence and arousal of every window of a recording.
 
     Args:
         window, hop: seconds; see recording.spans.
         voice: [1, S] speaker embedding; None = that of the recording itself.
+        own: windows of the speaker behind the statistics that models take; None = those of the recording itself.
 
     Raises:
         MediaError: a feature is not finite; it names file, window and feature.
@@ -91,13 +99,24 @@ def predict(
     except MediaError as error:
         where = next((f"{p.start:g} to {p.end:g} s: " for p in pieces if p.name == error.args[0]), "")
         raise MediaError(recording.path, f"{where}{error.reason}") from error
-    windows = list(judge(pieces, models, stores).values())
-    notes = [*recording.notes, *notes, *_unanswered(windows, models)]
+    if own is not None:
+        stores = {kind: store.joined(own.stores[kind]) for kind, store in stores.items()}
+    counted = None if own is None else own.names
+    windows = list(judge(pieces, models, stores, counted).values())
+    notes = [*recording.notes, *notes, *_unanswered(windows, models, counted)]
     return Prediction(recording=recording, windows=windows, notes=notes, targets=models.targets)
 
 
-def judge(pieces: Sequence[Piece], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
-    """The windows of a recording, or the turns of a dialogue, in time order, by the name of the piece."""
+def judge(
+    pieces: Sequence[Piece],
+    models: Models,
+    stores: Mapping[str, MemoryStore],
+    counted: Sequence[str] | None = None,
+) -> dict[str, Window]:
+    """The windows of a recording, or the turns of a dialogue, in time order, by the name of the piece.
+
+    counted: names in stores behind the statistics of the speaker; None = the pieces themselves.
+    """
     blank = set(stores["frames"].missing) if "frames" in stores else {p.name for p in pieces if not p.picture}
     windows = {
         piece.name: Window(
@@ -109,20 +128,24 @@ def judge(pieces: Sequence[Piece], models: Models, stores: Mapping[str, MemorySt
         )
         for piece in pieces
     }
-    windows = _emotion(windows, models, stores) if models.fusions else windows
-    return _affect(windows, models, stores) if models.va else windows
+    speaker = Speaker(list(windows) if counted is None else list(counted))
+    windows = _emotion(windows, models, stores, speaker) if models.fusions else windows
+    return _affect(windows, models, stores, speaker) if models.va else windows
 
 
-def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
+def _emotion(
+    windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker
+) -> dict[str, Window]:
     takes_audio, takes_video = models.fusions[0].audio is not None, models.fusions[0].video is not None
     ids = [name for name, w in windows.items() if (takes_audio and w.sound) or (takes_video and w.picture)]
     if not ids:
         return windows
-    audio = _audio_source(models, stores) if takes_audio else None
+    audio = _audio_source(ids, models, stores, speaker) if takes_audio else None
     video = FrameSource(stores["frames"]) if takes_video else None
     prosody, of_prosody = None, models.fusions[0].prosody
     if of_prosody is not None:
-        prosody = fusion_prosody(of_prosody, stores["prosody"], models.fusion_by_speaker, dict.fromkeys(ids, ""))
+        relative = models.fusion_by_speaker, speaker.of(ids), speaker.counted
+        prosody = fusion_prosody(of_prosody, stores["prosody"], *relative)
     dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video, prosody)
     predicted = dict(windows)
     for batch in classifier.batches(dataset, BATCH, models.device):
@@ -147,12 +170,14 @@ def _emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, Me
     return predicted
 
 
-def _audio_source(models: Models, stores: Mapping[str, MemoryStore]) -> Source:
+def _audio_source(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker) -> Source:
     assert models.audio is not None
-    store, model = stores[feature_kind(models.audio["encoder"])], models.fusions[0].audio
+    kind, name = feature_kind(models.audio["encoder"]), audio_input.array(models.audio)
+    store, model = stores[kind], models.fusions[0].audio
     assert model is not None
     if store.arrays:
-        return AudioSource(store, audio_input.array(models.audio))
+        by_speaker = models.fusion_by_speaker, speaker.of(ids), speaker.counted
+        return AudioSource(audio_input.relative(store, kind, name, *by_speaker), name)
     size = len(model.normalize.mean) if isinstance(model, MelEncoder) else model.dim
     return lambda clip, epoch: (torch.zeros(1, size), 0)  # no window has sound
 
@@ -167,12 +192,14 @@ def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> d
     return profiles
 
 
-def _affect(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
+def _affect(
+    windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker
+) -> dict[str, Window]:
     """Predict turn by turn, with a state for the model of each fold."""
     ids = [name for name, window in windows.items() if window.sound]
     if not ids:
         return windows
-    turns = _turns(ids, models, stores)
+    turns = _turns(ids, models, stores, speaker)
     sessions = {fold: Session(model) for fold, model in models.va.items()}
     hop, predicted = stores["wavlm"].facts["hop_seconds"], dict(windows)
     for i, name in enumerate(ids):
@@ -188,34 +215,39 @@ def _affect(windows: dict[str, Window], models: Models, stores: Mapping[str, Mem
     return predicted
 
 
-def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]) -> dict[int, TurnDataset]:
+def _turns(
+    ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker
+) -> dict[int, TurnDataset]:
     """The inputs of the VA model of each fold, computed once for each fusion model."""
     datasets: dict[int, TurnDataset] = {}
     for fold, inputs in models.inputs.items():
         shared = next((other for other in datasets if models.inputs[other] is inputs), None)
-        datasets[fold] = datasets[shared] if shared is not None else _embedded(ids, inputs, models, stores)
+        datasets[fold] = datasets[shared] if shared is not None else _embedded(ids, inputs, models, stores, speaker)
     return datasets
 
 
-def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore]) -> TurnDataset:
+def _embedded(
+    ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker
+) -> TurnDataset:
     caches = {kind: stores[kind] for kind in inputs.kinds}
-    one_speaker = dict.fromkeys(ids, "")
-    rows = dict(turn_rows(inputs, one_speaker, without_sound(inputs, ids, caches), caches, models.device))
-    store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, one_speaker)
+    everyone = speaker.of(ids)
+    silent = without_sound(inputs, list(everyone), caches)
+    rows = dict(turn_rows(inputs, everyone, silent, caches, models.device, speaker.counted))
+    store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, everyone, speaker.counted)
     return TurnDataset(store, ids, torch.full((len(ids), len(models.targets)), torch.nan))
 
 
-def _unanswered(windows: list[Window], models: Models) -> list[str]:
+def _unanswered(windows: list[Window], models: Models, counted: Sequence[str] | None) -> list[str]:
     notes = []
     silent, count = sum(not window.sound for window in windows), len(windows)
     if silent and models.affect is not None:
         notes.append(f"no sound in {silent} of {count} windows, so no valence and arousal there")
-    if (models.by_speaker or models.fusion_by_speaker) and silent < count:
+    if models.takes_speaker_statistics and silent < count:
         what = "the models" if models.fusion_by_speaker else "valence and arousal"
-        notes.append(
-            f"{what} use statistics of the {count - silent} windows of this recording with sound, which "
-            "must be of one speaker; fewer than five say little"
-        )
+        used = f"{count - silent} windows of this recording with sound, which must be of one speaker"
+        if counted is not None:
+            used = f"{len(counted)} windows of --speaker with sound"
+        notes.append(f"{what} use statistics of the {used}; fewer than five say little")
     if models.fusions and (blank := sum(window.emotion is None for window in windows)) > 0:
         needed = "sound" if models.fusions[0].video is None else "picture"
         notes.append(f"no {needed} in {blank} of {count} windows, so no emotion there: the model has no other input")
