@@ -25,8 +25,9 @@ from avemotion.prediction.trained_models import Models
 from avemotion.system.media_error import MediaError
 from avemotion.training.emotion import audio_input, classifier
 from avemotion.training.fusion import fusion_exports
+from avemotion.training.va.fusion_inputs import fusion_prosody
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
-from avemotion.training.va.turn_embeddings import TurnInputs, fusion_prosody, turn_facts, turn_rows, without_sound
+from avemotion.training.va.turn_embeddings import TurnInputs, turn_facts, turn_rows, without_sound
 
 BATCH = 16  # windows at a time
 
