@@ -57,8 +57,15 @@ def parse() -> argparse.Namespace:
     add("--microphone", nargs="?", type=float, const=math.inf, metavar="SECONDS", help=seconds)
     add("--window", type=float, help=f"seconds (default {window_lengths.WINDOW:g}, or the mel encoder's input length)")
     add("--hop", type=float, help="seconds from window to window (default: the window)")
-    speaker = "a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
-    add("--speaker", type=Path, metavar="PATH", help=f"{speaker}and for --speaker-logits")
+    speaker = (
+        "a recording of the speaker, or a folder of them, for the speaker embedding and for inputs relative to the "
+    )
+    add(
+        "--speaker",
+        type=Path,
+        metavar="PATH",
+        help=f"{speaker}speaker (default: each file itself), and for --speaker-logits",
+    )
     add(
         "--speaker-logits",
         choices=("none", "mean", "mean_std"),
@@ -97,7 +104,7 @@ def main() -> bool:
         raise ValueError(f"--format {options.format} is one file per recording; give --out FOLDER")
     speaker_files = list(file_list.files_of([options.speaker])) if options.speaker else []
     run, notes = loaded(options, config, speaker_files)
-    sink = sink_of(options, files, run, notes)
+    sink = sink_of(options, files, speaker_files, run, notes)
     if options.microphone is not None:
         tell(notes)
         return from_microphone(options, run, sink)
@@ -146,8 +153,9 @@ def tell(notes: list[str]) -> None:
 
 def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path]) -> "tuple[FileRun, list[str]]":
     """The models, and notes on them."""
-    from avemotion.prediction import feature_settings, trained_models
+    from avemotion.prediction import feature_settings, recording, trained_models
     from avemotion.prediction.file_run import FileRun
+    from avemotion.prediction.own_windows import own_windows
     from avemotion.prediction.predictor import Predictor
     from avemotion.system import runtime
 
@@ -158,12 +166,22 @@ def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path
             f"{options.params} has other settings of {', '.join(different)} features than the models were trained on; "
             "the settings of training are used. Run `dvc repro` to train again"
         )
-    voice = predictor.voice(*speaker_files)
-    run = FileRun(predictor=predictor, window=options.window, hop=options.hop, voice=voice, fail_fast=options.fail_fast)
-    return run, notes
+    given = {"window": options.window, "hop": options.hop, "voice": predictor.voice(*speaker_files)}
+    own = None
+    if speaker_files:
+        window, hop = predictor.lengths(options.window, options.hop)
+        of_speaker = (recording.read(file) for file in speaker_files)
+        own = own_windows(of_speaker, models, window=window, hop=hop, voice=given["voice"])
+    return FileRun(predictor=predictor, **given, own=own, fail_fast=options.fail_fast), notes
 
 
-def sink_of(options: argparse.Namespace, files: dict[Path, Path], run: "FileRun", notes: list[str]) -> "Sink":
+def sink_of(
+    options: argparse.Namespace,
+    files: dict[Path, Path],
+    speaker_files: list[Path],
+    run: "FileRun",
+    notes: list[str],
+) -> "Sink":
     """Standard output, or the folder of --out."""
     from avemotion.prediction import sinks
     from avemotion.scoring.results import MODELS
@@ -174,7 +192,7 @@ def sink_of(options: argparse.Namespace, files: dict[Path, Path], run: "FileRun"
         return sinks.Printed(options.format, document)
     folder = sinks.Folder(options.out, file_list.names(files), options.format, document)
     given = {name: getattr(options, name) for name in ("format", "window", "hop", "speaker_logits")}
-    folder.made_by = sinks.made_by(MODELS, run.voice, **given, plot=options.plot and str(options.plot))
+    folder.made_by = sinks.made_by(MODELS, speaker_files, **given, plot=options.plot and str(options.plot))
     return folder
 
 

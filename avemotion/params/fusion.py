@@ -127,7 +127,8 @@ class Config:
     @property
     def by_speaker(self) -> list[str]:
         """Kinds of features that are standardised by each speaker's own clips."""
-        return ["prosody"] if self.fusion.takes_prosody and self.fusion.normalise == "speaker" else []
+        prosody = ["prosody"] if self.fusion.takes_prosody and self.fusion.normalise == "speaker" else []
+        return prosody + (self.audio.by_speaker if self.fusion.mode != "video" else [])
 
     @property
     def on_log_mel(self) -> bool:
@@ -140,6 +141,7 @@ def configure(file: Path) -> Config:
     audio = params_file.read(file, "audio", AudioParams)
     speech = params_file.read(file, "speech", SpeechParams)
     p = params_file.read(file, "fusion", FusionParams)
+    audio.check_normalise(file, speech.unfreeze_layers)
     layers = 0
     if audio.encoder == "wavlm" and p.mode != "video":
         layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: fusion.unfreeze_wavlm_layers")

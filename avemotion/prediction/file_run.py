@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avemotion.prediction import recording, relative
+from avemotion.prediction.own_windows import Own
 from avemotion.prediction.predictor import Predictor
 from avemotion.prediction.windows import Prediction
 from avemotion.scoring.speaker_logits import How
@@ -25,6 +26,7 @@ class FileRun:
     window: float | None  # seconds; None = the usual
     hop: float | None
     voice: np.ndarray | None = None  # [1, S] speaker embedding; None = that of each file
+    own: Own | None = None  # windows behind the statistics of the speaker; None = those of each file
     fail_fast: bool = False
     failed: list[dict[str, str]] = field(default_factory=list)  # file and reason
 
@@ -85,6 +87,5 @@ class FileRun:
             bar.total = windows
             bar.update(done - bar.n)
 
-        return self.predictor.windows(
-            recording.read(file), window=self.window, hop=self.hop, voice=self.voice, progress=show
-        )
+        given = {"window": self.window, "hop": self.hop, "voice": self.voice, "own": self.own}
+        return self.predictor.windows(recording.read(file), **given, progress=show)

@@ -32,7 +32,7 @@ class Live:
         Raises:
             ValueError: the models need statistics of the whole recording, or the rate has no short step to 16 kHz.
         """
-        if models.speaker_statistics:
+        if models.takes_speaker_statistics:
             raise ValueError(
                 "the models were trained with normalise: speaker, so they need all windows of a recording; record "
                 "first and predict the file, or train with normalise: corpus"

@@ -50,7 +50,11 @@ def as_json(
         failed: file and reason of each that could not be predicted. notes: on all recordings.
         relative: whether emotions are relative to their speaker.
     """
-    content = {"models": about(models), "speaker_statistics": relative or models.speaker_statistics, "notes": notes}
+    content = {
+        "models": about(models),
+        "speaker_statistics": relative or models.takes_speaker_statistics,
+        "notes": notes,
+    }
     content |= {"recordings": [as_values(prediction) for prediction in recordings], "failed": list(failed)}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

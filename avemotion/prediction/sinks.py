@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from avemotion.prediction import annotations, output
 from avemotion.prediction.windows import Prediction
 from avemotion.system import tables
@@ -136,16 +134,16 @@ class Folder:
         }
 
 
-def made_by(models: Path, voice: np.ndarray | None, **options: Any) -> dict[str, Any]:
+def made_by(models: Path, speaker: Sequence[Path], **options: Any) -> dict[str, Any]:
     """What predictions depend on besides the recording.
 
     Args:
-        models: data/models. voice: the speaker embedding of all files. options: plain values.
+        models: data/models. speaker: recordings of the speaker of all files. options: plain values.
     """
     files = sorted(file for stage in ("fusion", "va") for file in (models / stage).rglob("model.*"))
     weights = "".join(f"{file.relative_to(models).as_posix()} {_digest(file.read_bytes())}\n" for file in files)
-    enrolled = None if voice is None else _digest(voice.tobytes())
-    return {"models": _digest(weights.encode()), "voice": enrolled, **options}
+    enrolled = [_digest(file.read_bytes()) for file in speaker]
+    return {"models": _digest(weights.encode()), "speaker": enrolled, **options}
 
 
 def _digest(content: bytes) -> str:

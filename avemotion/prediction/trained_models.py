@@ -40,14 +40,14 @@ class Models:
     device: torch.device
 
     @property
-    def speaker_statistics(self) -> bool:
-        """Whether an input is standardised by the speaker's own turns."""
-        return bool(self.by_speaker or self.fusion_by_speaker)
-
-    @property
     def targets(self) -> list[str]:
         """The targets of the VA models; the usual ones where there is no model."""
         return next((model.targets for model in self.va.values()), USUAL)
+
+    @property
+    def takes_speaker_statistics(self) -> bool:
+        """Whether a model takes inputs relative to a speaker's own recordings."""
+        return bool(self.by_speaker or self.fusion_by_speaker)
 
     @property
     def classes(self) -> list[str]:

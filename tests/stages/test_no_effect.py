@@ -39,7 +39,8 @@ SMALL = CHANGES | {
 OTHER = {
     "fusion.normalise": "speaker",
     "speech": {"model": "tiny", "unfreeze_layers": 1},
-    "audio": {"encoder": "plain18", "dim": 32},
+    "audio": {"encoder": "plain18", "dim": 32, "normalise": "none"},
+    "audio.normalise": "speaker",
     "audio.dim": 32,
     "augment.audio": {
         "views": {"snr_0": 1},
@@ -256,7 +257,7 @@ def test_unused_params_change_no_byte(left, tmp_path, stage, changes):
 
 
 IN_USE = [
-    (pretrain_audio, {"audio.encoder": "cnn"}, ("audio.dim", "augment.audio.spec_augment")),
+    (pretrain_audio, {"audio.encoder": "cnn"}, ("audio.dim", "audio.normalise", "augment.audio.spec_augment")),
     (
         pretrain_audio,
         {"audio.encoder": "resnet_asp", "pretrain_audio.epochs": 2},

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from avemotion.datasets.prosody_rows import ARRAY, ProsodyRows
-from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.fusion.base import Fusion
+from avemotion.training.emotion.audio_input import relative
 
 FEATURES = Path("data/features/prosody")
 
@@ -25,7 +25,8 @@ def rows(role: str, speakers: Mapping[str, str], normalise: str) -> ProsodyRows:
     store = FeatureStore(FEATURES / role)
     if not store.arrays:
         raise ValueError(f"fusion.inputs names prosody, but no clip of corpora.{role} has sound; leave prosody out")
-    return ProsodyRows(SpeakerStore(store, [ARRAY] if normalise == "speaker" else [], speakers))
+    by_speaker = ["prosody"] if normalise == "speaker" else []
+    return ProsodyRows(relative(store, "prosody", ARRAY, by_speaker, speakers))
 
 
 def standardize(model: Fusion, prosody: ProsodyRows, training: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ training rows.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from avemotion.datasets.audio_features import AudioSource
-from avemotion.datasets.clip_batches import ClipDataset, collate
-from avemotion.datasets.frame_sequences import FrameSource
+from avemotion.datasets.clip_batches import collate
 from avemotion.datasets.memory_store import Store
-from avemotion.datasets.prosody_rows import ARRAY as FUNCTIONALS
-from avemotion.datasets.prosody_rows import ProsodyRows
-from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats import feature_store
 from avemotion.formats.feature_store import CLEAN, FeatureStore, Views
 from avemotion.models.encoders.audio_encoders import WavLM
-from avemotion.models.encoders.prosody_model import ProsodyModel
 from avemotion.models.fusion.base import Fusion
 from avemotion.models.fusion.build import build_fusion
 from avemotion.models.speech.pretrained import load
@@ -32,7 +26,7 @@ from avemotion.params.training.audio import feature_kind
 from avemotion.params.training.speech import SpeechParams
 from avemotion.system.workers import progress
 from avemotion.training.common import checkpoint
-from avemotion.training.emotion.audio_input import array
+from avemotion.training.va.fusion_inputs import fusion_clips
 
 FEATURES = Path("data/features")
 SHOWN = 8  # largest number of turn ids in the log
@@ -171,6 +165,7 @@ def turn_rows(
     silent: Sequence[str],
     caches: Mapping[str, Store],
     device: torch.device,
+    counted: Collection[str] | None = None,
 ) -> Iterator[tuple[str, Views | None]]:
     """`speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate` [1, size] of every turn, those that
     inputs.names selects; `gate` is the share of audio of a fusion with a gate. None for a silent turn.
@@ -180,6 +175,7 @@ def turn_rows(
 
     Args:
         speakers: turn -> speaker, in the order of the result.
+        counted: the turns behind the statistics of a speaker; None = all.
 
     Raises:
         ValueError: the wavlm cache has no further layers.
@@ -189,7 +185,10 @@ def turn_rows(
         raise ValueError(
             "va.layers is learned, but the wavlm features hold the last layer alone; set features.wavlm.layers"
         )
-    clips = _fusion_clips(inputs, speakers, caches) if "fused" in inputs.names else None
+    clips = None
+    if "fused" in inputs.names:
+        assert inputs.fusion is not None, "fused without a fusion model"
+        clips = fusion_clips(inputs.fusion, inputs.audio, caches, inputs.by_speaker, speakers, counted)
     for model in (inputs.fusion, inputs.top):
         if model is not None:
             model.to(device).eval()
@@ -221,26 +220,3 @@ def _speech(inputs: TurnInputs, states: Store, clip: str, device: torch.device) 
     boundary = torch.from_numpy(states.get(clip, "boundary").astype(np.float32)).unsqueeze(0).to(device)
     mask = torch.ones(boundary.shape[:2], dtype=torch.bool, device=device)
     return inputs.top(boundary, mask, skip=inputs.open_layers).squeeze(0).cpu().numpy()
-
-
-def _fusion_clips(inputs: TurnInputs, speakers: Mapping[str, str], caches: Mapping[str, Store]) -> ClipDataset:
-    """The inputs of the fusion model for every turn."""
-    assert inputs.fusion is not None, "fused without a fusion model"
-    audio = (
-        None
-        if inputs.audio is None
-        else AudioSource(caches[feature_kind(inputs.audio["encoder"])], array(inputs.audio))
-    )
-    video = None if inputs.fusion.video is None else FrameSource(caches["frames"])
-    prosody = None
-    if inputs.fusion.prosody is not None:
-        prosody = fusion_prosody(inputs.fusion.prosody, caches["prosody"], inputs.by_speaker, speakers)
-    return ClipDataset(list(speakers), torch.zeros(len(speakers), dtype=torch.long), audio, video, prosody)
-
-
-def fusion_prosody(
-    model: ProsodyModel, store: Store, by_speaker: Sequence[str], speakers: Mapping[str, str]
-) -> ProsodyRows:
-    """The functionals that a fusion model takes, relative to the speaker where it was trained so."""
-    relative = SpeakerStore(store, [FUNCTIONALS] if "prosody" in by_speaker else [], speakers)
-    return ProsodyRows(relative, len(model.standardize.mean))
