@@ -27,8 +27,8 @@ def speaker_inputs(role: str, folds: list[int], root: Path = Path()) -> bool:
         ValueError: as for read.
     """
     stages = ("va",) if role == "affect" else ("pretrain_audio", "fusion")
-    named = [_fact(file, OF_SPEAKERS[of], []) for of in stages for file in _files(of, folds, root).values()]
     chosen = read("va", folds, "normalise", root) if role == "affect" else {}
+    named = [_fact(file, OF_SPEAKERS[of], []) for of in stages for file in _files(of, folds, root).values()]
     return any(named) or any("speaker" in of.values() for of in chosen.values())
 
 
