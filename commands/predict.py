@@ -28,7 +28,7 @@ from avemotion.system import cli, params_file
 if TYPE_CHECKING:
     from avemotion.prediction.file_run import FileRun
     from avemotion.prediction.predictor import Predictor
-    from avemotion.prediction.sinks import Sink
+    from avemotion.prediction.sinks import Document, Sink
     from avemotion.prediction.windows import Prediction, Window
 
 FORMATS = ("text", "json", "csv", "srt", "vtt", "textgrid")
@@ -97,11 +97,13 @@ def main() -> bool:
         raise ValueError(f"--format {options.format} is one file per recording; give --out FOLDER")
     speaker_files = list(file_list.files_of([options.speaker])) if options.speaker else []
     run, notes = loaded(options, config, speaker_files)
-    sink = sink_of(options, files, run, notes)
+    relative = options.speaker_logits != "none"
+    document = partial(output.as_json, run.predictor.models, notes=notes, relative=relative)
+    sink = sink_of(options, files, speaker_files, document)
     if options.microphone is not None:
         tell(notes)
         return from_microphone(options, run, sink)
-    if options.speaker_logits == "none":
+    if not relative:
         waiting = sink.waiting(files)
         predictions = run.predictions(waiting)
     else:  # statistics of the speaker need every file
@@ -163,18 +165,18 @@ def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path
     return run, notes
 
 
-def sink_of(options: argparse.Namespace, files: dict[Path, Path], run: "FileRun", notes: list[str]) -> "Sink":
+def sink_of(
+    options: argparse.Namespace, files: dict[Path, Path], speaker_files: list[Path], document: "Document"
+) -> "Sink":
     """Standard output, or the folder of --out."""
     from avemotion.prediction import sinks
     from avemotion.scoring.results import MODELS
 
-    relative = options.speaker_logits != "none"
-    document = partial(output.as_json, run.predictor.models, notes=notes, relative=relative)
     if options.out is None:
         return sinks.Printed(options.format, document)
     folder = sinks.Folder(options.out, file_list.names(files), options.format, document)
     given = {name: getattr(options, name) for name in ("format", "window", "hop", "speaker_logits")}
-    folder.made_by = sinks.made_by(MODELS, run.voice, **given, plot=options.plot and str(options.plot))
+    folder.made_by = sinks.made_by(MODELS, speaker_files, **given, plot=options.plot and str(options.plot))
     return folder
 
 
