@@ -28,7 +28,7 @@ from avemotion.system import cli, params_file
 if TYPE_CHECKING:
     from avemotion.prediction.file_run import FileRun
     from avemotion.prediction.predictor import Predictor
-    from avemotion.prediction.sinks import Sink
+    from avemotion.prediction.sinks import Document, Sink
     from avemotion.prediction.windows import Prediction, Window
 
 FORMATS = ("text", "json", "csv", "srt", "vtt", "textgrid")
@@ -57,15 +57,8 @@ def parse() -> argparse.Namespace:
     add("--microphone", nargs="?", type=float, const=math.inf, metavar="SECONDS", help=seconds)
     add("--window", type=float, help=f"seconds (default {window_lengths.WINDOW:g}, or the mel encoder's input length)")
     add("--hop", type=float, help="seconds from window to window (default: the window)")
-    speaker = (
-        "a recording of the speaker, or a folder of them, for the speaker embedding and for inputs relative to the "
-    )
-    add(
-        "--speaker",
-        type=Path,
-        metavar="PATH",
-        help=f"{speaker}speaker (default: each file itself), and for --speaker-logits",
-    )
+    speaker = "a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
+    add("--speaker", type=Path, metavar="PATH", help=f"{speaker}and for --speaker-logits")
     add(
         "--speaker-logits",
         choices=("none", "mean", "mean_std"),
@@ -104,11 +97,13 @@ def main() -> bool:
         raise ValueError(f"--format {options.format} is one file per recording; give --out FOLDER")
     speaker_files = list(file_list.files_of([options.speaker])) if options.speaker else []
     run, notes = loaded(options, config, speaker_files)
-    sink = sink_of(options, files, speaker_files, run, notes)
+    relative = options.speaker_logits != "none"
+    document = partial(output.as_json, run.predictor.models, notes=notes, relative=relative)
+    sink = sink_of(options, files, speaker_files, document)
     if options.microphone is not None:
         tell(notes)
         return from_microphone(options, run, sink)
-    if options.speaker_logits == "none":
+    if not relative:
         waiting = sink.waiting(files)
         predictions = run.predictions(waiting)
     else:  # statistics of the speaker need every file
@@ -176,18 +171,12 @@ def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path
 
 
 def sink_of(
-    options: argparse.Namespace,
-    files: dict[Path, Path],
-    speaker_files: list[Path],
-    run: "FileRun",
-    notes: list[str],
+    options: argparse.Namespace, files: dict[Path, Path], speaker_files: list[Path], document: "Document"
 ) -> "Sink":
     """Standard output, or the folder of --out."""
     from avemotion.prediction import sinks
     from avemotion.scoring.results import MODELS
 
-    relative = options.speaker_logits != "none"
-    document = partial(output.as_json, run.predictor.models, notes=notes, relative=relative)
     if options.out is None:
         return sinks.Printed(options.format, document)
     folder = sinks.Folder(options.out, file_list.names(files), options.format, document)

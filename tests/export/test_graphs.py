@@ -86,11 +86,12 @@ class OneTurn(Graph):
         return {"prediction": predicted[0]} | after
 
 
-STRUCTURES = [{"state": va_toys.state(updater=name)} for name in va_toys.UPDATERS]
-STRUCTURES += [{"state": va_toys.state(alpha="per_target"), "interaction": "bidirectional", "film": "pooled"}]
-STRUCTURES += [{"state": None, "interaction": "concat", "pooling": "statistics", "heads": "weighted_concat"}]
-STRUCTURES += [{"targets": ["valence", "arousal", "dominance"]}]
-STRUCTURES += [{"scales": [1, 3], "interaction": "concat", "pooling": "multihead", "heads": "shared"}]
+STRUCTURES = [{"state": va_toys.state(updater="transformer")}, {"targets": ["valence", "arousal", "dominance"]}]
+MORE = [{"state": va_toys.state(updater=name)} for name in ("linear", "gru", "mamba")]
+MORE += [{"state": va_toys.state(alpha="per_target"), "interaction": "bidirectional", "film": "pooled"}]
+MORE += [{"state": None, "interaction": "concat", "pooling": "statistics", "heads": "weighted_concat"}]
+MORE += [{"scales": [1, 3], "interaction": "concat", "pooling": "multihead", "heads": "shared"}]
+STRUCTURES += [pytest.param(choices, marks=pytest.mark.slow) for choices in MORE]
 
 
 @pytest.mark.parametrize("choices", STRUCTURES, ids=lambda choices: str(choices)[:70])

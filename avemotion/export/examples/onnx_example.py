@@ -50,5 +50,5 @@ for i, file in enumerate(files):
     given |= {name: np.array(value) for name, value in present.items() if name in ports}
     found = dict(zip([port["name"] for port in facts["outputs"]], session.run(None, given), strict=True))
     state = {name.removeprefix("next_"): value for name, value in found.items() if name.startswith("next_")}
-    shown = {name: value.round(6).tolist() for name, value in found.items() if not name.startswith("next_")}
+    shown = {name: found[name].astype(float).round(6).tolist() for name in found if not name.startswith("next_")}
     print(json.dumps({"file": file, **shown}))
