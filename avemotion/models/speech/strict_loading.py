@@ -60,14 +60,29 @@ def config_of(kind: "type[PretrainedConfig]", name: str, param: str) -> dict[str
     Raises:
         ValueError: there is no such checkpoint, or it is of another model type.
     """
-    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
-        raise _unavailable(name, param, kind.model_type)
-    try:
-        fields, _ = kind.get_config_dict(name)
-    except (OSError, ValueError) as error:
-        raise _unavailable(name, param, kind.model_type) from error
+    fields = config_fields(name, param, kind.model_type)
     if (found := fields.get("model_type")) != kind.model_type:
         raise ValueError(f"{param} is {name!r}, whose config.json has model_type {found}; give a {kind.model_type}")
+    return fields
+
+
+def config_fields(name: str, param: str, expected: str) -> dict[str, Any]:
+    """The fields of config.json of any model.
+
+    Args:
+        expected: kind of model, for messages.
+
+    Raises:
+        ValueError: there is no such checkpoint.
+    """
+    from transformers import PretrainedConfig
+
+    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        raise _unavailable(name, param, expected)
+    try:
+        fields, _ = PretrainedConfig.get_config_dict(name)
+    except (OSError, ValueError) as error:
+        raise _unavailable(name, param, expected) from error
     return fields
 
 
@@ -100,7 +115,7 @@ def _listed(keys: set[str]) -> str:
 def _unavailable(name: str, param: str, expected: str) -> ValueError:
     reason = "it is neither in the local cache nor downloadable"
     if Path(name).is_dir():
-        reason = f"the folder holds no {expected} model (config.json and model.safetensors)"
+        reason = f"the folder holds no {expected} model (a readable config.json and model.safetensors)"
     return ValueError(
         f"{param} is {name!r}, but {reason}; connect to the network once, or give a folder with the downloaded model"
     )

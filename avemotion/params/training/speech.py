@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class SpeechParams:
     """Section `speech`."""
 
-    model: str  # tiny (untrained), a hub id such as microsoft/wavlm-base, or a folder with a downloaded model
+    model: str  # tiny (untrained), or a hub id such as microsoft/wavlm-base or a folder of models.speech.families
     # Last transformer layers that training may change: the cache stores their input. How many of them a stage trains is
     # a param of that stage.
     unfreeze_layers: int
