@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,10 +17,11 @@ from avemotion.features.parts.sound import Sound, SoundExtractor
 from avemotion.formats import feature_store
 from avemotion.formats.clips import ClipMedia
 from avemotion.media.waveforms import SAMPLE_RATE
-from avemotion.models.speech import pretrained
+from avemotion.models.speech import pretrained, strict_loading
 from avemotion.params.shared.common import Precision
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.speech import SpeechParams
+from avemotion.params.training.speech import read as read_speech
 from avemotion.system import params_file
 from avemotion.system.seeds import seed_for
 
@@ -82,10 +83,18 @@ class WavLMExtractor(SoundExtractor):
     def seconds(self) -> float:
         return max(self.params.max_seconds, noise.MEASURED)
 
+    def pinned(self) -> "WavLMExtractor":
+        """With the commit that a hub id stands for, as far as the local cache has it."""
+        if (commit := pretrained.commit(self.speech.model)) is None:
+            return self
+        model = f"{strict_loading.split(self.speech.model)[0]}@{commit}"
+        return replace(self, speech=replace(self.speech, model=model))
+
     def facts(self) -> dict[str, Any]:
         config = pretrained.config_for(self.speech.model)
         return {
             "model": self.speech.model,
+            **({} if (commit := pretrained.commit(self.speech.model)) is None else {"commit": commit}),
             "untrained": self.speech.model == "tiny",
             "layers": config.num_hidden_layers,
             "boundary_layer": pretrained.boundary_layer(config, self.speech.unfreeze_layers),
@@ -178,7 +187,7 @@ def configure(file: Path, role: str) -> WavLMExtractor:
     """The extractor for a role."""
     return WavLMExtractor(
         params=params_file.read(file, "features.wavlm", Params),
-        speech=params_file.read(file, "speech", SpeechParams),
+        speech=read_speech(file),
         noise=noise.configure(file, role),
         device=params_file.read(file, "compute", ComputeParams).device,
     )

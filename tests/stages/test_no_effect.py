@@ -37,7 +37,7 @@ SMALL = CHANGES | {
 }
 # Key -> a value that neither SMALL nor a combination below has.
 OTHER = {
-    "speech": {"model": "tiny", "unfreeze_layers": 1},
+    "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 1},
     "audio": {"encoder": "plain18", "dim": 32},
     "audio.dim": 32,
     "augment.audio": {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from avemotion.models.speech import strict_loading
 from avemotion.models.speech.families import Family
 
 FILE = "preprocessor_config.json"
@@ -44,7 +45,8 @@ def _stated(name: str) -> dict[str, Any] | None:
     from transformers import Wav2Vec2FeatureExtractor
 
     try:
-        stated, _ = Wav2Vec2FeatureExtractor.get_feature_extractor_dict(name)
+        place, revision = strict_loading.split(name)
+        stated, _ = Wav2Vec2FeatureExtractor.get_feature_extractor_dict(place, revision=revision)
     except (OSError, ValueError):
         return None
     return stated

@@ -37,14 +37,18 @@ def known_sizes(name: str) -> tuple[int, int] | None:
     Raises:
         ValueError: a folder without a readable config.json, or with a model that `load` refuses by its config.
     """
-    if name in CONFIGS:
-        fields = CONFIGS[name]
+    if (known := _known(name)) is not None:
+        fields = known
     elif Path(name).is_dir():
         fields = _fields(name)
         preprocessing.refuse(families.FAMILIES[fields["model_type"]], name, PARAM)
     else:
         return None
     return fields.get("num_hidden_layers", 12), fields.get("hidden_size", 768)  # base: the default of every family
+
+
+def _known(name: str) -> dict[str, Any] | None:
+    return CONFIGS.get(strict_loading.split(name)[0])
 
 
 def _fields(name: str) -> dict[str, Any]:
@@ -56,12 +60,16 @@ def _fields(name: str) -> dict[str, Any]:
 def config_for(name: str) -> "PretrainedConfig":
     """The architecture of a model; names in CONFIGS need no download.
 
+    Args:
+        name: tiny, a folder, or a hub id; <hub id>@<revision> for another than its default branch.
+
     Layer drop and time masking are off, because cached states would differ from those in training.
 
     Raises:
         ValueError: another name that is no folder with a config of one of the families and cannot be downloaded.
     """
-    fields = CONFIGS[name] if name in CONFIGS else _fields(name)
+    known = _known(name)
+    fields = _fields(name) if known is None else known
     family = families.FAMILIES[fields.get("model_type", "wavlm")]
     config = family.config_class(**fields | {"layerdrop": 0.0, "apply_spec_augment": False})
     if not family.relative_position:
@@ -95,7 +103,7 @@ def load(name: str, seed: int = 0) -> "PreTrainedModel":
             tiny.set_filterbank(model)
         return model.eval()
     config = config_for(name)
-    if name not in CONFIGS:
+    if _known(name) is None:
         preprocessing.refuse(families.of(config), name, PARAM)
     return strict_loading.load(families.of(config).model_class, name, config, PARAM)
 
@@ -105,6 +113,17 @@ def normalizes_input(name: str, config: "PretrainedConfig") -> bool:
     if families.of(config).states_normalisation:
         return preprocessing.normalises(name, PARAM)
     return name != "tiny" and config.feat_extract_norm == "layer"
+
+
+def commit(name: str) -> str | None:
+    """The commit that a hub id stands for in the local cache, where `load` puts it; None for a folder and for tiny."""
+    from huggingface_hub import try_to_load_from_cache
+
+    place, revision = strict_loading.split(name)
+    if place == "tiny" or Path(place).is_dir():
+        return None
+    file = try_to_load_from_cache(place, "config.json", revision=revision)
+    return Path(file).parent.name if isinstance(file, str) else None  # .../snapshots/<commit>/config.json
 
 
 def boundary_layer(config: "PretrainedConfig", layers: int) -> int:
