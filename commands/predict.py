@@ -57,8 +57,8 @@ def parse() -> argparse.Namespace:
     add("--microphone", nargs="?", type=float, const=math.inf, metavar="SECONDS", help=seconds)
     add("--window", type=float, help=f"seconds (default {window_lengths.WINDOW:g}, or the mel encoder's input length)")
     add("--hop", type=float, help="seconds from window to window (default: the window)")
-    speaker = "a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
-    add("--speaker", type=Path, metavar="PATH", help=f"{speaker}and for --speaker-logits")
+    speaker = "recordings of the speaker, for the speaker embedding and all that is relative to the speaker "
+    add("--speaker", type=Path, metavar="PATH", help=f"{speaker}(default: each file itself)")
     add(
         "--speaker-logits",
         choices=("none", "mean", "mean_std"),

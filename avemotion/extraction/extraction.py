@@ -113,7 +113,8 @@ def run(
         counts: dict[str, Counts] = {}
         total: Counter[str] = Counter()
         facts = extractor.facts() | {
-            "settings": settings(extractor),
+            # pinned: a model by the commit that its name stands for now
+            "settings": settings(extractor.pinned() if hasattr(extractor, "pinned") else extractor),
             "counts": {},
         }  # counts: filled while clips are written
 

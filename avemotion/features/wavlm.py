@@ -1,10 +1,10 @@
-"""WavLM hidden states: the input of the layers that training may change, and the last state."""
+"""Hidden states of a speech encoder: the input of the layers that training may change, and the last state."""
 
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,16 +17,17 @@ from avemotion.features.parts.sound import Sound, SoundExtractor
 from avemotion.formats import feature_store
 from avemotion.formats.clips import ClipMedia
 from avemotion.media.waveforms import SAMPLE_RATE
-from avemotion.models.speech import pretrained
+from avemotion.models.speech import pretrained, strict_loading
 from avemotion.params.shared.common import Precision
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.speech import SpeechParams
+from avemotion.params.training.speech import read as read_speech
 from avemotion.system import params_file
 from avemotion.system.seeds import seed_for
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import WavLMConfig, WavLMModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
     from avemotion.features.parts.hidden_states import HiddenStates
 
@@ -82,10 +83,18 @@ class WavLMExtractor(SoundExtractor):
     def seconds(self) -> float:
         return max(self.params.max_seconds, noise.MEASURED)
 
+    def pinned(self) -> "WavLMExtractor":
+        """With the commit that a hub id stands for, as far as the local cache has it."""
+        if (commit := pretrained.commit(self.speech.model)) is None:
+            return self
+        model = f"{strict_loading.split(self.speech.model)[0]}@{commit}"
+        return replace(self, speech=replace(self.speech, model=model))
+
     def facts(self) -> dict[str, Any]:
         config = pretrained.config_for(self.speech.model)
         return {
             "model": self.speech.model,
+            **({} if (commit := pretrained.commit(self.speech.model)) is None else {"commit": commit}),
             "untrained": self.speech.model == "tiny",
             "layers": config.num_hidden_layers,
             "boundary_layer": pretrained.boundary_layer(config, self.speech.unfreeze_layers),
@@ -110,29 +119,30 @@ class WavLMExtractor(SoundExtractor):
         import torch
 
         torch.set_num_threads(1)  # work is parallel by process; more threads could change the last bit of a sum
-        model = _model(self.speech.model, self.device)
+        model, normalize = _model(self.speech.model, self.device)
         fixed, limit = self.params.seconds, round((self.params.seconds or self.params.max_seconds) * SAMPLE_RATE)
         cut = [more or len(recording) > limit for _, recording, more in sounds]
         waveforms = [torch.from_numpy(self.noise.make(recording, clip)[:, :limit]) for clip, recording, _ in sounds]
         if fixed is not None:  # the silence behind a short recording counts as sound, as in a batch of fixed length
             waveforms = [torch.nn.functional.pad(views, (0, limit - views.shape[1])) for views in waveforms]
-        states = self._reader(model, self.params.precision == "bf16")(waveforms)
+        read = partial(self._reader, model, normalize)
+        states = read(bf16=self.params.precision == "bf16")(waveforms)
         exact: list[dict[int, Tensor] | None] = [None] * len(sounds)
         if self.params.precision != "fp32":
             drawn = [i for i, (clip, *_) in enumerate(sounds) if seed_for("compared", clip) % COMPARED == 0]
-            in_fp32 = self._reader(model, bf16=False)([waveforms[i] for i in drawn])
+            in_fp32 = read(bf16=False)([waveforms[i] for i in drawn])
             for i, reference in zip(drawn, in_fp32, strict=True):
                 exact[i] = reference
         return [self._stored(*computed, model.config) for computed in zip(states, exact, cut, strict=True)]
 
-    def _reader(self, model: "WavLMModel", bf16: bool) -> "HiddenStates":
+    def _reader(self, model: "PreTrainedModel", normalize: bool, bf16: bool) -> "HiddenStates":
         from avemotion.features.parts.hidden_states import HiddenStates, Window
 
         per_second = SAMPLE_RATE / math.prod(model.config.conv_stride)  # frames
         return HiddenStates(
             model,
             [*self.params.layers, self._boundary(model.config), model.config.num_hidden_layers],
-            normalize=pretrained.normalizes_input(self.speech.model, model.config),
+            normalize=normalize,
             bf16=bf16,
             window=Window(
                 frames=round(self.params.window_seconds * per_second),
@@ -141,7 +151,7 @@ class WavLMExtractor(SoundExtractor):
             batch_frames=BATCH_FRAMES if model.device.type == "cuda" else None,
         )
 
-    def _boundary(self, config: "WavLMConfig") -> int:
+    def _boundary(self, config: "PretrainedConfig") -> int:
         if max(self.params.layers, default=0) >= config.num_hidden_layers:
             raise ValueError(
                 f"features.wavlm.layers names {max(self.params.layers)}, but the model has {config.num_hidden_layers} "
@@ -150,7 +160,7 @@ class WavLMExtractor(SoundExtractor):
         return pretrained.boundary_layer(config, self.speech.unfreeze_layers)
 
     def _stored(
-        self, states: "dict[int, Tensor]", exact: "dict[int, Tensor] | None", cut: bool, config: "WavLMConfig"
+        self, states: "dict[int, Tensor]", exact: "dict[int, Tensor] | None", cut: bool, config: "PretrainedConfig"
     ) -> tuple[feature_store.Views, Counts]:
         """Hidden states [V, T, H] by layer -> the arrays of every view, and their precision.sums."""
         arrays = self._arrays(states, config)
@@ -164,7 +174,7 @@ class WavLMExtractor(SoundExtractor):
         }
         return views, counts
 
-    def _arrays(self, states: "dict[int, Tensor]", config: "WavLMConfig") -> dict[str, np.ndarray]:
+    def _arrays(self, states: "dict[int, Tensor]", config: "PretrainedConfig") -> dict[str, np.ndarray]:
         import torch
 
         arrays = {"boundary": states[self._boundary(config)], "last": states[config.num_hidden_layers]}
@@ -177,7 +187,7 @@ def configure(file: Path, role: str) -> WavLMExtractor:
     """The extractor for a role."""
     return WavLMExtractor(
         params=params_file.read(file, "features.wavlm", Params),
-        speech=params_file.read(file, "speech", SpeechParams),
+        speech=read_speech(file),
         noise=noise.configure(file, role),
         device=params_file.read(file, "compute", ComputeParams).device,
     )
@@ -190,10 +200,12 @@ def restore(settings: dict[str, Any], device: str) -> WavLMExtractor:
 
 
 @lru_cache(maxsize=1)
-def _model(name: str, device: str) -> "WavLMModel":
+def _model(name: str, device: str) -> "tuple[PreTrainedModel, bool]":
+    """The model, and whether it takes normalised waveforms."""
     import torch
 
     from avemotion.system import runtime
 
     torch.backends.cudnn.allow_tf32 = False  # TF32 has a mantissa of 10 bits; the error would be visible in the cache
-    return pretrained.load(name).to(runtime.device(device))
+    model = pretrained.load(name)
+    return model.to(runtime.device(device)), pretrained.normalizes_input(name, model.config)

@@ -10,6 +10,7 @@ from avemotion.params.training.audio import AudioParams, unused_of_encoder
 from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.params.training.speech import SpeechParams
+from avemotion.params.training.speech import read as read_speech
 from avemotion.params.video import VideoParams, unused_of_video
 from avemotion.params.xattn import XattnParams
 from avemotion.system import params_file, plugins
@@ -139,7 +140,7 @@ class Config:
 def configure(file: Path) -> Config:
     """Read and check this stage's params."""
     audio = params_file.read(file, "audio", AudioParams)
-    speech = params_file.read(file, "speech", SpeechParams)
+    speech = read_speech(file)
     p = params_file.read(file, "fusion", FusionParams)
     audio.check_normalise(file, speech.unfreeze_layers)
     layers = 0

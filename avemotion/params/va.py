@@ -9,6 +9,7 @@ from avemotion.params.shared.common import frozen_or_positive
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.params.training.speech import SpeechParams
+from avemotion.params.training.speech import read as read_speech
 from avemotion.system import params_file, plugins
 
 INTERACTIONS = "avemotion.models.va.interactions"
@@ -182,7 +183,7 @@ def configure(file: Path) -> Config:
     config = Config(
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
-        speech=params_file.read(file, "speech", SpeechParams),
+        speech=read_speech(file),
         attention_heads=of_fusion if p.attention_heads is None else p.attention_heads,
         layers=params_file.read(file, "features.wavlm.layers", list[int]),
         va=p,

@@ -5,7 +5,7 @@ from typing import Any
 
 from avemotion.extraction import extraction
 from avemotion.extraction.extraction import Extractor
-from avemotion.models.speech import pretrained
+from avemotion.models.speech import pretrained, strict_loading
 from avemotion.scoring.results import MODELS
 from avemotion.system import plugins
 from avemotion.training.common import checkpoint
@@ -29,7 +29,7 @@ def extractor(kind: str, of: Settings, device: str) -> Extractor:
 def changed(settings: dict[str, Settings], file: Path) -> list[str]:
     """Feature kinds whose settings in the params file differ from those of the models."""
     now = {kind: extraction.settings(plugins.load(FEATURES, kind).configure(file, "emotion")) for kind in settings}
-    return [kind for kind, of in settings.items() if _plain(of) != _plain(now[kind])]
+    return [kind for kind, of in settings.items() if _plain(_unpinned(of, now[kind])) != _plain(now[kind])]
 
 
 def join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:
@@ -55,6 +55,14 @@ def _absolute(of: Settings) -> Settings:
         if value and value not in pretrained.CONFIGS and Path(value).is_dir():
             settings[section] = of[section] | {name: str(Path(value).absolute())}
     return settings
+
+
+def _unpinned(of: Settings, now: Settings) -> Settings:
+    """Settings without the commit of the speech encoder where the params name none."""
+    speech = of.get("speech")
+    if speech is None or strict_loading.split(now["speech"]["model"])[1]:
+        return of
+    return of | {"speech": speech | {"model": strict_loading.split(speech["model"])[0]}}
 
 
 def _plain(settings: Settings) -> Settings:

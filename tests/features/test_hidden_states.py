@@ -4,17 +4,17 @@ import copy
 
 import numpy as np
 import pytest
+import speech_toys
 import torch
-import wavlm_toys
 
 from avemotion.features.parts.hidden_states import HiddenStates, Window, pieces, receptive_field
 
-LAYERS = range(wavlm_toys.SMALL["num_hidden_layers"] + 1)
+LAYERS = range(speech_toys.SMALL["num_hidden_layers"] + 1)
 
 
-@pytest.fixture(scope="module", params=wavlm_toys.STYLES)
+@pytest.fixture(scope="module", params=speech_toys.NAMES)
 def model(request):
-    return wavlm_toys.make(request.param)
+    return speech_toys.make(request.param)
 
 
 def sounds(seed, count, longest=9000):
@@ -57,7 +57,7 @@ def test_every_layer_of_every_recording_is_as_if_alone(model, batch_frames):
 
 def test_padded_waveforms_would_change_the_numbers():
     """What the test above guards against: group norm takes its statistics over the padding too."""
-    model = wavlm_toys.make("base")
+    model = speech_toys.make("wavlm base")
     short, long = torch.randn(2, 1, 9000, generator=torch.Generator().manual_seed(2))
     short = short[:, :5000]
     padded = torch.cat([torch.nn.functional.pad(short, (0, 4000)), long])
@@ -93,10 +93,11 @@ def test_windows_join_to_what_enters_the_transformer_of_the_whole(model, normali
     assert difference(cut[0], whole[0]) > 1e-3
 
 
+@pytest.mark.parametrize("style", speech_toys.STYLES["wavlm"])
 @pytest.mark.parametrize("batch_frames", [None, 400])
-def test_windows_join_to_the_whole_where_the_overlap_holds_the_context(model, batch_frames):
-    """With attention that reaches 7 frames a layer, 5 layers and the positions need 43 frames of overlap."""
-    local = copy.deepcopy(model)
+def test_windows_join_to_the_whole_where_the_overlap_holds_the_context(style, batch_frames):
+    """Of WavLM, whose bias can make attention local: it reaches 7 frames a layer, 5 layers and positions need 43."""
+    local = speech_toys.make(f"wavlm {style}")
     with torch.no_grad():
         for attention in (layer.attention for layer in local.encoder.layers):
             attention.gru_rel_pos_const.fill_(1.0)  # gates between 1 and 2
@@ -112,6 +113,25 @@ def test_windows_join_to_the_whole_where_the_overlap_holds_the_context(model, ba
         local, [5], normalize=False, window=Window(frames=150, overlap=4), batch_frames=batch_frames
     )([long])
     assert difference(short[5], whole[5]) > 1e-2
+
+
+@pytest.mark.parametrize("batch_frames", [None, 100])
+def test_a_window_is_transformers_own_encoder_over_its_frames(model, batch_frames):
+    long = torch.randn(1, 400 + 320 * 120, generator=torch.Generator().manual_seed(4))
+    reader = HiddenStates(model, [5], normalize=False, window=Window(frames=50, overlap=8), batch_frames=batch_frames)
+    (joined,) = reader([long])
+    entering = []
+    hook = model.encoder.register_forward_pre_hook(lambda _, args: entering.append(args[0].clone()))
+    with torch.no_grad():
+        model(long)
+    hook.remove()
+    seen = list(pieces(121, 50, 8))
+    assert len(seen) == 4
+    for piece in seen:
+        with torch.no_grad():
+            own = model.encoder(entering[0][:, piece.first : piece.last]).last_hidden_state
+        expected = own[:, piece.start - piece.first : piece.stop - piece.first]
+        assert difference(joined[5][:, piece.start : piece.stop], expected) < 2e-5
 
 
 @pytest.mark.parametrize(("frames", "window", "overlap"), [(7, 7, 1), (8, 7, 1), (100, 7, 3), (100, 9, 0), (1, 5, 1)])

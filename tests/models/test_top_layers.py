@@ -1,8 +1,8 @@
-"""The last layers of WavLM from a cached boundary: the same numbers and gradients as the whole model."""
+"""The last layers of every family from a cached boundary: the same numbers and gradients as the whole model."""
 
 import pytest
+import speech_toys
 import torch
-import wavlm_toys
 
 from avemotion.models.speech.pretrained import boundary_layer, config_for, load
 from avemotion.models.speech.top_layers import TopLayers
@@ -11,23 +11,23 @@ from avemotion.params.training.speech import SpeechParams
 LENGTHS = (24000, 17000, 9000)
 
 
-@pytest.fixture(scope="module", params=wavlm_toys.STYLES)
+@pytest.fixture(scope="module", params=speech_toys.NAMES)
 def model(request):
-    return wavlm_toys.make(request.param)
+    return speech_toys.make(request.param)
 
 
-def padded_batch():
+def padded_batch(lengths):
     generator = torch.Generator().manual_seed(5)
-    waveform, real = torch.zeros(len(LENGTHS), max(LENGTHS)), torch.zeros(len(LENGTHS), max(LENGTHS), dtype=torch.long)
-    for row, length in enumerate(LENGTHS):
+    waveform, real = torch.zeros(len(lengths), max(lengths)), torch.zeros(len(lengths), max(lengths), dtype=torch.long)
+    for row, length in enumerate(lengths):
         waveform[row, :length] = torch.randn(length, generator=generator)
         real[row, :length] = 1
     return waveform, real
 
 
-def full_forward(model, layers):
+def full_forward(model, layers, lengths=LENGTHS):
     """(last hidden state, boundary with zeros in its padding, mask) of a padded batch through the whole model."""
-    waveform, real = padded_batch()
+    waveform, real = padded_batch(lengths)
     seen = []
     first = boundary_layer(model.config, layers)
     hook = model.encoder.layers[first].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
@@ -48,8 +48,8 @@ def test_the_last_layers_may_be_left_out_and_run_apart(model):
     assert both(boundary, mask, skip=2) is boundary
 
 
-@pytest.mark.parametrize("layers", [1, 2, 5])
-def test_top_layers_equal_the_whole_model_in_values_and_gradients(model, layers):
+@pytest.mark.parametrize(("layers", "lengths"), [(1, LENGTHS), (2, LENGTHS), (5, LENGTHS), (2, (9000, 9000))])
+def test_top_layers_equal_the_whole_model_in_values_and_gradients(model, layers, lengths):
     model.zero_grad()
     model.requires_grad_(False)
     top = TopLayers.from_model(model, layers).eval()
@@ -57,7 +57,7 @@ def test_top_layers_equal_the_whole_model_in_values_and_gradients(model, layers)
         model.encoder.layers[int(name)].requires_grad_(True)
     if top.layer_norm is not None:
         model.encoder.layer_norm.requires_grad_(True)
-    last, boundary, mask = full_forward(model, layers)
+    last, boundary, mask = full_forward(model, layers, lengths)
     ours = top(boundary, mask)
     torch.testing.assert_close(ours[mask], last[mask], rtol=0, atol=0)
 
@@ -126,7 +126,9 @@ def test_checkpoint_keys_carry_the_layers_own_numbers(model):
     fresh.load_state_dict(top.state_dict())
     keys = set(top.state_dict())
     assert {"layers.3.attention.q_proj.weight", "layers.4.feed_forward.output_dense.bias"} <= keys
-    assert "relative_position.weight" in keys and not top.relative_position.weight.requires_grad
+    assert ("relative_position.weight" in keys) == (model.config.model_type == "wavlm")
+    assert all(parameter.requires_grad for name, parameter in top.named_parameters() if name.startswith("layer"))
+    assert not any(p.requires_grad for name, p in top.named_parameters() if name.startswith("relative_position"))
     wider = TopLayers.from_model(model, 3).state_dict()
     assert all(torch.equal(wider[key], value) for key, value in top.state_dict().items())
 

@@ -37,10 +37,15 @@ SMALL = CHANGES | {
 }
 # Key -> a value that neither SMALL nor a combination below has.
 OTHER = {
+<<<<<<< HEAD
     "fusion.normalise": "speaker",
     "speech": {"model": "tiny", "unfreeze_layers": 1},
     "audio": {"encoder": "plain18", "dim": 32, "normalise": "none"},
     "audio.normalise": "speaker",
+=======
+    "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 1},
+    "audio": {"encoder": "plain18", "dim": 32},
+>>>>>>> speech
     "audio.dim": 32,
     "augment.audio": {
         "views": {"snr_0": 1},

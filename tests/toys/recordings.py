@@ -23,7 +23,7 @@ SECTIONS = {
     "corpora": {role: {"name": "ravdess", "root": "corpus"} for role in ("emotion", "affect")} | {"faces": None},
     "manifest": {"max_rejected": 0.0},
     "views": {"emotion": [20, 5], "affect": [], "seed": 0},
-    "speech": {"model": "tiny", "unfreeze_layers": 2},
+    "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 2},
     "features": {
         "wavlm": {
             "seconds": None,

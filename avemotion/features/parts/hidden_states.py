@@ -1,8 +1,8 @@
-"""WavLM's hidden states of whole recordings; those of one recording do not depend on the others in its batch.
+"""Hidden states of whole recordings; those of one recording do not depend on the others in its batch.
 
 Shape letters: V views of a recording (equally long), S samples, T frames (one per 20 ms), H hidden size, B rows.
 
-Padding a waveform would change the output of wavlm-base: its group norm computes mean and variance over time. The
+Padding a waveform would change the output of base models: their group norm computes mean and variance over time. The
 convolutions therefore run on one recording at a time. The transformer, which has masks, runs on padded rows. The padded
 shape of a row depends only on its own length. Rows of one length thus always use the same kernels and get the same last
 bit, whatever else is in the batch.
@@ -22,8 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avemotion.models.speech import layer_stacks
+
 if TYPE_CHECKING:
-    from transformers import WavLMConfig, WavLMModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
 STEP = 32  # frames; rows of a batch are padded to a multiple
 BLOCK = 1 << 20  # samples; the statistics over time of a long recording are computed in such blocks
@@ -68,7 +70,7 @@ class HiddenStates:
 
     def __init__(
         self,
-        model: "WavLMModel",
+        model: "PreTrainedModel",
         layers: Sequence[int],
         *,
         normalize: bool,
@@ -78,7 +80,8 @@ class HiddenStates:
     ):
         """
         Args:
-            model: in eval mode; its attention is replaced by a faster one with the same output.
+            model: of one of models.speech.families, in eval mode; WavLM's attention is replaced by a faster one with
+                the same output.
             layers: 0 = the input of the first layer, k = the output of layer k; the number of layers = the last hidden
                 state.
             normalize: scale each recording to zero mean and unit variance.
@@ -89,8 +92,8 @@ class HiddenStates:
         self.model, self.layers, self.normalize, self.bf16 = model, sorted(set(layers)), normalize, bf16
         self.window, self.batch_frames = window, batch_frames
         self.hop = math.prod(model.config.conv_stride)
-        for layer in model.encoder.layers:
-            layer.attention.torch_multi_head_self_attention = partial(_attention, layer.attention)
+        self.stack = layer_stacks.of(model.config)
+        self.stack.speed_up(model.encoder.layers)
 
     @torch.inference_mode()
     def __call__(self, recordings: Sequence[Tensor]) -> list[dict[int, Tensor]]:
@@ -141,13 +144,15 @@ class HiddenStates:
                 hidden = layer.activation(_group_norm(layer.layer_norm, layer.conv(hidden), *statistics))
             else:
                 hidden = layer(hidden)
-        return self.model.feature_projection(hidden.transpose(1, 2))[0]
+        projected = self.model.feature_projection(hidden.transpose(1, 2))
+        return projected[0] if isinstance(projected, tuple) else projected  # HuBERT's returns no second value
 
     def _statistics(self, sound: Tensor) -> tuple[Tensor, Tensor] | None:
         """Mean and variance [V, C, 1] of the group norm's input over a whole recording; None without a group norm."""
-        if self.model.config.feat_extract_norm != "group":
+        first_layer = self.model.feature_extractor.conv_layers[0]
+        if not isinstance(first_layer.layer_norm, nn.GroupNorm):
             return None
-        conv = self.model.feature_extractor.conv_layers[0].conv
+        conv = first_layer.conv
         kernel, stride = conv.kernel_size[0], conv.stride[0]
         outputs = 1 + (sound.shape[1] - kernel) // stride
         total = squares = torch.zeros((), dtype=torch.float64, device=sound.device)
@@ -188,18 +193,28 @@ class HiddenStates:
 
     def _encode(self, hidden: Tensor, mask: Tensor | None) -> dict[int, Tensor]:
         entering: dict[int, Tensor] = {}
+        changed = {} if mask is None else self.stack.attention_mask(mask)
 
-        def keep(index: int, _: nn.Module, args: tuple) -> None:
-            entering[index] = args[0]
+        def enter(index: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+            if index in self.layers:
+                entering[index] = args[0]
+            return args, kwargs | changed
 
-        total = self.model.config.num_hidden_layers
+        def silence(_: nn.Module, args: tuple) -> tuple[Tensor]:
+            assert mask is not None
+            return (args[0].masked_fill(~mask[:, None], 0.0),)
+
+        total, encoder = self.model.config.num_hidden_layers, self.model.encoder
         hooks = [
-            self.model.encoder.layers[index].register_forward_pre_hook(partial(keep, index))
-            for index in self.layers
-            if index < total
+            layer.register_forward_pre_hook(partial(enter, index), with_kwargs=True)
+            for index, layer in enumerate(encoder.layers)
         ]
+        if mask is not None:
+            # A second convolution, or one behind a batch norm, would else take values other than 0 from the padding.
+            convolutions = (part for part in encoder.pos_conv_embed.modules() if isinstance(part, nn.Conv1d))
+            hooks += [part.register_forward_pre_hook(silence) for part in convolutions]
         try:
-            last = self.model.encoder(hidden, attention_mask=mask).last_hidden_state
+            last = encoder(hidden, attention_mask=mask).last_hidden_state
         finally:
             for hook in hooks:
                 hook.remove()
@@ -217,7 +232,7 @@ def pieces(frames: int, window: int, overlap: int) -> Iterator[Piece]:
         yield Piece(max(0, start - overlap), start, stop, min(stop + overlap, frames))
 
 
-def receptive_field(config: "WavLMConfig") -> int:
+def receptive_field(config: "PretrainedConfig") -> int:
     """Number of samples that one frame depends on (400 in the published models)."""
     field, step = 1, 1
     for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
@@ -230,20 +245,3 @@ def _group_norm(norm: nn.GroupNorm, hidden: Tensor, mean: Tensor, variance: Tens
     """A group norm of hidden [V, C, T], one channel per group, with the statistics [V, C, 1] of a whole recording."""
     scale = norm.weight[:, None] / (variance + norm.eps).sqrt()
     return (hidden - mean) * scale + norm.bias[:, None]
-
-
-def _attention(attention: Any, hidden: Tensor, mask: Tensor | None, position_bias: Tensor) -> tuple[Tensor, None]:
-    """WavLM's self-attention [B, T, H]; unlike the version of transformers, it does not return the T x T weights.
-
-    mask [B, T] or None; position_bias [B * heads, T, T].
-    """
-    rows, length, width = hidden.shape
-    query, key, value = (
-        layer(hidden).view(rows, length, attention.num_heads, attention.head_dim).transpose(1, 2)
-        for layer in (attention.q_proj, attention.k_proj, attention.v_proj)
-    )
-    bias = position_bias.view(rows, attention.num_heads, length, length).to(query.dtype)
-    if mask is not None:
-        bias = bias.masked_fill(~mask[:, None, None, :], float("-inf"))
-    output = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-    return attention.out_proj(output.transpose(1, 2).reshape(rows, length, width)), None

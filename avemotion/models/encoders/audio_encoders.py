@@ -124,7 +124,8 @@ class ResNet18(ImageEncoder):
 
 
 class WavLM(AudioModel):
-    """The last layers of WavLM (Chen et al. 2022) over cached states, mean over time, a two-layer head.
+    """The last layers of WavLM (Chen et al. 2022) or of another speech encoder (models/speech/families.py) over cached
+    states, mean over time, a two-layer head.
 
     The layers below are frozen. The feature cache stores their output, so they are not part of this module.
 

@@ -1,18 +1,17 @@
-"""Pretrained WavLM models (Chen et al. 2022, arXiv 2110.13900) by name.
+"""Pretrained speech encoders by name: models of transformers, of one of the families in families.py.
 
 The import of torch and transformers takes seconds, so each function imports what it uses.
 """
 
-import json
 import multiprocessing
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from avemotion.models.speech import strict_loading, tiny
+from avemotion.models.speech import families, preprocessing, strict_loading, tiny
 
 if TYPE_CHECKING:
-    from transformers import WavLMConfig, WavLMModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
 PARAM = "speech.model"
 # Arguments of WavLMConfig that differ from its defaults (those of wavlm-base): config_for needs no download for these.
@@ -30,77 +29,104 @@ CONFIGS: dict[str, dict] = {
     "microsoft/wavlm-base-plus": {"activation_dropout": 0.0},
     "microsoft/wavlm-large": {"activation_dropout": 0.0, **_LARGE},
 }
-REMEDY = f"give a folder with a downloaded WavLM, a hub id, or one of {', '.join(CONFIGS)}"
 
 
 def known_sizes(name: str) -> tuple[int, int] | None:
-    """(transformer layers, hidden size) of a model in CONFIGS or in a folder, without torch; None for other hub ids.
+    """(transformer layers, hidden size) of a model in CONFIGS or in a folder; None for other hub ids.
 
     Raises:
-        ValueError: a folder without a readable config.json, or with a model that is no WavLM.
+        ValueError: a folder without a readable config.json, or with a model that `load` refuses by its config.
     """
-    if name in CONFIGS:
-        config = CONFIGS[name]
+    if (known := _known(name)) is not None:
+        fields = known
     elif Path(name).is_dir():
-        config = _folder_config(Path(name))
+        fields = _fields(name)
+        preprocessing.refuse(families.FAMILIES[fields["model_type"]], name, PARAM)
     else:
         return None
-    return config.get("num_hidden_layers", 12), config.get("hidden_size", 768)
+    return fields.get("num_hidden_layers", 12), fields.get("hidden_size", 768)  # base: the default of every family
 
 
-def _folder_config(folder: Path) -> dict:
-    try:
-        config = json.loads((folder / "config.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{PARAM} is {str(folder)!r}, which holds no readable config.json; {REMEDY}") from error
-    if (found := config.get("model_type")) != "wavlm":
-        raise ValueError(f"{PARAM} is {str(folder)!r}, whose config.json has model_type {found}; {REMEDY}")
-    return config
+def _known(name: str) -> dict[str, Any] | None:
+    return CONFIGS.get(strict_loading.split(name)[0])
 
 
-def config_for(name: str) -> "WavLMConfig":
+def _fields(name: str) -> dict[str, Any]:
+    fields = strict_loading.config_fields(name, PARAM, "speech")
+    families.refuse(fields, name, PARAM)
+    return fields
+
+
+def config_for(name: str) -> "PretrainedConfig":
     """The architecture of a model; names in CONFIGS need no download.
+
+    Args:
+        name: tiny, a folder, or a hub id; <hub id>@<revision> for another than its default branch.
 
     Layer drop and time masking are off, because cached states would differ from those in training.
 
     Raises:
-        ValueError: another name that is no folder with a WavLM's config and cannot be downloaded.
+        ValueError: another name that is no folder with a config of one of the families and cannot be downloaded.
     """
-    from transformers import WavLMConfig
+    known = _known(name)
+    fields = _fields(name) if known is None else known
+    family = families.FAMILIES[fields.get("model_type", "wavlm")]
+    config = family.config_class(**fields | {"layerdrop": 0.0, "apply_spec_augment": False})
+    if not family.relative_position:
+        config._attn_implementation = "sdpa"  # transformers' default for a whole model; layers by themselves have none
+    return config
 
-    own = CONFIGS[name] if name in CONFIGS else strict_loading.config_of(WavLMConfig, name, PARAM)
-    return WavLMConfig(**own | {"layerdrop": 0.0, "apply_spec_augment": False})
+
+def architecture(name: str) -> "PreTrainedModel":
+    """A model with fresh weights."""
+    config = config_for(name)
+    return families.of(config).model_class(config)
 
 
-def load(name: str, seed: int = 0) -> "WavLMModel":
-    """A WavLM in eval mode. `tiny` has fixed random weights and prints a note about that.
+def load(name: str, seed: int = 0) -> "PreTrainedModel":
+    """A speech encoder in eval mode. `tiny` is a WavLM with fixed random weights and prints a note about that.
 
     Args:
         seed: of tiny's weights. They stand in for a checkpoint, so they do not depend on the seed of the run.
 
     Raises:
-        ValueError: strict_loading.load refuses the checkpoint.
+        ValueError: strict_loading.load or preprocessing.refuse refuses the checkpoint.
     """
     import torch
-    from transformers import WavLMModel
 
     if name == "tiny":
         if multiprocessing.parent_process() is None:  # once, not in every worker
             print("speech.model tiny: an untrained WavLM; its scores are not those of WavLM", file=sys.stderr)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = WavLMModel(config_for(name))
+            model: Any = architecture(name)
             tiny.set_filterbank(model)
         return model.eval()
-    return strict_loading.load(WavLMModel, name, config_for(name), PARAM)
+    config = config_for(name)
+    if _known(name) is None:
+        preprocessing.refuse(families.of(config), name, PARAM)
+    return strict_loading.load(families.of(config).model_class, name, config, PARAM)
 
 
-def normalizes_input(name: str, config: "WavLMConfig") -> bool:
-    """Whether the model expects waveforms of zero mean and unit variance, as the large models do."""
+def normalizes_input(name: str, config: "PretrainedConfig") -> bool:
+    """Whether the model expects waveforms of zero mean and unit variance."""
+    if families.of(config).states_normalisation:
+        return preprocessing.normalises(name, PARAM)
     return name != "tiny" and config.feat_extract_norm == "layer"
 
 
-def boundary_layer(config: "WavLMConfig", layers: int) -> int:
+def commit(name: str) -> str | None:
+    """The commit that a hub id stands for in the local cache, where `load` puts it; None for a folder and for tiny."""
+    from huggingface_hub import try_to_load_from_cache
+
+    place, revision = strict_loading.split(name)
+    if place == "tiny" or Path(place).is_dir():
+        return None
+    file = try_to_load_from_cache(place, "config.json", revision=revision)
+    return Path(file).parent.name if isinstance(file, str) else None  # .../snapshots/<commit>/config.json
+
+
+def boundary_layer(config: "PretrainedConfig", layers: int) -> int:
     """Index of the first of the last `layers` transformer layers; ValueError if the model has fewer layers."""
     if not 0 <= layers <= config.num_hidden_layers:
         raise ValueError(

@@ -24,7 +24,7 @@ def load(kind: type[Model], name: str, config: "PretrainedConfig | None", param:
 
     Args:
         kind: class of transformers.
-        name: hub id or folder.
+        name: hub id, with @revision for another than its default branch, or folder.
         config: None = the checkpoint's own.
         param: key of params.yaml that gives the name, for messages.
 
@@ -41,9 +41,10 @@ def load(kind: type[Model], name: str, config: "PretrainedConfig | None", param:
     try:
         with _quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # of tensors in UNUSED
-            loaded: Any = kind.from_pretrained(name, config=config, **options)
+            place, revision = split(name)
+            loaded: Any = kind.from_pretrained(place, config=config, revision=revision or "main", **options)
     except OSError as error:
-        raise _unavailable(name, param, kind.config_class.model_type) from error
+        raise _unavailable(name, param, kind.config_class.model_type, error) from error
     except Exception as error:  # a damaged file raises errors of safetensors, zipfile, pickle and struct
         if out_of_memory(error):
             raise
@@ -60,15 +61,39 @@ def config_of(kind: "type[PretrainedConfig]", name: str, param: str) -> dict[str
     Raises:
         ValueError: there is no such checkpoint, or it is of another model type.
     """
-    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
-        raise _unavailable(name, param, kind.model_type)
-    try:
-        fields, _ = kind.get_config_dict(name)
-    except (OSError, ValueError) as error:
-        raise _unavailable(name, param, kind.model_type) from error
+    fields = config_fields(name, param, kind.model_type)
     if (found := fields.get("model_type")) != kind.model_type:
         raise ValueError(f"{param} is {name!r}, whose config.json has model_type {found}; give a {kind.model_type}")
     return fields
+
+
+def config_fields(name: str, param: str, expected: str) -> dict[str, Any]:
+    """The fields of config.json of any model.
+
+    Args:
+        expected: kind of model, for messages.
+
+    Raises:
+        ValueError: there is no such checkpoint.
+    """
+    from transformers import PretrainedConfig
+
+    if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        raise _unavailable(name, param, expected)
+    try:
+        place, revision = split(name)
+        fields, _ = PretrainedConfig.get_config_dict(place, revision=revision)
+    except (OSError, ValueError) as error:
+        raise _unavailable(name, param, expected, error) from error
+    return fields
+
+
+def split(name: str) -> tuple[str, str | None]:
+    """Hub id and revision of <hub id>@<revision>; None = the default branch. A folder has no revision."""
+    if Path(name).is_dir():
+        return name, None
+    place, _, revision = name.partition("@")
+    return place, revision or None
 
 
 def _refuse_partial(model: "PreTrainedModel", report: dict, name: str, param: str) -> None:
@@ -97,10 +122,23 @@ def _listed(keys: set[str]) -> str:
     return f"{', '.join(names[:SHOWN])}{more}"
 
 
-def _unavailable(name: str, param: str, expected: str) -> ValueError:
+def _unavailable(name: str, param: str, expected: str, error: Exception | None = None) -> ValueError:
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    cause, (place, revision) = error and error.__cause__, split(name)
+    if isinstance(cause, RevisionNotFoundError):
+        return ValueError(
+            f"{param} is {place!r}, which has no revision {revision!r}; give a branch, tag or commit that the hub "
+            "lists for it, or null"
+        )
+    if isinstance(cause, RepositoryNotFoundError):
+        return ValueError(
+            f"{param} is {place!r}, which is neither a folder nor a public model of the hub; correct the name, or give "
+            "a folder with the downloaded model"
+        )
     reason = "it is neither in the local cache nor downloadable"
     if Path(name).is_dir():
-        reason = f"the folder holds no {expected} model (config.json and model.safetensors)"
+        reason = f"the folder holds no {expected} model (a readable config.json and model.safetensors)"
     return ValueError(
         f"{param} is {name!r}, but {reason}; connect to the network once, or give a folder with the downloaded model"
     )

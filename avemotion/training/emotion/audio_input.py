@@ -13,7 +13,7 @@ from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.encoders.audio_encoders import WavLM
 from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
-from avemotion.models.speech.pretrained import config_for, load
+from avemotion.models.speech.pretrained import architecture, load
 from avemotion.models.speech.top_layers import TopLayers
 from avemotion.params.training.audio import ANY_LENGTH, AudioParams, feature_kind, length_fault
 from avemotion.params.training.augment import AudioAugmentParams
@@ -108,8 +108,6 @@ def cached_parameters(model: nn.Module | None, speech: SpeechParams) -> int:
     """Number of parameters of WavLM's frozen lower layers, whose output comes from the cache."""
     if not isinstance(model, WavLM):
         return 0
-    from transformers import WavLMModel
-
-    with torch.device("meta"):  # the architecture without memory for weights
-        whole = WavLMModel(config_for(speech.model))
+    with torch.device("meta"):  # without memory for weights
+        whole = architecture(speech.model)
     return sum(p.numel() for p in whole.parameters()) - sum(p.numel() for p in model.top.parameters())
