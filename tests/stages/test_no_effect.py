@@ -37,15 +37,10 @@ SMALL = CHANGES | {
 }
 # Key -> a value that neither SMALL nor a combination below has.
 OTHER = {
-<<<<<<< HEAD
     "fusion.normalise": "speaker",
-    "speech": {"model": "tiny", "unfreeze_layers": 1},
+    "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 1},
     "audio": {"encoder": "plain18", "dim": 32, "normalise": "none"},
     "audio.normalise": "speaker",
-=======
-    "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 1},
-    "audio": {"encoder": "plain18", "dim": 32},
->>>>>>> speech
     "audio.dim": 32,
     "augment.audio": {
         "views": {"snr_0": 1},
@@ -70,8 +65,8 @@ OTHER = {
     "pretrain_audio.select": "last",
     "pretrain_audio.patience": 1,
     "pretrain_audio.decay_all": False,
-    "video": {"encoder": "face", "width": 16, "stages": 1, "pooling": "mean_std"},
-    "video.width": 16,
+    "video": {"encoder": "face", "width": 12, "stages": 1, "pooling": "mean_std"},
+    "video.width": 12,
     "video.stages": 1,
     "video.pooling": "mean_std",
     "pretrain_video.face_checkpoint": "data/models/none",
