@@ -14,6 +14,7 @@ from pathlib import Path
 from avemotion.formats.targets import RATED
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.speech import SpeechParams
+from avemotion.params.training.speech import read as read_speech
 from avemotion.system import cli, params_file
 
 
@@ -32,7 +33,7 @@ def configure(file: Path) -> Config:
     return Config(
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
-        speech=params_file.read(file, "speech", SpeechParams),
+        speech=read_speech(file),
         weights={name: params_file.read(file, f"va.{name}", float) for name in (*RATED, "mse")},
     )
 

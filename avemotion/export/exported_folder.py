@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from avemotion.export import examples, model_card, onnx_file, preprocessing
+from avemotion.export import examples, graph_facts, model_card, onnx_file
 from avemotion.export.fusion_graph import FusionGraph
 from avemotion.export.va_graph import VAGraph
 from avemotion.prediction.trained_models import Models
@@ -32,7 +32,7 @@ def write(role: str, models: Models, folder: Path, root: Path = Path()) -> float
         file = partial / f"{stage}.onnx"
         opset = onnx_file.write(graph, file)
         difference = onnx_file.largest_difference(graph, file)
-        facts = preprocessing.describe(graph, models, file.name, opset)
+        facts = graph_facts.describe(graph, models, file.name, opset)
         tables.write_text(partial / "preprocessing.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
         tables.write_text(partial / "MODEL_CARD.md", model_card.card(role, models, difference, root))
         shutil.copyfile(EXAMPLE, partial / "example.py")

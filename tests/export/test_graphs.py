@@ -11,6 +11,7 @@ import va_toys
 from fusion_toys import ENCODERS, MODES, fusion
 from recordings import SECTIONS
 from torch import Tensor
+from transformers import HubertConfig, HubertModel
 
 from avemotion.export import onnx_file
 from avemotion.export.fusion_graph import FusionGraph
@@ -26,7 +27,7 @@ FEATURES = SECTIONS["features"]
 
 def settings(kind: str, **changes: object) -> dict:
     """Settings of a checkpoint."""
-    return {"params": FEATURES[kind] | changes, "speech": SECTIONS["speech"], "noise": {}}
+    return {"params": FEATURES[kind] | changes, "speech": {"model": "tiny", "unfreeze_layers": 2}, "noise": {}}
 
 
 def models(mode: str, encoder: str, **options: object) -> Models:
@@ -142,6 +143,16 @@ def test_log_mels_of_the_graph_are_those_of_the_extractor(seconds):
 def test_states_in_bfloat16_are_refused():
     with pytest.raises(ValueError, match="precision: bf16, whose values a graph in float32 does not have"):
         SpeechStates(settings("wavlm", precision="bf16"))
+
+
+def test_other_speech_models_are_refused(tmp_path):
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
+    folder = tmp_path / "hubert"
+    HubertModel(HubertConfig(**small, num_conv_pos_embedding_groups=4, num_conv_pos_embeddings=8)).save_pretrained(
+        folder
+    )
+    with pytest.raises(ValueError, match="is a hubert; only WavLM can be exported"):
+        SpeechStates(settings("wavlm") | {"speech": {"model": str(folder), "unfreeze_layers": 1}})
 
 
 def test_prosody_relative_to_other_clips_is_refused(seeded):

@@ -190,7 +190,7 @@ LAST = {stage: {f"{stage}.{key}": value for key, value in MOVED.items()} for sta
 UNTRAINED = {"fusion.head_epochs": 0, "fusion.epochs": 0}
 COMBINATIONS = [
     (pretrain_video, {"pretrain_video.blocks": 0}),
-    (pretrain_video, {"video.encoder": "face"}),
+    (pretrain_video, {"video.encoder": "resnet18"}),
     (pretrain_audio, {}),
     (pretrain_audio, {"audio.encoder": "cnn"}),
     (pretrain_audio, {"audio.encoder": "resnet_asp", **LAST["pretrain_audio"]}),
