@@ -1,6 +1,7 @@
 """Audio models from the sections `audio` and `speech`, and their cached features."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ def audio_arguments(audio: AudioParams, speech: SpeechParams, bands: int | None 
     if feature_kind(audio.encoder) == "wavlm":
         return {"encoder": "wavlm", "model": speech.model, "unfreeze_layers": speech.unfreeze_layers}
     return {"encoder": audio.encoder, "dim": audio.dim} | ({} if bands is None else {"mel_bands": bands})
+
+
+def cached_speech(source: AudioSource, speech: SpeechParams) -> SpeechParams:
+    """`speech` with the commit that its hub id stood for when the states were cached; unchanged for log-mels."""
+    return speech if source.mel else replace(speech, model=source.store.settings["speech"]["model"])
 
 
 def start(model: AudioModel, speech: SpeechParams, training: Iterable[tuple[Tensor, int]]) -> None:
