@@ -3,6 +3,7 @@
     python -m commands.predict interview.mp4 --plot interview.png
     python -m commands.predict recordings/ --json > predictions.json
     python -m commands.predict recordings/ --format srt --out subtitles/
+    python -m commands.predict --microphone 20
 
 Input is any audio or video file. If sound or picture is missing, the emotion model uses the other one; valence and
 arousal need sound. Long recordings are cut into windows, and the VA models carry their state from window to window.
@@ -13,6 +14,7 @@ Exit status: 0 = every file is predicted; 3 = some are left out, with the reason
 """
 
 import argparse
+import math
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -26,8 +28,8 @@ from avemotion.system import cli, params_file
 if TYPE_CHECKING:
     from avemotion.prediction.file_run import FileRun
     from avemotion.prediction.predictor import Predictor
-    from avemotion.prediction.sinks import Sink
-    from avemotion.prediction.windows import Prediction
+    from avemotion.prediction.sinks import Document, Sink
+    from avemotion.prediction.windows import Prediction, Window
 
 FORMATS = ("text", "json", "csv", "srt", "vtt", "textgrid")
 ONE_EACH = ("srt", "vtt", "textgrid")  # one file per recording
@@ -50,11 +52,13 @@ def configure(file: Path) -> Config:
 def parse() -> argparse.Namespace:
     parser = cli.parser(__doc__)
     add = parser.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them; - = a list on stdin")
+    add("files", nargs="*", type=Path, metavar="FILE", help="recordings, or folders of them; - = a list on stdin")
+    seconds = "record SECONDS (default: until Ctrl-C); windows are predicted while recording"
+    add("--microphone", nargs="?", type=float, const=math.inf, metavar="SECONDS", help=seconds)
     add("--window", type=float, help=f"seconds (default {window_lengths.WINDOW:g}, or the mel encoder's input length)")
     add("--hop", type=float, help="seconds from window to window (default: the window)")
-    speaker = "a recording of the speaker, or a folder of them, for the speaker embedding (default: each file itself) "
-    add("--speaker", type=Path, metavar="PATH", help=f"{speaker}and for --speaker-logits")
+    speaker = "recordings of the speaker, for the speaker embedding and all that is relative to the speaker "
+    add("--speaker", type=Path, metavar="PATH", help=f"{speaker}(default: each file itself)")
     add(
         "--speaker-logits",
         choices=("none", "mean", "mean_std"),
@@ -75,6 +79,12 @@ def parse() -> argparse.Namespace:
         parser.error(f"--{error}")
     if options.plot and options.plot.suffix.lower() != ".png":
         parser.error(f"--plot is {options.plot}; name a .png file")
+    if bool(options.files) == (options.microphone is not None):
+        parser.error("give FILEs, or --microphone")
+    if options.microphone is not None and not options.microphone > 0:
+        parser.error(f"--microphone is {options.microphone:g}; give more than 0 seconds")
+    if options.microphone is not None and (options.out or options.speaker_logits != "none"):
+        parser.error("--out and --speaker-logits take files; record one first")
     return options
 
 
@@ -87,30 +97,60 @@ def main() -> bool:
         raise ValueError(f"--format {options.format} is one file per recording; give --out FOLDER")
     speaker_files = list(file_list.files_of([options.speaker])) if options.speaker else []
     run, notes = loaded(options, config, speaker_files)
-    sink = sink_of(options, files, run, notes)
-    if options.speaker_logits == "none":
+    relative = options.speaker_logits != "none"
+    document = partial(output.as_json, run.predictor.models, notes=notes, relative=relative)
+    sink = sink_of(options, files, speaker_files, document)
+    if options.microphone is not None:
+        tell(notes)
+        return from_microphone(options, run, sink)
+    if not relative:
         waiting = sink.waiting(files)
         predictions = run.predictions(waiting)
     else:  # statistics of the speaker need every file
         waiting = list(files)
         predictions, more = run.relative(waiting, speaker_files, options.speaker_logits)
         notes += more
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+    tell(notes)
     predicted = len(files) - len(waiting)
     for file, prediction in predictions:
         sink.write(file, prediction)
         if options.plot:
-            picture(options.plot, file, list(files), prediction, run.predictor)
+            draw(file_list.plot_name(options.plot, file, list(files)), prediction, run.predictor)
         predicted += 1
     sink.close(run.failed)
-    return summary(predicted, run.failed)
+    return run.tell(predicted)
+
+
+def from_microphone(options: argparse.Namespace, run: "FileRun", sink: "Sink") -> bool:
+    """Predict while recording; text is printed window by window, other formats at the end."""
+    from avemotion.prediction import microphone
+
+    def show(window: "Window") -> None:
+        if options.format == "text":
+            print(output.as_line(window, run.predictor.models), flush=True)
+
+    given = {"window": options.window, "hop": options.hop, "voice": run.voice}
+    prediction = microphone.listen(run.predictor, options.microphone, show, **given)
+    if options.format == "text":
+        print("\n".join(output.after_windows(prediction)))
+    else:
+        sink.write(Path(microphone.NAME), prediction)
+        sink.close([])
+    if options.plot:
+        draw(options.plot, prediction, run.predictor)
+    return True
+
+
+def tell(notes: list[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path]) -> "tuple[FileRun, list[str]]":
     """The models, and notes on them."""
-    from avemotion.prediction import feature_settings, trained_models
+    from avemotion.prediction import feature_settings, recording, trained_models
     from avemotion.prediction.file_run import FileRun
+    from avemotion.prediction.own_windows import own_windows
     from avemotion.prediction.predictor import Predictor
     from avemotion.system import runtime
 
@@ -121,50 +161,34 @@ def loaded(options: argparse.Namespace, config: Config, speaker_files: list[Path
             f"{options.params} has other settings of {', '.join(different)} features than the models were trained on; "
             "the settings of training are used. Run `dvc repro` to train again"
         )
-    voice = predictor.voice(*speaker_files)
-    run = FileRun(predictor=predictor, window=options.window, hop=options.hop, voice=voice, fail_fast=options.fail_fast)
-    return run, notes
+    given = {"window": options.window, "hop": options.hop, "voice": predictor.voice(*speaker_files)}
+    own = None
+    if speaker_files:
+        window, hop = predictor.lengths(options.window, options.hop)
+        of_speaker = (recording.read(file) for file in speaker_files)
+        own = own_windows(of_speaker, models, window=window, hop=hop, voice=given["voice"])
+    return FileRun(predictor=predictor, **given, own=own, fail_fast=options.fail_fast), notes
 
 
-def sink_of(options: argparse.Namespace, files: dict[Path, Path], run: "FileRun", notes: list[str]) -> "Sink":
+def sink_of(
+    options: argparse.Namespace, files: dict[Path, Path], speaker_files: list[Path], document: "Document"
+) -> "Sink":
     """Standard output, or the folder of --out."""
     from avemotion.prediction import sinks
     from avemotion.scoring.results import MODELS
 
-    relative = options.speaker_logits != "none"
-    document = partial(output.as_json, run.predictor.models, notes=notes, relative=relative)
     if options.out is None:
         return sinks.Printed(options.format, document)
     folder = sinks.Folder(options.out, file_list.names(files), options.format, document)
     given = {name: getattr(options, name) for name in ("format", "window", "hop", "speaker_logits")}
-    folder.made_by = sinks.made_by(MODELS, run.voice, **given, plot=options.plot and str(options.plot))
+    folder.made_by = sinks.made_by(MODELS, speaker_files, **given, plot=options.plot and str(options.plot))
     return folder
 
 
-def summary(predicted: int, failed: list[dict[str, str]]) -> bool:
-    """Print the files that are left out, with their reasons; whether there are none.
-
-    Raises:
-        ValueError: no file is predicted.
-    """
-    if not predicted:
-        reasons = "; ".join(fault["reason"] for fault in failed)
-        raise ValueError(reasons if len(failed) == 1 else f"none of {len(failed)} files could be predicted: {reasons}")
-    for fault in failed:
-        print(f"left out: {fault['reason']}", file=sys.stderr)
-    if failed:
-        print(f"{predicted} of {predicted + len(failed)} files are predicted", file=sys.stderr)
-    return not failed
-
-
-def picture(plot: Path, file: Path, files: list[Path], prediction: "Prediction", predictor: "Predictor") -> None:
-    """Write the picture of one recording; with several files, each picture has its own name."""
+def draw(plot: Path, prediction: "Prediction", predictor: "Predictor") -> None:
+    """Write the picture of one recording."""
     from avemotion.prediction import timeline
 
-    if len(files) > 1:
-        same = [other for other in files if other.stem == file.stem]
-        number = f"_{same.index(file) + 1}" if len(same) > 1 else ""
-        plot = plot.with_name(f"{plot.stem}_{file.stem}{number}{plot.suffix}")
     plot.parent.mkdir(parents=True, exist_ok=True)
     timeline.save(plot, prediction, predictor.models)
     print(f"{plot}", file=sys.stderr)

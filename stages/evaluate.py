@@ -42,8 +42,9 @@ def evaluate(role: str, file: Path) -> None:
             scores["baseline"] = against_baseline.SCORES[role](predictions, config.evaluate.draws, config.seed)
             scores["device"] = results.device(results.STAGES[role][-1], facts)
             scores["served"] = served.SCORES[role](predictions)
-            if role == "affect":
-                scores["speaker_statistics"] = model_facts.speaker_inputs(facts.folds)
+            by_speaker = model_facts.speaker_inputs(role, facts.folds)
+            if role == "affect" or by_speaker:
+                scores["speaker_statistics"] = by_speaker
             if role == "emotion":
                 scores["calibration"] = calibrated.scores(predictions)
                 by = config.evaluate.speaker_logits, config.evaluate.draws, config.seed

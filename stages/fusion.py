@@ -1,4 +1,5 @@
 """Stage fusion: trains the fusion of audio and video on the emotion corpus, from the pretrained models.
+Prosody may be a third input.
 
 Training has two phases: first the fusion and the classifiers over frozen encoders, then also the last layers of both
 encoders, each with its own learning rate. The output of frozen video blocks is computed once. Modes audio,
@@ -30,16 +31,22 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     from avemotion.models.fusion.build import build_fusion
     from avemotion.training.common import checkpoint, run
     from avemotion.training.emotion import audio_input, classifier
-    from avemotion.training.fusion import fusion_exports, phases
+    from avemotion.training.fusion import fusion_exports, phases, prosody_input
     from avemotion.training.fusion.frozen_video import frozen_video
 
     p = config.fusion
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
     data = classifier.EmotionData(fold)
-    clean = audio_input.audio_source("emotion", config.audio, config.speech)
-    noisy = audio_input.audio_source("emotion", config.audio, config.speech, config.audio_augment, this.seed)
-    arguments = phases.architecture(config, len(data.classes), audio_input.mel_bands(clean))
+    clean = audio_input.audio_source("emotion", config.audio, config.speech, data.speakers)
+    noisy = audio_input.audio_source(
+        "emotion", config.audio, config.speech, data.speakers, config.audio_augment, this.seed
+    )
+    prosody = prosody_input.rows("emotion", data.speakers, p.normalise) if p.takes_prosody else None
+    functionals = {} if prosody is None else {"functionals": prosody.size}
+    arguments = phases.architecture(config, len(data.classes), audio_input.mel_bands(clean), **functionals)
     model = build_fusion(**arguments)
+    if prosody is not None:
+        prosody_input.standardize(model, prosody, data.ids("train"))
 
     copied = {}
     for name, part in (("audio", model.audio), ("video", model.video)):
@@ -59,7 +66,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     if model.video is not None:
         augmented = FrameSource(store, replace(config.frame_augment, draw=None), this.seed)
         video = frozen_video(model.video, augmented, data, p.open_blocks, p.video_views, this.device)
-    sets = data.datasets(training=(noisy, video), held_out=(clean, video))
+    sets = data.datasets(training=(noisy, video), held_out=(clean, video), prosody=prosody)
 
     def logits(batch: "Batch") -> "torch.Tensor":
         return model(*batch.inputs).logits
@@ -80,15 +87,18 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     history = classifier.train(training, this)
     features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}
     features |= {"frames": store.settings} if model.video is not None else {}
+    features |= {"prosody": prosody.store.settings} if prosody is not None else {}
     held_out = fusion_exports.HeldOut(
         classes=data.classes,
         sets={split: sets[split] for split in classifier.HELD_OUT},
-        harder=fusion_exports.conditions(model, data, clean, video),
+        harder=fusion_exports.conditions(model, data, clean, video, prosody),
         clock=clean.clock,
         frames=store,
     )
     predicted = fusion_exports.export(folder, model, held_out, p.batch_size, this.device)
     facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": copied}
+    if config.by_speaker:
+        facts["by_speaker"] = config.by_speaker
     this.leave(model, facts | {"temperature": classifier.fit_temperature(predicted, data.classes)}, history)
 
 

@@ -31,8 +31,10 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     p = config.pretrain
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
     data = classifier.EmotionData(fold)
-    clean = audio_input.audio_source("emotion", config.audio, config.speech)
-    augmented = audio_input.audio_source("emotion", config.audio, config.speech, config.augment, this.seed)
+    clean = audio_input.audio_source("emotion", config.audio, config.speech, data.speakers)
+    augmented = audio_input.audio_source(
+        "emotion", config.audio, config.speech, data.speakers, config.augment, this.seed
+    )
     sets = data.datasets(training=(augmented, None), held_out=(clean, None))
 
     arguments = audio_input.audio_arguments(config.audio, config.speech, audio_input.mel_bands(clean))
@@ -52,7 +54,8 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     training = classifier.ClipTraining(
         model=model, logits=logits, sets=sets, phases=phases(model, config), params=p, shares=data.shares()
     )
-    classifier.train_unimodal(training, data.classes, {"audio": arguments, **copied}, this)
+    by_speaker = {"by_speaker": config.audio.by_speaker} if config.audio.by_speaker else {}
+    classifier.train_unimodal(training, data.classes, {"audio": arguments, **copied, **by_speaker}, this)
 
 
 def phases(model: "AudioModel", config: Config) -> "list[Phase]":

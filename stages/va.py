@@ -34,13 +34,13 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
         fusion: folder of the fusion model behind the turns; None where no input depends on one.
         turns: folder with the `features` of every turn and the weights of WavLM's last layers.
     """
+    from avemotion.datasets.speaker_store import SpeakerStore
     from avemotion.formats import labels
     from avemotion.formats.feature_store import FeatureStore
     from avemotion.models.va.model import VAArchitecture, VAModel
     from avemotion.training.common import checkpoint, loop, run
     from avemotion.training.va import architecture, objective, turn_embeddings, va_exports
     from avemotion.training.va.losses import VALoss, Weights
-    from avemotion.training.va.speaker_store import SpeakerStore
     from avemotion.training.va.turn_batches import turn_dataset
 
     p, batching = config.va, architecture.batching(config.va)
@@ -86,6 +86,8 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
     facts |= {"fusion": None, "fusion_checksum": None, "warm_start": copied}
     if fusion is not None:
         facts |= {"fusion": fusion.as_posix(), "fusion_checksum": turn_embeddings.fusion_checksum(fusion)}
+    if "by_speaker" in store.facts:
+        facts["fusion_by_speaker"] = store.facts["by_speaker"]
     facts |= {"test_fold": fold.test, "validation_fold": fold.val}
     this.leave(model, {"architecture": arguments, **facts}, history)
     held_out = {name: sets[name] for name in ("val", "test")}
@@ -118,14 +120,15 @@ def main() -> None:
         objective.fold_rows(table, config.va.targets, fold.test, fold.val, config.va.in_dialogues)
 
     with alone(OUT.name):
-        ids, depends = sorted(table.id), [Path("data/manifest/affect/labels.csv")]
+        speakers = dict(sorted(zip(table["id"], table["speaker"], strict=True)))
+        depends = [Path("data/manifest/affect/labels.csv")]
         if emotion.per_fold:
-            unit = partial(train_apart, config, ids)
+            unit = partial(train_apart, config, speakers)
             depends += [FUSION, *Path("data/features").glob("*/affect/index.json")]  # it has the checksums of the rows
         else:
             fusion = folds.first(FUSION) if config.needs_fusion and not emotion.absent else None
             turns = WORK / "turns"
-            prepare_turns(config, fusion, ids, turns, device)
+            prepare_turns(config, fusion, speakers, turns, device)
             unit = partial(train, config, fusion, turns)
             depends += [turns / "features" / "index.json", *turns.glob("top.safetensors")]
         parts = [replace(config, compute=None), device.type, source_digest("stages.va")]
@@ -137,7 +140,7 @@ def main() -> None:
             shutil.rmtree(WORK / "turns", ignore_errors=True)  # as large as the wavlm cache
 
 
-def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> None:
+def train_apart(config: Config, speakers: dict[str, str], fold: "Fold", folder: Path) -> None:
     """`train` with the turns of the fold's own fusion model.
 
     The turns are as large as the wavlm cache, so they are deleted after training.
@@ -147,13 +150,18 @@ def train_apart(config: Config, ids: list[str], fold: "Fold", folder: Path) -> N
     from avemotion.system import runtime
 
     fusion, turns = FUSION / fold.name if config.needs_fusion else None, WORK / "turns" / fold.name
-    prepare_turns(config, fusion, ids, turns, runtime.setup(config.seed, config.compute, threads=1))
+    prepare_turns(config, fusion, speakers, turns, runtime.setup(config.seed, config.compute, threads=1))
     train(config, fusion, turns, fold, folder)
     shutil.rmtree(turns)
 
 
-def prepare_turns(config: Config, fusion: Path | None, ids: list[str], turns: Path, device: "torch.device") -> None:
-    """Write into `turns` the inputs of every turn from a fusion model, and the weights of WavLM's trained layers."""
+def prepare_turns(
+    config: Config, fusion: Path | None, speakers: dict[str, str], turns: Path, device: "torch.device"
+) -> None:
+    """Write into `turns` the inputs of every turn from a fusion model, and the weights of WavLM's trained layers.
+
+    speakers: by turn.
+    """
     from avemotion.formats.feature_store import FeatureStore
     from avemotion.system.outputs import whole_folder
     from avemotion.training.common import checkpoint
@@ -172,7 +180,7 @@ def prepare_turns(config: Config, fusion: Path | None, ids: list[str], turns: Pa
         layers=p.layers == "learned",
     )
     with whole_folder(turns) as folder:
-        embed_turns(inputs, ids, folder / "features", device)
+        embed_turns(inputs, speakers, folder / "features", device)
         if p.finetune_layers:
             assert inputs.top is not None
             state = sorted(inputs.top.state_dict().items())

@@ -1,20 +1,25 @@
 """MSP-Podcast: natural speech cut from podcasts, categories; valence, arousal, dominance from 1 to 7
 (Lotfian & Busso 2019).
 
-`Labels/labels_concensus.csv` (labels_consensus in newer releases, also as JSON) and `Audios/*.wav`.
+`Labels/labels_concensus.csv` (labels_consensus in newer releases, also as JSON) and `Audios/*.wav`. Votes come from the
+single annotations in `Labels/labels_detailed.csv` (or JSON), if that file exists.
 """
 
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from avemotion.parsing import worker_votes
 from avemotion.parsing.clip import Clip, Corpus, Reject
 from avemotion.parsing.files import Rows, find_media, in_order, number, read_rows, read_text
+from avemotion.parsing.votes import Votes
 
 LABELS = [f"{folder}labels_con{c}ensus.{kind}" for folder in ("Labels/", "") for kind in ("csv", "json") for c in "cs"]
+DETAILED = ("labels_detailed.csv", "labels_detailed.json")  # beside the consensus labels
 EMOTIONS = {
     "A": "angry",
     "S": "sad",
@@ -52,10 +57,10 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
 
     Returns:
         clips sorted by id; rejects: rows of another form, missing sounds, sounds without a row (the labels of Test3 are
-        not published), test sets left out.
+        not published), test sets left out, votes that match no label.
 
     Raises:
-        ValueError: there are no consensus labels, or they are damaged.
+        ValueError: there are no consensus labels; a file is damaged; the annotations are of another release.
     """
     place = next((name for name in LABELS if (root / name).is_file()), None)
     if place is None:
@@ -88,7 +93,41 @@ def list_clips(root: Path, params: Params) -> tuple[list[Clip], list[Reject]]:
     ]
     if sounds:
         rejects.append(Reject("Audios/*.wav", f"{len(sounds)} sounds without a row in {place}", group=True))
-    return sorted(clips, key=lambda clip: clip.id), in_order(rejects)
+    clips, unmatched = _with_votes(root, place, sorted(clips, key=lambda clip: clip.id), listed)
+    return clips, in_order(rejects + unmatched)
+
+
+def _with_votes(root: Path, place: str, clips: list[Clip], listed: Collection[str]) -> tuple[list[Clip], list[Reject]]:
+    """The clips with the votes of single workers, where there are any.
+
+    Votes of which none is for the clip's label are not used: consensus and votes then are of different annotations.
+
+    Args:
+        place: of the consensus labels, below root. listed: ids of its rows.
+    """
+    detailed = next((file for name in DETAILED if (file := (root / place).with_name(name)).is_file()), None)
+    if detailed is None:
+        return clips, []
+    name = detailed.relative_to(root).as_posix()
+    votes, rejects = worker_votes.read(detailed, name)
+    unlisted = len(votes.keys() - set(listed))
+    if votes and unlisted == len(votes):
+        raise ValueError(
+            f"{detailed}: none of its {len(votes)} files has a row in {place}; give both files of one release"
+        )
+    if unlisted:
+        reason = f"votes for {unlisted} files without a row in {place}"
+        rejects.append(Reject(f"{name} other files", reason, group=True))
+    other = {clip.id for clip in clips if _contradicts(clip, votes.get(clip.id))}
+    if other:
+        first = min(other)
+        reason = f"votes for {len(other)} clips, none of them for the label in {place}, the first {first}; not used"
+        rejects.append(Reject(f"{name} other labels", reason, group=True))
+    return [clip if clip.id in other else replace(clip, votes=votes.get(clip.id)) for clip in clips], rejects
+
+
+def _contradicts(clip: Clip, votes: Votes | None) -> bool:
+    return votes is not None and clip.emotion not in CORPUS.unlabelled and clip.emotion not in votes
 
 
 def _read_csv(file: Path) -> tuple[Rows, list[int]]:

@@ -17,11 +17,13 @@ from avemotion.system.seeds import seed_for
 Key = tuple[int | None, int]  # (epoch, or None for evaluation; position)
 # (clip id, epoch) -> features [T, D], number of real steps
 Source = Callable[[str, int | None], tuple[Tensor, int]]
+Rows = Callable[[str], Tensor]  # clip id -> one vector [P], NaN where the clip lacks it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N], target [B, ...], ids of the B clips."""
+    """audio [B, T, D], audio_mask [B, T], video [B, N, ...], video_mask [B, N], target [B, ...], ids of the B clips;
+    prosody [B, P] where the model takes it, NaN for a clip without sound."""
 
     ids: list[str]
     audio: Tensor
@@ -29,6 +31,7 @@ class Batch:
     video: Tensor
     video_mask: Tensor
     target: Tensor
+    prosody: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
@@ -36,9 +39,10 @@ class Batch:
         return Batch(ids=self.ids, **moved)
 
     @property
-    def inputs(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The inputs of a fusion model."""
-        return self.audio, self.audio_mask, self.video, self.video_mask
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs of a fusion model: audio, audio_mask, video, video_mask, and prosody where there is one."""
+        both = self.audio, self.audio_mask, self.video, self.video_mask
+        return both if self.prosody is None else (*both, self.prosody)
 
 
 def absent(source: Source) -> Source:
@@ -67,11 +71,19 @@ class ClipDataset(KeyedDataset):
     Args:
         ids: clip ids. targets: [len(ids), ...].
         audio, video: sources; None gives that modality zero real steps.
+        prosody: vectors of the clips, for a model that takes them.
     """
 
-    def __init__(self, ids: Sequence[str], targets: Tensor, audio: Source | None, video: Source | None):
+    def __init__(
+        self,
+        ids: Sequence[str],
+        targets: Tensor,
+        audio: Source | None,
+        video: Source | None,
+        prosody: Rows | None = None,
+    ):
         assert len(ids) == len(targets)
-        self.ids, self.targets, self.audio, self.video = list(ids), targets, audio, video
+        self.ids, self.targets, self.audio, self.video, self.prosody = list(ids), targets, audio, video, prosody
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -86,12 +98,13 @@ class ClipDataset(KeyedDataset):
         absent = (torch.zeros(1, 1), 0)
         audio = absent if self.audio is None else self.audio(self.ids[i], epoch)
         video = absent if self.video is None else self.video(self.ids[i], epoch)
-        return self.ids[i], audio, video, self.targets[i]
+        item = self.ids[i], audio, video, self.targets[i]
+        return item if self.prosody is None else (*item, self.prosody(self.ids[i]))
 
 
 def collate(items: list[tuple]) -> Batch:
     """Pad the items of a ClipDataset to the longest of the batch."""
-    ids, audio, video, targets = zip(*items, strict=True)
+    ids, audio, video, targets, *prosody = zip(*items, strict=True)
     padded_audio, audio_mask = pad(audio)
     padded_video, video_mask = pad(video)
     return Batch(
@@ -101,6 +114,7 @@ def collate(items: list[tuple]) -> Batch:
         video=padded_video,
         video_mask=video_mask,
         target=torch.stack(targets),
+        prosody=torch.stack(prosody[0]) if prosody else None,
     )
 
 

@@ -39,6 +39,12 @@ class MemoryStore:
         self.missing = [clip for clip, views in rows.items() if views is None]
         self.facts = facts
 
+    def joined(self, other: "MemoryStore") -> "MemoryStore":
+        """The rows of both, which have different ids."""
+        assert not self._rows.keys() & other._rows.keys()
+        none = dict.fromkeys([*self.missing, *other.missing])
+        return MemoryStore({**self._rows, **other._rows, **none}, self.facts)
+
     @property
     def views(self) -> list[str]:
         """Names of the views."""

@@ -116,7 +116,8 @@ def refuse_without_votes(corpus: str, target: str, voted: int) -> None:
     if target == "soft" and not voted:
         raise ValueError(
             f"manifest.emotion.target is soft, but {corpus} has no votes of raters here; IEMOCAP, CREMA-D (with "
-            "processedResults/tabulatedVotes.csv) and csv (column votes) may have them; set majority"
+            "processedResults/tabulatedVotes.csv), MSP-Podcast (with labels_detailed.csv) and csv (column votes) may "
+            "have them; set majority"
         )
 
 

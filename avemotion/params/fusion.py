@@ -17,6 +17,7 @@ from avemotion.system import params_file, plugins
 
 PACKAGE = "avemotion.models.fusion.modes"
 HEADS = ("concat", "gated")  # mode xattn_gated is xattn with head gated, whatever xattn.head is
+PROSODY = "prosody"  # an input, and the name in the Options of the modes that take it
 VIDEO_BLOCKS = 5  # of ResNet-18: the stem and four levels
 
 
@@ -30,6 +31,8 @@ class FusionParams(ClassifierParams):
     """Section `fusion`."""
 
     mode: str  # one of modes()
+    inputs: list[Literal["audio", "video", "prosody"]]  # audio and video, or prosody too
+    normalise: Literal["corpus", "speaker"]  # statistics of prosody: of the training clips, or of each speaker's clips
     head_epochs: int  # epochs of the heads alone, with frozen encoders
     epochs: int  # epochs of the heads and of the encoders' last layers
     audio_lr: float | None  # of wavlm's trained layers, or of a whole mel encoder; 0 or null freezes them
@@ -55,6 +58,11 @@ class FusionParams(ClassifierParams):
         super().__post_init__()
         if self.mode not in modes():
             raise ValueError(f"mode is {self.mode!r}; choose one of {', '.join(modes())}")
+        if self.inputs not in (["audio", "video"], ["audio", "video", "prosody"]):
+            raise ValueError(f"inputs is {self.inputs}; give [audio, video] or [audio, video, prosody]")
+        if self.takes_prosody and PROSODY not in plugins.options(PACKAGE, self.family):
+            able = [name for name in plugins.names(PACKAGE) if PROSODY in plugins.options(PACKAGE, name)]
+            raise ValueError(f"inputs names prosody, but mode is {self.mode}; modes with prosody: {', '.join(able)}")
         if len(set(self.warm_start)) < len(self.warm_start):
             raise ValueError(f"warm_start is {self.warm_start}; name each modality once")
         frozen_or_positive(self, "audio_lr", "video_lr")
@@ -65,13 +73,14 @@ class FusionParams(ClassifierParams):
         if self.video_views < 0:
             raise ValueError(f"video_views is {self.video_views}; give 0 or more")
         probabilities(self, "dropout", "audio_dropout", "video_dropout", "late_smoothing")
-        parts = {"late": {"audio", "video"}}.get(self.mode, {self.mode})  # all weights of the mode lie in these
+        parts = {"late": set(self.inputs)}.get(self.mode, {self.mode})  # all weights of the mode lie in these
         if min(self.head_epochs, self.epochs) < 0 or not (
             self.head_epochs + self.epochs or parts <= set(self.warm_start)
         ):
             raise ValueError(
                 f"epochs is {self.epochs} and head_epochs {self.head_epochs}; their sum must be 1 or more. Modes "
-                "audio, video and late with the warm start of all their parts may have 0: they are then those models"
+                "audio, video and late with the warm start of all their parts may have 0: they are then those models "
+                "(prosody has no pretrained model)"
             )
         if self.unimodal_loss < 0:
             raise ValueError(f"unimodal_loss is {self.unimodal_loss}; give 0 (none) or more")
@@ -79,6 +88,11 @@ class FusionParams(ClassifierParams):
             raise ValueError(
                 "audio_dropout and video_dropout add up to more than 1; a clip never loses both, so lower one"
             )
+
+    @property
+    def takes_prosody(self) -> bool:
+        """Whether prosody is a third input."""
+        return PROSODY in self.inputs
 
     @property
     def family(self) -> str:
@@ -112,6 +126,12 @@ class Config:
     wavlm_layers: int  # last layers that are trained; 0 with a mel encoder
 
     @property
+    def by_speaker(self) -> list[str]:
+        """Kinds of features that are standardised by each speaker's own clips."""
+        prosody = ["prosody"] if self.fusion.takes_prosody and self.fusion.normalise == "speaker" else []
+        return prosody + (self.audio.by_speaker if self.fusion.mode != "video" else [])
+
+    @property
     def on_log_mel(self) -> bool:
         """Whether the fusion convolves the log-mel itself, so that no layer of the mel encoder has an effect."""
         return self.fusion.family == "xattn" and self.xattn.audio_path == "conv" and self.audio.encoder != "wavlm"
@@ -122,6 +142,7 @@ def configure(file: Path) -> Config:
     audio = params_file.read(file, "audio", AudioParams)
     speech = read_speech(file)
     p = params_file.read(file, "fusion", FusionParams)
+    audio.check_normalise(file, speech.unfreeze_layers)
     layers = 0
     if audio.encoder == "wavlm" and p.mode != "video":
         layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: fusion.unfreeze_wavlm_layers")
@@ -202,6 +223,8 @@ def unused(config: Config) -> dict[str, str]:
     for modality in ("audio", "video"):
         if modality not in p.warm_start:
             reasons[f"fusion.{modality}_checkpoint"] = f"fusion.warm_start leaves {modality} out"
+    if not p.takes_prosody:
+        reasons["fusion.normalise"] = "fusion.inputs has no prosody"
     if not p.video_views:
         reasons["augment.frames"] = "fusion.video_views is 0"
     reasons["augment.frames.draw"] = "fusion uses every frame"

@@ -50,6 +50,7 @@ def configure(file: Path) -> Config:
     audio = params_file.read(file, "audio", AudioParams)
     speech = read_speech(file)
     p = params_file.read(file, "pretrain_audio", PretrainAudioParams)
+    audio.check_normalise(file, speech.unfreeze_layers)
     layers = 0
     if audio.encoder == "wavlm":
         layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: pretrain_audio.unfreeze_wavlm_layers")

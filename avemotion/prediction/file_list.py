@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 STDIN = Path("-")
@@ -50,6 +50,15 @@ def names(files: dict[Path, Path]) -> dict[Path, str]:
         count[name.casefold()] += 1
         numbered[file] = name if taken[name.casefold()] == 1 else f"{name}_{count[name.casefold()]}"
     return numbered
+
+
+def plot_name(plot: Path, file: Path, files: Sequence[Path]) -> Path:
+    """The picture of a file: `plot` itself for a single file, else with the file's name added."""
+    if len(files) <= 1:
+        return plot
+    same = [other for other in files if other.stem == file.stem]
+    number = f"_{same.index(file) + 1}" if len(same) > 1 else ""
+    return plot.with_name(f"{plot.stem}_{file.stem}{number}{plot.suffix}")
 
 
 def _listed() -> list[Path]:

@@ -1,5 +1,6 @@
 """Predicts many files, one after another, with the same models."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avemotion.prediction import recording, relative
+from avemotion.prediction.own_windows import Own
 from avemotion.prediction.predictor import Predictor
 from avemotion.prediction.windows import Prediction
 from avemotion.scoring.speaker_logits import How
@@ -24,6 +26,7 @@ class FileRun:
     window: float | None  # seconds; None = the usual
     hop: float | None
     voice: np.ndarray | None = None  # [1, S] speaker embedding; None = that of each file
+    own: Own | None = None  # windows behind the statistics of the speaker; None = those of each file
     fail_fast: bool = False
     failed: list[dict[str, str]] = field(default_factory=list)  # file and reason
 
@@ -58,11 +61,31 @@ class FileRun:
         statistics, notes = relative.statistics((of for _, of in own), self.predictor.models.classes, how)
         return [(file, relative.relative(of, statistics)) for file, of in found], notes
 
+    def tell(self, predicted: int) -> bool:
+        """Print the files that are left out, with their reasons; whether there are none.
+
+        Args:
+            predicted: number of files with a prediction, of this run or an earlier one.
+
+        Raises:
+            ValueError: there is none.
+        """
+        reasons = [fault["reason"] for fault in self.failed]
+        if not predicted:
+            every = "; ".join(reasons)
+            raise ValueError(
+                every if len(reasons) == 1 else f"none of {len(reasons)} files could be predicted: {every}"
+            )
+        for reason in reasons:
+            print(f"left out: {reason}", file=sys.stderr)
+        if reasons:
+            print(f"{predicted} of {predicted + len(reasons)} files are predicted", file=sys.stderr)
+        return not reasons
+
     def _predict(self, file: Path, bar: tqdm) -> Prediction:
         def show(done: int, windows: int) -> None:
             bar.total = windows
             bar.update(done - bar.n)
 
-        return self.predictor.windows(
-            recording.read(file), window=self.window, hop=self.hop, voice=self.voice, progress=show
-        )
+        given = {"window": self.window, "hop": self.hop, "voice": self.voice, "own": self.own}
+        return self.predictor.windows(recording.read(file), **given, progress=show)

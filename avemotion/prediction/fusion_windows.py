@@ -1,6 +1,6 @@
 """The fusion models on the windows of a recording, a batch at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -11,27 +11,36 @@ from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
 from avemotion.models.encoders.audio_model import MelEncoder
 from avemotion.params.training.audio import feature_kind
+from avemotion.prediction.own_windows import Speaker
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Attention, Window
 from avemotion.training.emotion import audio_input, classifier
 from avemotion.training.fusion import fusion_exports
+from avemotion.training.va.fusion_inputs import fusion_prosody
 
 BATCH = 16  # windows at a time
 
 
-def with_emotion(windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
+def with_emotion(
+    windows: dict[str, Window], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker
+) -> dict[str, Window]:
     """The windows with emotion, gate and attention of the fusion models, where there is a modality that these take.
 
     Args:
-        windows: by the name of their piece. stores: features of the pieces by kind.
+        windows: by the name of their piece. stores: features of the pieces by kind, and of the windows behind the
+            statistics of the speaker.
     """
     takes_audio, takes_video = models.fusions[0].audio is not None, models.fusions[0].video is not None
     ids = [name for name, w in windows.items() if (takes_audio and w.sound) or (takes_video and w.picture)]
     if not ids:
         return windows
-    audio = _audio_source(models, stores) if takes_audio else None
+    audio = _audio_source(ids, models, stores, speaker) if takes_audio else None
     video = FrameSource(stores["frames"]) if takes_video else None
-    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)
+    prosody, of_prosody = None, models.fusions[0].prosody
+    if of_prosody is not None:
+        relative = models.fusion_by_speaker, speaker.of(ids), speaker.counted
+        prosody = fusion_prosody(of_prosody, stores["prosody"], *relative)
+    dataset = ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video, prosody)
     predicted = dict(windows)
     for batch in classifier.batches(dataset, BATCH, models.device):
         outputs = [model(*batch.inputs) for model in models.fusions]
@@ -55,12 +64,14 @@ def with_emotion(windows: dict[str, Window], models: Models, stores: Mapping[str
     return predicted
 
 
-def _audio_source(models: Models, stores: Mapping[str, MemoryStore]) -> Source:
+def _audio_source(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker) -> Source:
     assert models.audio is not None
-    store, model = stores[feature_kind(models.audio["encoder"])], models.fusions[0].audio
+    kind, name = feature_kind(models.audio["encoder"]), audio_input.array(models.audio)
+    store, model = stores[kind], models.fusions[0].audio
     assert model is not None
     if store.arrays:
-        return AudioSource(store, audio_input.array(models.audio))
+        by_speaker = models.fusion_by_speaker, speaker.of(ids), speaker.counted
+        return AudioSource(audio_input.relative(store, kind, name, *by_speaker), name)
     size = len(model.normalize.mean) if isinstance(model, MelEncoder) else model.dim
     return lambda clip, epoch: (torch.zeros(1, size), 0)  # no window has sound
 

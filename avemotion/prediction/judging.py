@@ -7,16 +7,17 @@ import numpy as np
 import torch
 
 from avemotion.datasets.memory_store import MemoryStore
+from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.models.session import Session
 from avemotion.prediction import missing_values
 from avemotion.prediction import recording as recordings
 from avemotion.prediction.fusion_windows import BATCH, with_emotion
+from avemotion.prediction.own_windows import Own, Speaker
 from avemotion.prediction.piece_features import extract, speaker
 from avemotion.prediction.recording import Piece, Recording
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Prediction, Window
 from avemotion.system.media_error import MediaError
-from avemotion.training.va.speaker_store import SpeakerStore
 from avemotion.training.va.turn_batches import TurnDataset, collate_turns
 from avemotion.training.va.turn_embeddings import TurnInputs, turn_facts, turn_rows, without_sound
 
@@ -30,6 +31,7 @@ def predict(
     window: float,
     hop: float,
     voice: np.ndarray | None = None,
+    own: Own | None = None,
     progress: Progress | None = None,
 ) -> Prediction:
     """Emotion, valence and arousal of every window of a recording.
@@ -37,6 +39,7 @@ def predict(
     Args:
         window, hop: seconds; see recording.spans.
         voice: [1, S] speaker embedding; None = that of the recording itself.
+        own: windows of the speaker behind the statistics that models take; None = those of the recording itself.
         progress: called after every BATCH windows, of which alone the features are in memory; an exception from it
             ends the prediction.
 
@@ -46,9 +49,9 @@ def predict(
     pieces = recordings.cut(recording, recordings.spans(recording.seconds, window, hop))
     if voice is None and recording.waveform is not None:
         voice = speaker(models, recording)
-    judge, windows, notes = Judge(models, voice), list[Window](), list(recording.notes)
-    # Statistics of the speaker are those of all windows, so these are then predicted together.
-    step = len(pieces) if models.by_speaker else BATCH
+    judge, windows, notes = Judge(models, voice, own), list[Window](), list(recording.notes)
+    # Without other recordings, statistics of the speaker are those of all windows, which are then predicted together.
+    step = len(pieces) if models.takes_speaker_statistics and own is None else BATCH
     for first in range(0, len(pieces), step):
         try:
             judged, more = judge(pieces[first : first + step])
@@ -59,17 +62,19 @@ def predict(
         notes += more
         if progress is not None:
             progress(len(windows), len(pieces))
-    return finished(recording, windows, notes, models)
+    return finished(recording, windows, notes, models, own)
 
 
-def finished(recording: Recording, windows: list[Window], notes: list[str], models: Models) -> Prediction:
+def finished(
+    recording: Recording, windows: list[Window], notes: list[str], models: Models, own: Own | None = None
+) -> Prediction:
     """The prediction of a recording from all of its windows; adds notes on missing values."""
     return Prediction(
         recording=recording,
         windows=windows,
         classes=models.classes,
         targets=models.targets,
-        notes=[*notes, *missing_values.notes(windows, models)],
+        notes=[*notes, *missing_values.notes(windows, models, own)],
     )
 
 
@@ -79,9 +84,13 @@ class Judge:
     The VA models carry their state from call to call, so windows may come while the recording goes on.
     """
 
-    def __init__(self, models: Models, voice: np.ndarray | None = None):
-        """voice: [1, S] speaker embedding; None = each window has its own."""
-        self.models, self.voice = models, voice
+    def __init__(self, models: Models, voice: np.ndarray | None = None, own: Own | None = None):
+        """
+        Args:
+            voice: [1, S] speaker embedding; None = each window has its own.
+            own: windows of the speaker behind the statistics that models take; None = those of each call.
+        """
+        self.models, self.voice, self.own = models, voice, own
         self.sessions = {fold: Session(model) for fold, model in models.va.items()}
 
     @torch.inference_mode()
@@ -93,18 +102,24 @@ class Judge:
         """
         stores, notes = extract(pieces, self.models, self.voice)
         windows = {piece.name: _window(piece, stores.get("frames")) for piece in pieces}
+        counted = Speaker(list(windows))
+        if self.own is not None:
+            stores = {kind: store.joined(self.own.stores[kind]) for kind, store in stores.items()}
+            counted = Speaker(self.own.names)
         if self.models.fusions:
-            windows = with_emotion(windows, self.models, stores)
+            windows = with_emotion(windows, self.models, stores, counted)
         if self.models.va:
-            windows = self._affect(windows, stores)
+            windows = self._affect(windows, stores, counted)
         return list(windows.values()), notes
 
-    def _affect(self, windows: dict[str, Window], stores: Mapping[str, MemoryStore]) -> dict[str, Window]:
+    def _affect(
+        self, windows: dict[str, Window], stores: Mapping[str, MemoryStore], speaker: Speaker
+    ) -> dict[str, Window]:
         """Predict turn by turn, with a state for the model of each fold."""
         ids = [name for name, window in windows.items() if window.sound]
         if not ids:
             return windows
-        turns = _turns(ids, self.models, stores)
+        turns = _turns(ids, self.models, stores, speaker)
         hop, predicted = stores["wavlm"].facts["hop_seconds"], dict(windows)
         for i, name in enumerate(ids):
             inputs = {fold: collate_turns([dataset[None, i]]).inputs for fold, dataset in turns.items()}
@@ -135,18 +150,23 @@ def _window(piece: Piece, frames: MemoryStore | None) -> Window:
     )
 
 
-def _turns(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore]) -> dict[int, TurnDataset]:
+def _turns(
+    ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker
+) -> dict[int, TurnDataset]:
     """The inputs of the VA model of each fold, computed once for each fusion model."""
     datasets: dict[int, TurnDataset] = {}
     for fold, inputs in models.inputs.items():
         shared = next((other for other in datasets if models.inputs[other] is inputs), None)
-        datasets[fold] = datasets[shared] if shared is not None else _embedded(ids, inputs, models, stores)
+        datasets[fold] = datasets[shared] if shared is not None else _embedded(ids, inputs, models, stores, speaker)
     return datasets
 
 
-def _embedded(ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore]) -> TurnDataset:
+def _embedded(
+    ids: Sequence[str], inputs: TurnInputs, models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker
+) -> TurnDataset:
     caches = {kind: stores[kind] for kind in inputs.kinds}
-    rows = dict(turn_rows(inputs, ids, without_sound(inputs, ids, caches), caches, models.device))
-    one_speaker = dict.fromkeys(ids, "")
-    store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, one_speaker)
+    everyone = speaker.of(ids)
+    silent = without_sound(inputs, list(everyone), caches)
+    rows = dict(turn_rows(inputs, everyone, silent, caches, models.device, speaker.counted))
+    store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), models.by_speaker, everyone, speaker.counted)
     return TurnDataset(store, ids, torch.full((len(ids), len(models.targets)), torch.nan))

@@ -32,10 +32,10 @@ class Live:
         Raises:
             ValueError: the models need statistics of the whole recording, or the rate has no short step to 16 kHz.
         """
-        if models.by_speaker:
+        if models.takes_speaker_statistics:
             raise ValueError(
-                "the models were trained with va.normalise: speaker, so they need all windows of a recording; record "
-                "first and predict the file, or train with va.normalise: corpus"
+                "the models were trained with normalise: speaker, so they need all windows of a recording; record "
+                "first and predict the file, or train with normalise: corpus"
             )
         self.models, self.rate, self.window, self.hop = models, rate, window, hop
         self._own_voice = voice is None

@@ -50,7 +50,11 @@ def as_json(
         failed: file and reason of each that could not be predicted. notes: on all recordings.
         relative: whether emotions are relative to their speaker.
     """
-    content = {"models": about(models), "speaker_statistics": relative or bool(models.by_speaker), "notes": notes}
+    content = {
+        "models": about(models),
+        "speaker_statistics": relative or models.takes_speaker_statistics,
+        "notes": notes,
+    }
     content |= {"recordings": [as_values(prediction) for prediction in recordings], "failed": list(failed)}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -78,17 +82,29 @@ def as_text(prediction: "Prediction") -> str:
     kinds = {"sound": recording.waveform is not None, "picture": recording.has_picture}
     present = " and ".join(kind for kind, there in kinds.items() if there)
     lines = [f"{recording.name}: {recording.seconds:.1f} s, {present}"]
-    lines += [f"  {_span(w)}  {_predictions_text(w.emotion, w.affect, prediction)}" for w in prediction.windows]
+    return "\n".join(
+        [*lines, *(as_line(window, prediction) for window in prediction.windows), *after_windows(prediction)]
+    )
+
+
+def as_line(window: "Window", of: "Prediction | Models") -> str:
+    """The line of one window; of: has the names of classes and values."""
+    return f"  {_span(window)}  {_predictions_text(window.emotion, window.affect, of)}"
+
+
+def after_windows(prediction: "Prediction") -> list[str]:
+    """The line of the whole recording, if it has several windows, and the notes."""
+    lines = []
     if len(prediction.windows) > 1:
         lines.append(f"  {'all':>13}  {_predictions_text(prediction.emotion, prediction.affect, prediction)}")
-    return "\n".join([*lines, *(f"  note: {note}" for note in prediction.notes)])
+    return [*lines, *(f"  note: {note}" for note in prediction.notes)]
 
 
 def _span(window: "Window") -> str:
     return f"{window.start:5.1f}–{window.end:5.1f} s"  # noqa: RUF001 (a range)
 
 
-def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, of: "Prediction") -> str:
+def _predictions_text(emotion: np.ndarray | None, affect: np.ndarray | None, of: "Prediction | Models") -> str:
     parts = ["no emotion".ljust(32)]
     if emotion is not None:
         first, second = np.argsort(-emotion)[:2]

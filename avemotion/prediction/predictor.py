@@ -10,6 +10,7 @@ from avemotion.params.training.audio import feature_kind
 from avemotion.prediction import judging, output, recording, relative, trained_models, window_lengths
 from avemotion.prediction.judging import Progress
 from avemotion.prediction.live import Live
+from avemotion.prediction.own_windows import Own
 from avemotion.prediction.piece_features import speaker
 from avemotion.prediction.recording import Recording
 from avemotion.prediction.result import Result, result
@@ -69,11 +70,15 @@ class Predictor:
         window: float | None = None,
         hop: float | None = None,
         voice: np.ndarray | None = None,
+        own: Own | None = None,
         progress: Progress | None = None,
     ) -> Prediction:
-        """The same for a recording that is read already, window by window, as `commands.predict` shows it."""
+        """The same for a recording that is read already, window by window, as `commands.predict` shows it.
+
+        own: windows of the speaker behind the statistics that models take; None = those of the recording itself.
+        """
         window, hop = self.lengths(window, hop)
-        return judging.predict(of, self.models, window=window, hop=hop, voice=voice, progress=progress)
+        return judging.predict(of, self.models, window=window, hop=hop, voice=voice, own=own, progress=progress)
 
     def live(
         self,

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from avemotion.prediction import annotations, output
 from avemotion.prediction.windows import Prediction
 from avemotion.system import tables
@@ -128,24 +126,30 @@ class Folder:
         return self.folder / RECORDS / f"{hashlib.blake2b(path, digest_size=16).hexdigest()}.json"
 
     def _facts(self, recording: Path) -> dict[str, Any]:
-        status, content = recording.stat(), (self.folder / self.files[recording]).read_bytes()
+        content = (self.folder / self.files[recording]).read_bytes()
         return {
-            "recording": [status.st_size, status.st_mtime_ns],
+            "recording": _version(recording),
             "output": [self.files[recording], _digest(content)],
             "made_by": self.made_by,
         }
 
 
-def made_by(models: Path, voice: np.ndarray | None, **options: Any) -> dict[str, Any]:
+def made_by(models: Path, speaker: Sequence[Path], **options: Any) -> dict[str, Any]:
     """What predictions depend on besides the recording.
 
     Args:
-        models: data/models. voice: the speaker embedding of all files. options: plain values.
+        models: data/models. speaker: recordings of --speaker. options: plain values.
     """
     files = sorted(file for stage in ("fusion", "va") for file in (models / stage).rglob("model.*"))
     weights = "".join(f"{file.relative_to(models).as_posix()} {_digest(file.read_bytes())}\n" for file in files)
-    enrolled = None if voice is None else _digest(voice.tobytes())
-    return {"models": _digest(weights.encode()), "voice": enrolled, **options}
+    enrolled = [[str(file.absolute()), *_version(file)] for file in speaker]
+    return {"models": _digest(weights.encode()), "speaker": enrolled, **options}
+
+
+def _version(recording: Path) -> list[int]:
+    """Size and time of change of a file."""
+    status = recording.stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _digest(content: bytes) -> str:

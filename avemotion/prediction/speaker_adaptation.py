@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from avemotion.datasets.memory_store import MemoryStore, Store
+from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats import labels
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.va.model import VAModel, build_va
@@ -17,7 +18,6 @@ from avemotion.scoring.metrics import ccc
 from avemotion.training.common import checkpoint, freeze
 from avemotion.training.va import objective
 from avemotion.training.va.losses import Weights, va_loss
-from avemotion.training.va.speaker_store import SpeakerStore
 from avemotion.training.va.turn_batches import TurnDataset, turn_dataset
 from avemotion.training.va.turn_embeddings import FEATURES, turn_facts, turn_rows, without_sound
 
@@ -115,11 +115,10 @@ def of_fold(
     session = table[table.split == str(fold)]
     inputs = turn_inputs(config, speech, None if config["fusion"] is None else Path(config["fusion"]))
     caches = {kind: FeatureStore(FEATURES / kind / "affect") for kind in inputs.kinds}
-    ids = sorted(session.id)
-    silent = without_sound(inputs, ids, caches)
+    speakers = dict(sorted(zip(session["id"], session["speaker"], strict=True)))
+    silent = without_sound(inputs, list(speakers), caches)
     with torch.inference_mode():
-        rows = dict(turn_rows(inputs, ids, silent, caches, device))
-    speakers = dict(zip(table["id"], table["speaker"], strict=True))
+        rows = dict(turn_rows(inputs, speakers, silent, caches, device))
     store = SpeakerStore(MemoryStore(rows, turn_facts(caches)), arrays_by_speaker(config), speakers)
     terms = Weights(ccc=[weights[target] for target in model.targets], mse=weights["mse"])
     scores = personalise(model, store, session[~session.id.isin(silent)], how, terms)

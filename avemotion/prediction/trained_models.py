@@ -33,6 +33,7 @@ class Models:
     affect: CorpusFacts | None  # None = there are no VA models
     va: dict[int, VAModel]  # by test fold
     by_speaker: list[str]  # inputs of the VA models that are standardised by the speaker's own turns
+    fusion_by_speaker: list[str]  # kinds of features that the fusion models take so
     inputs: dict[int, TurnInputs]  # of each VA model; folds with the same fusion model have the same object
     settings: dict[str, Settings]  # feature kind -> settings of its extractor
     extractors: dict[str, Extractor]
@@ -42,6 +43,11 @@ class Models:
     def targets(self) -> list[str]:
         """The targets of the VA models; the usual ones where there is no model."""
         return next((model.targets for model in self.va.values()), USUAL)
+
+    @property
+    def takes_speaker_statistics(self) -> bool:
+        """Whether a model takes inputs relative to a speaker's own recordings."""
+        return bool(self.by_speaker or self.fusion_by_speaker)
 
     @property
     def classes(self) -> list[str]:
@@ -69,6 +75,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
     if emotion.facts is None and affect.facts is None:
         raise ValueError(f"{root / MODELS}: no model; run `dvc repro` to train them")
     settings: dict[str, Settings] = {}
+    fusion_by_speaker: list[str] = []
     audio = None
     if emotion.facts is not None:
         first = next(iter(emotion.configs.values()))
@@ -77,7 +84,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
                 f"{root / MODELS / 'fusion'}: {checkpoint.OUTDATED}: its classes are not those of the manifest"
             )
         settings |= _entry(root / MODELS / "fusion", first, "features")
-        audio = first["architecture"]["audio"]
+        audio, fusion_by_speaker = first["architecture"]["audio"], first.get("by_speaker", [])
     inputs: dict[int, TurnInputs] = {}
     by_speaker: list[str] = []
     if affect.facts is not None:
@@ -93,6 +100,7 @@ def load(device: torch.device, root: Path = Path()) -> Models:
         affect=affect.facts,
         va={int(fold): model for fold, model in affect.models.items()},
         by_speaker=by_speaker,
+        fusion_by_speaker=fusion_by_speaker,
         inputs=inputs,
         settings=settings,
         extractors={kind: feature_settings.extractor(kind, of, str(device)) for kind, of in settings.items()},

@@ -28,7 +28,7 @@ def parts(affect: Mapping[str, Any], plots: Path) -> list[str]:
             + ", ".join(f"CCC {target} {cells.number(affect['val'][f'ccc_{target}'])}" for target in targets)
             + "."
         ),
-        *_speaker_statistics(affect),
+        *cells.speaker_statistics(affect, "turns"),
         page.table(
             ("", "CCC", "Pearson", "RMSE", "CCC by fold", "training mean: CCC", "RMSE", "baseline: CCC"),
             _affect_rows(affect),
@@ -43,13 +43,6 @@ def _rated(affect: Mapping) -> str:
     """The turns with a label of one target, where these were counted: not with valence and arousal alone."""
     counts = [f"{count} with {target}" for target, count in affect.get("labelled", {}).items()]
     return f" with a label of each target ({', '.join(counts)})" if counts else ""
-
-
-def _speaker_statistics(affect: Mapping) -> list[str]:
-    if not affect["speaker_statistics"]:
-        return []
-    text = "The model's inputs are standardised by each test speaker's own turns, without labels"
-    return [page.paragraph(f"{text} (speaker_statistics: true).", "notice")]
 
 
 def _affect_rows(affect: Mapping) -> list[list[str]]:

@@ -28,6 +28,14 @@ def pictures(folder: Path, captions: Mapping[str, str]) -> str:
     return page.pictures({folder / name: caption for name, caption in captions.items()})
 
 
+def speaker_statistics(scores: Mapping, rows: str) -> list[str]:
+    """A notice where the models use statistics of test speakers; rows: clips or turns."""
+    if not scores.get("speaker_statistics"):
+        return []
+    text = f"The model's inputs are standardised by each test speaker's own {rows}, without labels"
+    return [page.paragraph(f"{text} (speaker_statistics: true).", "notice")]
+
+
 def against_baseline(model: str, scores: Mapping, names: Mapping[str, str]) -> str:
     """Whether a model beats the baseline, and whether that baseline used statistics of test speakers."""
     of = scores["baseline"]

@@ -23,6 +23,7 @@ def parts(emotion: Mapping[str, Any], plots: Path) -> list[str]:
         page.paragraph(
             f"{emotion['clips']} test clips of {emotion['speakers']} speakers; 95 % intervals by bootstrap over them."
         ),
+        *cells.speaker_statistics(emotion, "clips"),
         page.table(("", "accuracy", "UAR", "macro-F1"), _emotion_rows(emotion)),
         page.paragraph(cells.against_baseline("The fusion model", emotion, {"uar": "UAR"})),
         page.paragraph(calibration(emotion["calibration"]["fusion"])),

@@ -97,14 +97,14 @@ def run(main: Callable[[], None], memory: str = "compute.workers") -> None:
         main()
         return
     except Exception as error:
-        message = _foreseen(error, memory)
+        message = foreseen(error, memory)
         if message is None:
             raise
     gc.collect()  # frees the progress bars that the error referenced: each then ends its line
     sys.exit(f"error: {message}")
 
 
-def _foreseen(error: Exception, memory: str) -> str | None:
+def foreseen(error: Exception, memory: str) -> str | None:
     """The line that reports an error; None for one that only a mistake of the program explains."""
     if out_of_memory(error):
         where = "the GPU's memory" if on_gpu(error) else "memory"

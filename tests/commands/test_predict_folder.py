@@ -88,6 +88,10 @@ def test_what_changed_is_predicted_anew(films, predicted, capsys):
         told = capsys.readouterr().err
         assert "out: 3 recordings were predicted by other models or options; they are predicted anew" in told
     predicted.clear()
+    shutil.copy("corpus/b1.wav", "corpus/a1.wav")  # other sound under the same name
+    main(predict, *run, "--speaker", "corpus/a1.wav")
+    assert predicted == ["a1.mov", "b1.mov", "c1.mov"]
+    predicted.clear()
     rewrite("data/models/fusion/model.json", lambda config: config.update(temperature=3.0))
     main(predict, *run, "--speaker", "corpus/a1.wav")
     assert predicted == ["a1.mov", "b1.mov", "c1.mov"]

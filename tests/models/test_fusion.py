@@ -13,6 +13,8 @@ from avemotion.models.fusion.build import build_fusion
 OF_ONE_LENGTH = ("cnn", "plain18", "resnet18")
 CASES = (
     [(mode, "wavlm", {}) for mode in MODES]
+    + [(mode, "wavlm", {"prosody": 5}) for mode in MODES if mode not in ("audio", "video")]
+    + [("xattn_gated", "wavlm", {"prosody": 5, "residual": True})]
     + [("gated", "wavlm", {"residual": True})]
     + [(mode, encoder, {}) for encoder in (*OF_ONE_LENGTH, "resnet_asp") for mode in ("late", "gated", "xattn_gated")]
 )
@@ -29,7 +31,7 @@ def test_padding_order_and_company_change_no_output(mode, encoder, options):
     mel = encoder in OF_ONE_LENGTH  # always cut or filled to the same length
     lengths = [(24, 3), (24, 1), (24, 2)] if mel else [(9, 3), (4, 1), (1, 2)]
     lengths += [(None, 2), (24 if mel else 6, None)]
-    clips = [clip(seed, *length, encoder) for seed, length in enumerate(lengths)]
+    clips = [clip(seed, *length, encoder, options.get("prosody")) for seed, length in enumerate(lengths)]
     alone = [model(*collate([item]).inputs) for item in clips]
     order = [3, 0, 4, 2, 1]
     together = collate([clips[i] for i in order])
@@ -38,9 +40,9 @@ def test_padding_order_and_company_change_no_output(mode, encoder, options):
         if not mel:
             audio, audio_mask = garbage(audio, audio_mask, value, extra=5)
         video, video_mask = garbage(together.video, together.video_mask, value, extra=2)
-        output = model(audio, audio_mask, video, video_mask)
+        output = model(audio, audio_mask, video, video_mask, *together.inputs[4:])
         for row, i in enumerate(order):
-            for name in ("logits", "embedding", "gate"):
+            for name in ("logits", "embedding", "gate", "prosody_share"):
                 if getattr(output, name) is not None:
                     ours, theirs = getattr(output, name)[row], getattr(alone[i], name)[0]
                     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5, msg=f"{name} of clip {i}, {value}")

@@ -29,6 +29,7 @@ STRUCTURES = [
     {"xattn.audio_path": "conv", "xattn.head": "concat"} | CONCAT,
     pytest.param({"audio.encoder": "cnn", "xattn.audio_path": "conv", "va.finetune_layers": 1}, marks=pytest.mark.slow),
     {"fusion.mode": "gated", "va.speech_from": "wavlm", "va.finetune_layers": 2} | ALONE,
+    {"fusion.mode": "xattn_gated", "fusion.inputs": ["audio", "video", "prosody"], "va.inputs": ["speech", "fused"]},
 ]
 
 
@@ -53,7 +54,7 @@ def speech(own: Path, source: str) -> dict[str, torch.Tensor]:
     """Input `speech` of two turns."""
     config = va.configure(params_with(own, CHANGES | {"va.speech_from": source, "va.inputs": ["speech", "fused"]}))
     turns = own / f"turns_{source}"
-    va.prepare_turns(config, Path("data/models/fusion"), ["a1", "c1"], turns, torch.device("cpu"))
+    va.prepare_turns(config, Path("data/models/fusion"), {"a1": "S1", "c1": "S3"}, turns, torch.device("cpu"))
     store = FeatureStore(turns / "features")
     return {clip: torch.from_numpy(store.get(clip, "speech").copy()) for clip in ("a1", "c1")}
 

@@ -52,10 +52,11 @@ def test_results_that_do_not_fit_are_refused(copied, monkeypatch, file, change, 
 
 
 def test_inputs_by_speaker_are_a_fact_of_the_models(copied):
-    assert model_facts.speaker_inputs([1, 2, 3], copied) and not model_facts.speaker_inputs([2, 3], copied)
+    assert model_facts.speaker_inputs("affect", [1, 2, 3], copied)
+    assert not model_facts.speaker_inputs("affect", [2, 3], copied)
     (copied / "data/models/va/fold_2/model.json").unlink()
     with pytest.raises(ValueError, match=r"va/fold_2/model.json: no normalise .*dvc repro"):
-        model_facts.speaker_inputs([2, 3], copied)
+        model_facts.speaker_inputs("affect", [2, 3], copied)
 
 
 def test_undefined_scores_are_null():

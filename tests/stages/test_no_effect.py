@@ -37,8 +37,10 @@ SMALL = CHANGES | {
 }
 # Key -> a value that neither SMALL nor a combination below has.
 OTHER = {
+    "fusion.normalise": "speaker",
     "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 1},
-    "audio": {"encoder": "plain18", "dim": 32},
+    "audio": {"encoder": "plain18", "dim": 32, "normalise": "none"},
+    "audio.normalise": "speaker",
     "audio.dim": 32,
     "augment.audio": {
         "views": {"snr_0": 1},
@@ -63,8 +65,8 @@ OTHER = {
     "pretrain_audio.select": "last",
     "pretrain_audio.patience": 1,
     "pretrain_audio.decay_all": False,
-    "video": {"encoder": "face", "width": 16, "stages": 1, "pooling": "mean_std"},
-    "video.width": 16,
+    "video": {"encoder": "face", "width": 12, "stages": 1, "pooling": "mean_std"},
+    "video.width": 12,
     "video.stages": 1,
     "video.pooling": "mean_std",
     "pretrain_video.face_checkpoint": "data/models/none",
@@ -168,7 +170,8 @@ def left(workspace, monkeypatch, tmp_path):
         folder.mkdir()
         if stage is va:
             of_emotion = Path("data/models/fusion")
-            va.prepare_turns(config, of_emotion, sorted(SPLITS), tmp_path / "turns", torch.device("cpu"))
+            speakers = {clip: clip[0] for clip in sorted(SPLITS)}
+            va.prepare_turns(config, of_emotion, speakers, tmp_path / "turns", torch.device("cpu"))
             va.train(config, of_emotion, tmp_path / "turns", Fold(test=1, val=2), folder)
         else:
             stage.train(config, None, folder)
@@ -214,6 +217,7 @@ COMBINATIONS = [
     (fusion, {"audio.encoder": "cnn", "fusion.unfreeze_audio": False, "fusion.warm_start": []}),
     (fusion, {"fusion.epochs": 0}),
     (fusion, {"fusion.video_blocks": 0}),
+    (fusion, {"fusion.inputs": ["audio", "video", "prosody"]}),
     (fusion, {"speech.unfreeze_layers": 0}),
     (va, {}),
     (va, {"va.interaction": "concat", "va.pooling": "mean"}),
@@ -253,7 +257,7 @@ def test_unused_params_change_no_byte(left, tmp_path, stage, changes):
 
 
 IN_USE = [
-    (pretrain_audio, {"audio.encoder": "cnn"}, ("audio.dim", "augment.audio.spec_augment")),
+    (pretrain_audio, {"audio.encoder": "cnn"}, ("audio.dim", "audio.normalise", "augment.audio.spec_augment")),
     (
         pretrain_audio,
         {"audio.encoder": "resnet_asp", "pretrain_audio.epochs": 2},
@@ -275,6 +279,7 @@ IN_USE = [
     (pretrain_audio, {"audio.encoder": "cnn"}, ("pretrain_audio.loss", "pretrain_audio.sampling")),
     (fusion, {"audio.encoder": "cnn", "fusion.warm_start": []}, ("fusion.unfreeze_audio",)),
     (fusion, {"xattn.head": "concat"}, ("xattn.head_dropout",)),
+    (fusion, {"fusion.inputs": ["audio", "video", "prosody"]}, ("fusion.normalise",)),
     (fusion, {"fusion.mode": "late"}, ("fusion.late_smoothing",)),
     (
         fusion,

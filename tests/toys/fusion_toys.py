@@ -33,8 +33,13 @@ def wake(model: nn.Module) -> nn.Module:
     return model
 
 
-def clip(seed: int, steps: int | None, frames: int | None, encoder: str = "wavlm") -> tuple:
-    """What ClipDataset gives for a clip; None: without that modality, as the sources hand it over."""
+def clip(
+    seed: int, steps: int | None, frames: int | None, encoder: str = "wavlm", functionals: int | None = None
+) -> tuple:
+    """What ClipDataset gives for a clip; None: without that modality, as the sources hand it over.
+
+    functionals: of prosody, NaN for a clip without sound; None = without this input.
+    """
     generator = torch.Generator().manual_seed(seed)
     audio_dim = STATE_DIM if encoder == "wavlm" else 64
     audio, video = torch.zeros(1, audio_dim), torch.zeros(1, 3, 32, 32)
@@ -42,7 +47,11 @@ def clip(seed: int, steps: int | None, frames: int | None, encoder: str = "wavlm
         audio = torch.randn(steps, audio_dim, generator=generator)
     if frames:
         video = torch.rand(frames, 3, 32, 32, generator=generator)
-    return f"clip{seed}", (audio, steps or 0), (video, frames or 0), torch.tensor(seed % CLASSES)
+    item = f"clip{seed}", (audio, steps or 0), (video, frames or 0), torch.tensor(seed % CLASSES)
+    if functionals is None:
+        return item
+    prosody = torch.randn(functionals, generator=generator)
+    return (*item, prosody if steps else torch.full_like(prosody, torch.nan))
 
 
 def separable(clips: int) -> Batch:

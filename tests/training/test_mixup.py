@@ -30,6 +30,16 @@ def test_the_shorter_of_two_clips_is_mixed_in_as_far_as_it_goes():
     assert torch.equal(mixed.audio_mask, batch.audio_mask) and mixed.ids == batch.ids
 
 
+def test_prosody_is_mixed_where_both_clips_have_it():
+    batch = collate([clip(0, 3, 1, functionals=2), clip(1, 2, 1, functionals=2), clip(2, None, 1, functionals=2)])
+    mixed, [(share, _), (rest, others)] = mix(batch, 0.5)
+    order = [batch.target.tolist().index(target) for target in others.tolist()]
+    for row, other in enumerate(order):
+        own, its = batch.prosody[row], batch.prosody[other]
+        expected = own if 2 in (row, other) else share * own + rest * its
+        torch.testing.assert_close(mixed.prosody[row], expected, equal_nan=True)
+
+
 def test_the_share_follows_a_folded_beta_distribution():
     batch, beta = collate([clip(0, 2, 1), clip(1, 2, 1)]), stats.beta(0.2, 0.2)
     shares = [mix(batch, 0.2)[1][0][0] for _ in range(500)]

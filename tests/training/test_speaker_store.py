@@ -5,8 +5,8 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from avemotion.datasets.memory_store import MemoryStore
+from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats.feature_store import CLEAN
-from avemotion.training.va.speaker_store import SpeakerStore
 
 SPEAKERS = {"a1": "a", "a2": "a", "a3": "a", "b1": "b", "b2": "b"}
 
@@ -40,6 +40,16 @@ def test_sequences_as_scikit_learn_has_them(store):
             )
             noisy = scaler.transform(store.get(clip, "speech", "snr_5"))  # by the statistics of the clean view
             np.testing.assert_allclose(found.get(clip, "speech", "snr_5"), noisy, atol=1e-4)
+
+
+def test_padding_and_clips_that_are_not_counted_change_no_statistics():
+    mel = np.array([[1.0, 4.0], [3.0, 8.0], [99.0, 99.0]], np.float32)  # the last row is padding
+    rows = {"a1": {CLEAN: {"mel": mel, "length": np.array([2], np.int32)}}}
+    rows["a2"] = {CLEAN: {"mel": mel + 50, "length": np.array([3], np.int32)}}
+    store = SpeakerStore(MemoryStore(rows, {}), ["mel"], {"a1": "a", "a2": "a"}, counted=["a1"])
+    # Mean 2 and 6, deviation 1 and 2.
+    assert store.get("a1", "mel").tolist() == [[-1, -1], [1, 1], [97, 46.5]]
+    assert store.get("a2", "mel")[0].tolist() == [49, 24]
 
 
 def test_a_gain_and_an_offset_of_a_speaker_change_nothing(store):

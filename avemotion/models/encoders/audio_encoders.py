@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
-from avemotion.models.encoders.blocks import masked_mean
+from avemotion.models.encoders.blocks import Standardize, masked_mean
 from avemotion.models.encoders.resnet_asp import ResNetAsp
 from avemotion.models.speech.pretrained import config_for
 from avemotion.models.speech.top_layers import TopLayers
@@ -128,11 +128,16 @@ class WavLM(AudioModel):
     states, mean over time, a two-layer head.
 
     The layers below are frozen. The feature cache stores their output, so they are not part of this module.
+
+    Args:
+        standardize: whether the states are standardised by those of the training clips; without trained layers only.
     """
 
-    def __init__(self, classes: int, model: str, unfreeze_layers: int, head_dim: int = 768):
+    def __init__(self, classes: int, model: str, unfreeze_layers: int, head_dim: int = 768, standardize: bool = False):
         super().__init__()
+        assert not (standardize and unfreeze_layers), "the input of WavLM's layers cannot be standardised"
         config = config_for(model)
+        self.normalize = Standardize(config.hidden_size) if standardize else None
         self.top = TopLayers(config, unfreeze_layers)
         self.dim = self.sequence_dim = self.conv_dim = config.hidden_size
         hidden, output = nn.Linear(self.dim, head_dim), nn.Linear(head_dim, classes)
@@ -140,15 +145,16 @@ class WavLM(AudioModel):
 
     def encode(self, audio: Tensor, mask: Tensor) -> Tensor:
         """audio [B, T, H], mask [B, T] -> [B, H]."""
-        return masked_mean(self.top(audio, mask), mask)
+        return masked_mean(self.conv_sequence(audio, mask), mask)
 
     def encode_sequence(self, audio: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """audio [B, T, H], mask [B, T] -> [B, T, H], mask."""
-        return self.top(audio, mask), mask
+        return self.conv_sequence(audio, mask), mask
 
     def conv_sequence(self, audio: Tensor, mask: Tensor) -> Tensor:
         """audio [B, T, H], mask [B, T] -> [B, T, H]."""
-        return self.top(audio, mask)
+        states = self.top(audio, mask)
+        return states if self.normalize is None else self.normalize(states)
 
     def encoder_parameters(self, layers: int | None = None) -> list[nn.Parameter]:
         """The last layers without the position table, which belongs to the frozen first layer."""

@@ -4,6 +4,8 @@ Shape letters, here and in every model file: B clips, T audio steps, N video fra
 D features, C classes, E embedding. Masks are [B, T], True = real.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
@@ -43,6 +45,18 @@ class Standardize(nn.Module):
         rows = rows.double()
         std, mean = torch.std_mean(rows, dim=0, correction=0)
         self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 1e-8, std, torch.ones_like(std)))
+
+    @torch.no_grad()
+    def fit_parts(self, parts: Iterable[Tensor]) -> None:
+        """As fit, of rows that come in parts [R_i, D], so that only one part is in memory."""
+        count, total, squares = 0, torch.zeros_like(self.mean).double(), torch.zeros_like(self.mean).double()
+        for part in parts:
+            count += len(part)
+            total += part.double().sum(0)
+            squares += part.double().square().sum(0)
+        std = (squares / count - (total / count).square()).clamp(min=0).sqrt()
+        self.mean.copy_(total / count)
         self.std.copy_(torch.where(std > 1e-8, std, torch.ones_like(std)))
 
     def forward(self, x: Tensor) -> Tensor:

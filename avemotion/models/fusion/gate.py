@@ -1,6 +1,18 @@
-"""The gate that weighs audio against video."""
+"""The gate that weighs audio against video, and the one that weighs prosody against both."""
 
-from torch import nn
+from typing import TypedDict
+
+import torch
+from torch import Tensor, nn
+
+
+class GateOptions(TypedDict):
+    """Arguments of `gate` besides its inputs."""
+
+    hidden: int
+    dropout: float
+    bias: float | None
+    simple: bool
 
 
 def gate(inputs: int, hidden: int, dropout: float, bias: float | None, simple: bool) -> nn.Sequential:
@@ -17,3 +29,21 @@ def gate(inputs: int, hidden: int, dropout: float, bias: float | None, simple: b
     if simple:
         return nn.Sequential(last, nn.Sigmoid())
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), last, nn.Sigmoid())
+
+
+class ProsodyGate(nn.Module):
+    """s * prosody + (1 - s) * joint with a learned share s, which is 0 for a clip without prosody.
+
+    options: of `gate`; sigmoid(bias) is the initial share of prosody.
+    """
+
+    def __init__(self, prosody: int, dim: int, options: GateOptions):
+        super().__init__()
+        self.project = nn.Linear(prosody, dim)
+        self.gate = gate(2 * dim, **options)
+
+    def forward(self, joint: Tensor, prosody: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """joint [B, D], prosody [B, P], present [B] -> [B, D], share of prosody [B]."""
+        projected = self.project(prosody)
+        share = self.gate(torch.cat([joint, projected], -1)) * present[:, None]
+        return share * projected + (1 - share) * joint, share.squeeze(-1)

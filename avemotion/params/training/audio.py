@@ -1,6 +1,7 @@
 """Section `audio`: the audio encoder."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Encoder = Literal["wavlm", "cnn", "plain18", "resnet18", "resnet_asp"]
@@ -18,12 +19,28 @@ class AudioParams:
 
     encoder: Encoder
     dim: int  # embedding of the mel encoders
+    # Whose statistics standardise the input: those of the training clips, or of each speaker's own clips. Mel encoders
+    # use those of the training clips in any case.
+    normalise: Literal["none", "corpus", "speaker"]
 
     def __post_init__(self) -> None:
         if self.dim < 1:
             raise ValueError(f"dim is {self.dim}; give 1 or more")
         if self.encoder == "resnet_asp" and self.dim % 2:
             raise ValueError(f"dim is {self.dim}; resnet_asp joins a mean and a deviation, so give an even number")
+
+    @property
+    def by_speaker(self) -> list[str]:
+        """The kinds of features that each speaker's own clips standardise."""
+        return [feature_kind(self.encoder)] if self.normalise == "speaker" else []
+
+    def check_normalise(self, file: Path, unfreeze_layers: int) -> None:
+        """Raises ValueError if the input cannot be standardised; unfreeze_layers: of the section speech."""
+        if self.encoder == "wavlm" and self.normalise != "none" and unfreeze_layers:
+            raise ValueError(
+                f"{file}: audio.normalise is {self.normalise}, but speech.unfreeze_layers is {unfreeze_layers}: the "
+                "input of trained WavLM layers cannot be standardised; give none, or unfreeze_layers 0"
+            )
 
 
 def length_fault(encoder: str, seconds: float | None) -> str | None:

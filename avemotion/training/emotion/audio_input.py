@@ -1,6 +1,6 @@
 """Audio models from the sections `audio` and `speech`, and their cached features."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from avemotion.datasets.audio_features import AudioSource
+from avemotion.datasets.memory_store import Store
+from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.encoders.audio_encoders import WavLM
 from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
@@ -29,19 +31,44 @@ def array(arguments: dict[str, Any]) -> str:
 
 
 def audio_source(
-    role: str, audio: AudioParams, speech: SpeechParams, augment: AudioAugmentParams | None = None, seed: int = 0
+    role: str,
+    audio: AudioParams,
+    speech: SpeechParams,
+    speakers: Mapping[str, str],
+    augment: AudioAugmentParams | None = None,
+    seed: int = 0,
 ) -> AudioSource:
     """The cached features of a role for the configured encoder.
+
+    Args:
+        speakers: by clip.
 
     Raises:
         ValueError: the cache has log-mels of any length, but the encoder takes those of one length.
     """
     arguments = audio_arguments(audio, speech)
-    store = FeatureStore(FEATURES / feature_kind(audio.encoder) / role)
+    kind = feature_kind(audio.encoder)
+    store = relative(FeatureStore(FEATURES / kind / role), kind, array(arguments), audio.by_speaker, speakers)
     source = AudioSource(store, array(arguments), augment, seed, audio.encoder in ANY_LENGTH)
     if source.mel and (fault := length_fault(audio.encoder, store.settings["params"]["seconds"])):
         raise ValueError(fault)
     return source
+
+
+def relative(
+    store: Store,
+    kind: str,
+    name: str,
+    by_speaker: Sequence[str],
+    speakers: Mapping[str, str],
+    counted: Collection[str] | None = None,
+) -> SpeakerStore:
+    """A store in which an array is standardised by speaker, if by_speaker names its kind.
+
+    Args:
+        name: of the array. speakers, counted: as for SpeakerStore.
+    """
+    return SpeakerStore(store, [name] if kind in by_speaker else [], speakers, counted)
 
 
 def mel_bands(source: AudioSource) -> int | None:
@@ -56,7 +83,8 @@ def audio_arguments(audio: AudioParams, speech: SpeechParams, bands: int | None 
         bands: of the log-mel, for mel encoders; None = those of the encoder's default (no weight depends on it).
     """
     if feature_kind(audio.encoder) == "wavlm":
-        return {"encoder": "wavlm", "model": speech.model, "unfreeze_layers": speech.unfreeze_layers}
+        wavlm = {"encoder": "wavlm", "model": speech.model, "unfreeze_layers": speech.unfreeze_layers}
+        return wavlm | ({"standardize": True} if audio.normalise == "corpus" else {})
     return {"encoder": audio.encoder, "dim": audio.dim} | ({} if bands is None else {"mel_bands": bands})
 
 
@@ -66,14 +94,17 @@ def cached_speech(source: AudioSource, speech: SpeechParams) -> SpeechParams:
 
 
 def start(model: AudioModel, speech: SpeechParams, training: Iterable[tuple[Tensor, int]]) -> None:
-    """Set the initial weights: WavLM's pretrained last layers, or mean and deviation of each mel band in training.
+    """Set the initial weights: WavLM's pretrained last layers; mean and deviation of each mel band, or of each hidden
+    dimension if these are standardised, in training.
 
     Args:
-        training: (features [T, D], number of real steps) of the training clips; only mel encoders use them.
+        training: (features [T, D], number of real steps) of the training clips.
     """
     if isinstance(model, WavLM):
         pretrained = TopLayers.from_model(load(speech.model), speech.unfreeze_layers)
         model.top.load_state_dict(pretrained.state_dict())
+        if model.normalize is not None:
+            model.normalize.fit_parts(features[:real] for features, real in training)
     else:
         assert isinstance(model, MelEncoder)
         model.normalize.fit(torch.cat([features[:real] for features, real in training]))

@@ -10,7 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avemotion.datasets.clip_batches import Batch, ClipDataset, Source, evaluation_batches, sampler_of, training_batches
+from avemotion.datasets.clip_batches import (
+    Batch,
+    ClipDataset,
+    Rows,
+    Source,
+    evaluation_batches,
+    sampler_of,
+    training_batches,
+)
 from avemotion.formats import labels
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.scoring import temperature
@@ -48,6 +56,7 @@ class EmotionData:
         if not self.classes or table.label.isna().any():
             raise ValueError(f"{file}: clips without a label; corpora.emotion needs a corpus with emotions")
         self._labels = table.label
+        self.speakers: dict[str, str] = table.speaker.to_dict()  # by clip
         parts = fold.parts(table.split) if fold else table.split
         self._ids = {split: sorted(table.index[parts == split]) for split in ("train", "val", "test")}
         for split, ids in self._ids.items():
@@ -58,16 +67,18 @@ class EmotionData:
         """Clip ids of a split, sorted."""
         return self._ids[split]
 
-    def datasets(self, *, training: Inputs, held_out: Inputs) -> dict[Split, ClipDataset]:
+    def datasets(self, *, training: Inputs, held_out: Inputs, prosody: Rows | None = None) -> dict[Split, ClipDataset]:
         """The clips of every split, with the sources for training clips or for held-out clips."""
         splits: tuple[Split, ...] = ("train", *HELD_OUT)
-        return {split: self.dataset(split, *(training if split == "train" else held_out)) for split in splits}
+        return {split: self.dataset(split, *(training if split == "train" else held_out), prosody) for split in splits}
 
-    def dataset(self, split: Split, audio: Source | None, video: Source | None) -> ClipDataset:
+    def dataset(
+        self, split: Split, audio: Source | None, video: Source | None, prosody: Rows | None = None
+    ) -> ClipDataset:
         """Clips of a split with class indices as targets [len]."""
         ids = self.ids(split)
         targets = torch.tensor([self.classes.index(self._labels[clip]) for clip in ids])
-        return ClipDataset(ids, targets, audio, video)
+        return ClipDataset(ids, targets, audio, video, prosody)
 
     def shares(self) -> dict[str, Tensor] | None:
         """Clip id -> shares of the classes [C] among the votes for it; None where models train on the class alone.

@@ -22,6 +22,7 @@ def mix(batch: Batch, alpha: float) -> tuple[Batch, list[tuple[float, Tensor]]]:
         batch,
         audio=_mix(batch.audio, batch.audio_mask, other, share),
         video=_mix(batch.video, batch.video_mask, other, share),
+        prosody=None if batch.prosody is None else _mix(batch.prosody, ~batch.prosody.isnan(), other, share),
     )
     return mixed, [(share, batch.target), (1 - share, batch.target[other])]
 

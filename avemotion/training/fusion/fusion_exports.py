@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from avemotion.datasets.audio_features import AudioSource
-from avemotion.datasets.clip_batches import Batch, ClipDataset, Source, absent
+from avemotion.datasets.clip_batches import Batch, ClipDataset, Rows, Source, absent
 from avemotion.datasets.memory_store import Store
 from avemotion.formats.feature_store import CLEAN
 from avemotion.models.fusion.base import Fusion, FusionOutput
@@ -32,14 +32,16 @@ class HeldOut:
 
 
 def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, device: torch.device) -> pd.DataFrame:
-    """Write the exports: predictions.csv and gates.csv of validation and test clips; attention.safetensors of test
-    clips; conditions.csv with the predictions of test clips under the harder conditions.
+    """Write predictions.csv and gates.csv of validation and test clips, prosody_shares.csv where a gate weighs prosody,
+    attention.safetensors of test clips, conditions.csv with the predictions of test clips under the harder
+    conditions.
 
     Returns:
         the content of predictions.csv.
     """
     predicted: list[pd.DataFrame] = []
     gates: list[tuple[str, str, float]] = []
+    prosody: list[tuple[str, str, float]] = []
     attention: dict[str, torch.Tensor] = {}
     classes = held_out.classes
     model.eval()
@@ -49,8 +51,9 @@ def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, devi
             logits = torch.cat([output.logits.cpu() for _, output in results])
             predicted.append(classifier.prediction_table(classes, split, dataset, logits))
             for batch, output in results:
-                if output.gate is not None:
-                    gates += [(clip, split, share) for clip, share in zip(batch.ids, output.gate.tolist(), strict=True)]
+                for rows, shares in ((gates, output.gate), (prosody, output.prosody_share)):
+                    if shares is not None:
+                        rows += [(clip, split, share) for clip, share in zip(batch.ids, shares.tolist(), strict=True)]
                 if output.video_to_audio is not None and split == "test":
                     attention |= attention_maps(batch, output, held_out.clock, held_out.frames)
         harder = [
@@ -62,26 +65,32 @@ def export(folder: Path, model: Fusion, held_out: HeldOut, batch_size: int, devi
     empty = pd.DataFrame(columns=["id", "condition", "predicted", *(f"p_{name}" for name in classes)])
     rows = pd.concat(harder) if harder else empty
     tables.write_results(folder / "conditions.csv", rows.sort_values("id", kind="stable"))
-    shares = pd.DataFrame(gates, columns=["id", "split", "gate"])
-    tables.write_results(folder / "gates.csv", shares.sort_values("id"))
+    _write_shares(folder / "gates.csv", gates, "gate")
+    if prosody:
+        _write_shares(folder / "prosody_shares.csv", prosody, "share")
     checkpoint.save_tensors(dict(sorted(attention.items())), folder / "attention.safetensors")
     return table
 
 
+def _write_shares(file: Path, rows: list[tuple[str, str, float]], name: str) -> None:
+    tables.write_results(file, pd.DataFrame(rows, columns=["id", "split", name]).sort_values("id"))
+
+
 def conditions(
-    model: Fusion, data: classifier.EmotionData, audio: AudioSource, video: Source | None
+    model: Fusion, data: classifier.EmotionData, audio: AudioSource, video: Source | None, prosody: Rows | None
 ) -> dict[str, ClipDataset]:
     """The test clips without picture (audio_only), without sound (video_only) and at every SNR of the cache (snr_20).
 
-    A unimodal model has no condition without a modality; without audio it has no condition at all.
+    A unimodal model has no condition without a modality; without audio it has no condition at all. With prosody there
+    is no noise: its cache has the clean sound alone.
     """
     datasets: dict[str, ClipDataset] = {}
     if model.audio is None:
         return datasets
     if video is not None:
-        datasets["audio_only"] = data.dataset("test", audio, absent(video))
-        datasets["video_only"] = data.dataset("test", absent(audio), video)
-    for view in audio.store.views:
+        datasets["audio_only"] = data.dataset("test", audio, absent(video), prosody)
+        datasets["video_only"] = data.dataset("test", absent(audio), video, prosody)
+    for view in audio.store.views if prosody is None else []:
         if view != CLEAN:
             datasets[view] = data.dataset("test", audio.at(view), video)
     return datasets

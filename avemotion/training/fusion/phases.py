@@ -10,16 +10,18 @@ from avemotion.params.fusion import Config, options
 from avemotion.training.common import freeze, loop
 from avemotion.training.emotion.audio_input import audio_arguments
 
+EGEMAPS = 88  # functionals of eGeMAPSv02
 
-def architecture(config: Config, classes: int, bands: int | None = None) -> dict[str, Any]:
-    """Arguments of build_fusion; bands: as for audio_arguments."""
+
+def architecture(config: Config, classes: int, bands: int | None = None, functionals: int = EGEMAPS) -> dict[str, Any]:
+    """Arguments of build_fusion; bands: as for audio_arguments; functionals: of prosody, where it is an input."""
     mode = config.fusion.family
     return {
         "mode": mode,
         "classes": classes,
         "audio": None if mode == "video" else audio_arguments(config.audio, config.speech, bands),
         "video": None if mode == "audio" else config.video.arguments(),
-        "options": options(config),
+        "options": options(config) | ({"prosody": functionals} if config.fusion.takes_prosody else {}),
     }
 
 

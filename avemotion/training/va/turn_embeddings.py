@@ -5,7 +5,7 @@ training rows.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from avemotion.datasets.audio_features import AudioSource
-from avemotion.datasets.clip_batches import ClipDataset, collate
-from avemotion.datasets.frame_sequences import FrameSource
+from avemotion.datasets.clip_batches import collate
 from avemotion.datasets.memory_store import Store
 from avemotion.formats import feature_store
 from avemotion.formats.feature_store import CLEAN, FeatureStore, Views
@@ -28,7 +26,7 @@ from avemotion.params.training.audio import feature_kind
 from avemotion.params.training.speech import SpeechParams
 from avemotion.system.workers import progress
 from avemotion.training.common import checkpoint
-from avemotion.training.emotion.audio_input import array
+from avemotion.training.va.fusion_inputs import fusion_clips
 
 FEATURES = Path("data/features")
 SHOWN = 8  # largest number of turn ids in the log
@@ -45,6 +43,7 @@ class TurnInputs:
     top: TopLayers | None  # WavLM's last layers over the cached boundary; None: speech is the cached last state
     open_layers: int  # last layers of top that the VA model trains; speech is then their input
     layers: bool  # whether the embedding includes further hidden layers of the cache
+    by_speaker: Sequence[str] = ()  # kinds that the fusion model takes relative to each speaker's own clips
 
     @property
     def kinds(self) -> list[str]:
@@ -53,6 +52,7 @@ class TurnInputs:
         if "fused" in self.names and self.fusion is not None:
             kinds += [feature_kind(self.audio["encoder"])] if self.audio is not None else []
             kinds += ["frames"] if self.fusion.video is not None else []
+            kinds += ["prosody"] if self.fusion.prosody is not None else []
         return list(dict.fromkeys(kinds))
 
 
@@ -74,11 +74,20 @@ def trained_inputs(
         ValueError: as checkpoint.load and speech_layers.
     """
     fusion = audio = None
+    by_speaker: list[str] = []
     if folder is not None:
         config, fusion = checkpoint.rebuild(folder, build_fusion)
-        audio = config["architecture"]["audio"]
+        audio, by_speaker = config["architecture"]["audio"], config.get("by_speaker", [])
     top = speech_layers(fusion if speech_from == "fusion" else None, audio, speech, open_layers)
-    return TurnInputs(fusion=fusion, audio=audio, names=names, top=top, open_layers=open_layers, layers=layers)
+    return TurnInputs(
+        fusion=fusion,
+        audio=audio,
+        names=names,
+        top=top,
+        open_layers=open_layers,
+        layers=layers,
+        by_speaker=by_speaker if "fused" in names else [],
+    )
 
 
 def fusion_checksum(folder: Path) -> str:
@@ -110,21 +119,26 @@ def speech_layers(
     return top if top.layers else None
 
 
-def embed_turns(inputs: TurnInputs, ids: Sequence[str], folder: Path, device: torch.device) -> None:
+def embed_turns(inputs: TurnInputs, speakers: Mapping[str, str], folder: Path, device: torch.device) -> None:
     """Write a feature folder with the rows of `turn_rows` for every turn.
 
     A turn without usable sound has no rows where speech, prosody or speaker is an input.
 
+    Args:
+        speakers: by turn.
+
     Raises:
         ValueError: as `turn_rows`, or no turn has sound although speech, prosody or speaker is an input.
     """
+    ids = list(speakers)
     caches = {kind: FeatureStore(FEATURES / kind / "affect") for kind in inputs.kinds}
     silent = without_sound(inputs, ids, caches)
     if len(silent) == len(ids):
         raise ValueError(f"no turn has sound for {', '.join(inputs.names)}; give recordings, or change va.inputs")
+    by_speaker = {"by_speaker": list(inputs.by_speaker)} if inputs.by_speaker else {}
     with torch.inference_mode():
-        turns = progress(turn_rows(inputs, ids, silent, caches, device), len(ids), "turns")
-        feature_store.write(folder, [CLEAN], turns, turn_facts(caches))
+        turns = progress(turn_rows(inputs, speakers, silent, caches, device), len(ids), "turns")
+        feature_store.write(folder, [CLEAN], turns, turn_facts(caches) | by_speaker)
     if silent:
         named = ", ".join(silent[:SHOWN])
         print(f"{len(silent)} of {len(ids)} turns have no sound, so no valence and arousal: {named}", flush=True)
@@ -146,12 +160,22 @@ def without_sound(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, S
 
 
 def turn_rows(
-    inputs: TurnInputs, ids: Sequence[str], silent: Sequence[str], caches: Mapping[str, Store], device: torch.device
+    inputs: TurnInputs,
+    speakers: Mapping[str, str],
+    silent: Sequence[str],
+    caches: Mapping[str, Store],
+    device: torch.device,
+    counted: Collection[str] | None = None,
 ) -> Iterator[tuple[str, Views | None]]:
     """`speech` [T, D], `layers` [T, L, D], `prosody`, `speaker`, `fused` and `gate` [1, size] of every turn, those that
     inputs.names selects; `gate` is the share of audio of a fusion with a gate. None for a silent turn.
 
-    The models compute one turn at a time, so that the embedding of a turn does not depend on other turns.
+    The models compute one turn at a time, so that the embedding of a turn does not depend on other turns, but for the
+    statistics of its speaker where the fusion model takes them.
+
+    Args:
+        speakers: turn -> speaker, in the order of the result.
+        counted: the turns behind the statistics of a speaker; None = all.
 
     Raises:
         ValueError: the wavlm cache has no further layers.
@@ -161,12 +185,15 @@ def turn_rows(
         raise ValueError(
             "va.layers is learned, but the wavlm features hold the last layer alone; set features.wavlm.layers"
         )
-    clips = _fusion_clips(inputs, ids, caches) if "fused" in inputs.names else None
+    clips = None
+    if "fused" in inputs.names:
+        assert inputs.fusion is not None, "fused without a fusion model"
+        clips = fusion_clips(inputs.fusion, inputs.audio, caches, inputs.by_speaker, speakers, counted)
     for model in (inputs.fusion, inputs.top):
         if model is not None:
             model.to(device).eval()
     without_rows = frozenset(silent)
-    for i, clip in enumerate(ids):
+    for i, clip in enumerate(speakers):
         if clip in without_rows:
             yield clip, None
             continue
@@ -193,15 +220,3 @@ def _speech(inputs: TurnInputs, states: Store, clip: str, device: torch.device) 
     boundary = torch.from_numpy(states.get(clip, "boundary").astype(np.float32)).unsqueeze(0).to(device)
     mask = torch.ones(boundary.shape[:2], dtype=torch.bool, device=device)
     return inputs.top(boundary, mask, skip=inputs.open_layers).squeeze(0).cpu().numpy()
-
-
-def _fusion_clips(inputs: TurnInputs, ids: Sequence[str], caches: Mapping[str, Store]) -> ClipDataset:
-    """The inputs of the fusion model for every turn."""
-    assert inputs.fusion is not None, "fused without a fusion model"
-    audio = (
-        None
-        if inputs.audio is None
-        else AudioSource(caches[feature_kind(inputs.audio["encoder"])], array(inputs.audio))
-    )
-    video = None if inputs.fusion.video is None else FrameSource(caches["frames"])
-    return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video)

@@ -4,7 +4,7 @@ It uses a test speaker's other clips. Scores of such models hold for a speaker o
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from avemotion.datasets.memory_store import Store
 from avemotion.formats.feature_store import CLEAN
 
+REAL = {"mel": "length"}  # array with padding -> the array with its number of real rows
 CONSTANT = 1e-7  # a deviation below this share of the largest value is the rounding of a constant; it counts as 1
 
 
@@ -21,15 +22,22 @@ class SpeakerStore:
     Args:
         store: the rows.
         relative: arrays that are standardised, by feature. Other arrays stay as they are.
-        speakers: clip id -> speaker, of the clips whose rows count. Statistics come from the view clean.
+        speakers: clip id -> speaker. Statistics come from the real rows of the view clean.
+        counted: the clips whose rows count; None = all of `speakers`.
     """
 
-    def __init__(self, store: Store, relative: Sequence[str], speakers: Mapping[str, str]):
+    def __init__(
+        self,
+        store: Store,
+        relative: Sequence[str],
+        speakers: Mapping[str, str],
+        counted: Collection[str] | None = None,
+    ):
         self.store, self.relative, self.speakers = store, list(relative), dict(speakers)
         self.facts, self.missing = store.facts, store.missing
         self._statistics: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
         self._clips: dict[str, list[str]] = defaultdict(list)
-        for clip in sorted(self.speakers):
+        for clip in sorted(self.speakers if counted is None else counted):
             self._clips[self.speakers[clip]].append(clip)
 
     @property
@@ -72,6 +80,8 @@ class SpeakerStore:
                 if not self.store.length(clip, array):
                     continue
                 rows = self.store.get(clip, array).astype(np.float64)
+                if array in REAL:
+                    rows = rows[: int(self.store.get(clip, REAL[array])[0])]
                 count += len(rows)
                 total += rows.sum(0)
                 squares += np.square(rows).sum(0)

@@ -1,0 +1,54 @@
+"""The inputs of a trained fusion model for turns or new recordings, relative to the speaker where it was trained so."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from avemotion.datasets.audio_features import AudioSource
+from avemotion.datasets.clip_batches import ClipDataset
+from avemotion.datasets.frame_sequences import FrameSource
+from avemotion.datasets.memory_store import Store
+from avemotion.datasets.prosody_rows import ARRAY, ProsodyRows
+from avemotion.models.encoders.prosody_model import ProsodyModel
+from avemotion.models.fusion.base import Fusion
+from avemotion.params.training.audio import feature_kind
+from avemotion.training.emotion.audio_input import array, relative
+
+
+def fusion_clips(
+    fusion: Fusion,
+    arguments: dict[str, Any] | None,
+    caches: Mapping[str, Store],
+    by_speaker: Sequence[str],
+    speakers: Mapping[str, str],
+    counted: Collection[str] | None,
+) -> ClipDataset:
+    """Every clip of `speakers` without a label, in that order.
+
+    Args:
+        arguments: of the audio encoder; None where the model has none.
+        caches: features by kind. by_speaker: kinds that are relative to the speaker.
+        speakers, counted: as for SpeakerStore.
+    """
+    audio = video = prosody = None
+    if arguments is not None:
+        kind, name = feature_kind(arguments["encoder"]), array(arguments)
+        audio = AudioSource(relative(caches[kind], kind, name, by_speaker, speakers, counted), name)
+    if fusion.video is not None:
+        video = FrameSource(caches["frames"])
+    if fusion.prosody is not None:
+        prosody = fusion_prosody(fusion.prosody, caches["prosody"], by_speaker, speakers, counted)
+    return ClipDataset(list(speakers), torch.zeros(len(speakers), dtype=torch.long), audio, video, prosody)
+
+
+def fusion_prosody(
+    model: ProsodyModel,
+    store: Store,
+    by_speaker: Sequence[str],
+    speakers: Mapping[str, str],
+    counted: Collection[str] | None,
+) -> ProsodyRows:
+    """The functionals of a fusion model; arguments as for fusion_clips."""
+    rows = relative(store, "prosody", ARRAY, by_speaker, speakers, counted)
+    return ProsodyRows(rows, len(model.standardize.mean))
