@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 import pytest
+import speech_toys
 import torch
 import va_toys
 from fusion_toys import ENCODERS, MODES, fusion
@@ -26,7 +27,7 @@ FEATURES = SECTIONS["features"]
 
 def settings(kind: str, **changes: object) -> dict:
     """Settings of a checkpoint."""
-    return {"params": FEATURES[kind] | changes, "speech": SECTIONS["speech"], "noise": {}}
+    return {"params": FEATURES[kind] | changes, "speech": {"model": "tiny", "unfreeze_layers": 2}, "noise": {}}
 
 
 def models(mode: str, encoder: str, **options: object) -> Models:
@@ -142,6 +143,15 @@ def test_log_mels_of_the_graph_are_those_of_the_extractor(seconds):
 def test_states_in_bfloat16_are_refused():
     with pytest.raises(ValueError, match="precision: bf16, whose values a graph in float32 does not have"):
         SpeechStates(settings("wavlm", precision="bf16"))
+
+
+def test_another_speech_encoder_than_wavlm_is_refused(tmp_path):
+    speech_toys.make("hubert base").save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": true, "sampling_rate": 16000}')
+    of = settings("wavlm")
+    of["speech"]["model"] = str(tmp_path)
+    with pytest.raises(ValueError, match=r"of type hubert; the export has graphs of WavLM alone, so train with"):
+        SpeechStates(of)
 
 
 def test_prosody_relative_to_other_clips_is_refused(seeded):
