@@ -57,7 +57,8 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         for name, weights in copied.items():
             phases.refuse_untrained(name, weights["missing"])
     if model.audio is not None and "audio" not in p.warm_start:
-        audio_input.start(model.audio, config.speech, (clean(clip, None) for clip in data.ids("train")))
+        speech = audio_input.cached_speech(clean, config.speech)
+        audio_input.start(model.audio, speech, (clean(clip, None) for clip in data.ids("train")))
     model.to(this.device)
 
     store = FeatureStore(Path("data/features/frames/emotion"))

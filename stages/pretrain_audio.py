@@ -39,7 +39,8 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
 
     arguments = audio_input.audio_arguments(config.audio, config.speech, audio_input.mel_bands(clean))
     model = build_audio(len(data.classes), arguments)
-    audio_input.start(model, config.speech, (clean(clip, None) for clip in data.ids("train")))
+    speech = audio_input.cached_speech(clean, config.speech)
+    audio_input.start(model, speech, (clean(clip, None) for clip in data.ids("train")))
     source = Path(p.checkpoint)
     copied = {}
     if source != checkpoint.NONE:

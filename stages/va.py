@@ -162,6 +162,7 @@ def prepare_turns(
 
     speakers: by turn.
     """
+    from avemotion.formats.feature_store import FeatureStore
     from avemotion.system.outputs import whole_folder
     from avemotion.training.common import checkpoint
     from avemotion.training.va.turn_embeddings import embed_turns, trained_inputs
@@ -169,9 +170,10 @@ def prepare_turns(
     p = config.va
     if fusion is None and "fused" in p.inputs:
         raise ValueError("va.inputs names fused, but corpora.emotion names no corpus; leave fused out")
+    states = FeatureStore(Path("data/features/wavlm/affect"))
     inputs = trained_inputs(
         fusion,
-        config.speech,
+        replace(config.speech, model=states.settings["speech"]["model"]),  # with the commit of the cached states
         names=p.inputs,
         speech_from=p.speech_from,
         open_layers=p.finetune_layers,

@@ -30,7 +30,7 @@ class SpeechStates(nn.Module):
         """settings: of the wavlm features, as in a checkpoint.
 
         Raises:
-            ValueError: features in bfloat16, whose values no float32 graph has, or a speech model that is no WavLM.
+            ValueError: features in bfloat16, whose values no float32 graph has; or a speech encoder that is no WavLM.
         """
         super().__init__()
         params, speech = wavlm.Params(**settings["params"]), SpeechParams(**settings["speech"])
@@ -42,7 +42,10 @@ class SpeechStates(nn.Module):
         self.model = pretrained.load(speech.model)
         config = self.model.config
         if config.model_type != "wavlm":
-            raise ValueError(f"speech.model {speech.model} is a {config.model_type}; only WavLM can be exported")
+            raise ValueError(
+                f"the models were trained with speech.model: {speech.model}, of type {config.model_type}; the export "
+                "has graphs of WavLM alone, so train with a WavLM, or predict without an export"
+            )
         self.normalize = pretrained.normalizes_input(speech.model, config)
         self.half = params.dtype == "float16"
         self.boundary, self.kept = pretrained.boundary_layer(config, speech.unfreeze_layers), list(params.layers)

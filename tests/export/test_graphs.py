@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 import pytest
+import speech_toys
 import torch
 import va_toys
 from fusion_toys import ENCODERS, MODES, fusion
 from recordings import SECTIONS
 from torch import Tensor
-from transformers import HubertConfig, HubertModel
 
 from avemotion.export import onnx_file
 from avemotion.export.fusion_graph import FusionGraph
@@ -145,14 +145,13 @@ def test_states_in_bfloat16_are_refused():
         SpeechStates(settings("wavlm", precision="bf16"))
 
 
-def test_other_speech_models_are_refused(tmp_path):
-    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
-    folder = tmp_path / "hubert"
-    HubertModel(HubertConfig(**small, num_conv_pos_embedding_groups=4, num_conv_pos_embeddings=8)).save_pretrained(
-        folder
-    )
-    with pytest.raises(ValueError, match="is a hubert; only WavLM can be exported"):
-        SpeechStates(settings("wavlm") | {"speech": {"model": str(folder), "unfreeze_layers": 1}})
+def test_another_speech_encoder_than_wavlm_is_refused(tmp_path):
+    speech_toys.make("hubert base").save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": true, "sampling_rate": 16000}')
+    of = settings("wavlm")
+    of["speech"]["model"] = str(tmp_path)
+    with pytest.raises(ValueError, match=r"of type hubert; the export has graphs of WavLM alone, so train with"):
+        SpeechStates(of)
 
 
 def test_prosody_relative_to_other_clips_is_refused(seeded):

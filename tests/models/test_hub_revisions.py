@@ -10,16 +10,20 @@ import pytest
 import soundfile
 import speech_toys
 import torch
+import transformers.utils.hub
 from recordings import voice, write_manifest, write_params
 from small_hub import SmallHub
 from trained_project import main
 from transformers import BertConfig
 
+from avemotion.datasets.audio_features import AudioSource
 from avemotion.features import wavlm
 from avemotion.formats.feature_store import FeatureStore
+from avemotion.models.encoders.audio_encoders import build_audio
 from avemotion.models.speech import pretrained
 from avemotion.params.training import speech
 from avemotion.prediction import feature_settings
+from avemotion.training.emotion import audio_input
 from stages import features
 
 REPO = "studio/hubert-small"
@@ -34,12 +38,14 @@ def hub(tmp_path, monkeypatch) -> Iterator[SmallHub]:
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", small.url)
     template = f"{small.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None, raising=False)  # a client that keeps its endpoint
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     model = speech_toys.make("hubert base")
     for revision, shift in (("main", 0.0), ("v1", 1.0)):
         folder = tmp_path / revision
         with torch.no_grad():
             model.encoder.layer_norm.bias += shift
+            model.encoder.layers[-1].final_layer_norm.bias += shift
         model.save_pretrained(folder)
         (folder / PREPROCESSOR).write_text(json.dumps({"do_normalize": True, "sampling_rate": 16000}))
         small.add(REPO, revision, folder)
@@ -58,6 +64,21 @@ def test_a_revision_selects_the_weights(hub):
     torch.testing.assert_close(norm_bias(same), norm_bias(first), rtol=0, atol=0)
     assert pretrained.commit(REPO) == hub.commit(REPO, "main") != hub.commit(REPO, "v1")
     assert pretrained.commit(f"{REPO}@v1") == hub.commit(REPO, "v1")
+
+
+def test_training_starts_from_the_commit_of_the_cache(hub):
+    file = write_params({"speech.model": REPO})
+    write_manifest({"a": voice(0.7, 110, 0)})
+    main(features, "wavlm", "--role", "emotion")
+    before = pretrained.load(REPO).encoder.layers[-1].final_layer_norm.bias
+    hub.folders[REPO]["main"] = hub.folders[REPO]["v1"]  # the branch moves
+    assert not torch.equal(pretrained.load(REPO).encoder.layers[-1].final_layer_norm.bias, before)
+
+    source = AudioSource(FeatureStore(Path("data/features/wavlm/emotion")), "boundary")
+    cached = audio_input.cached_speech(source, speech.read(file))
+    model = build_audio(2, {"encoder": "wavlm", "model": REPO, "unfreeze_layers": 2})
+    audio_input.start(model, cached, ())
+    torch.testing.assert_close(model.top.layers["4"].final_layer_norm.bias, before, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("revision", [None, "v1"])

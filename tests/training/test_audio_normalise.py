@@ -50,7 +50,8 @@ def corpus(kind: str) -> dict[str, np.ndarray]:
     arrays = {clip: {"last": values} for clip, values in clips.items()}
     if kind == "mel":
         arrays = {clip: {"mel": values, "length": np.array([6], "i4")} for clip, values in clips.items()}
-    settings = {"settings": {"params": {"seconds": None}}, "hop_seconds": 0.02}
+    speech = {"model": "tiny", "unfreeze_layers": 2}
+    settings = {"settings": {"params": {"seconds": None}, "speech": speech}, "hop_seconds": 0.02}
     views = ((clip, {CLEAN: of}) for clip, of in sorted(arrays.items()))
     feature_store.write(Path("data/features") / kind / "emotion", [CLEAN], views, settings)
     labels.write("emotion", known, facts("emotion", classes=["angry", "happy"]))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avemotion.models.speech import families, preprocessing, strict_loading, tiny
+from avemotion.models.speech import families, preprocessor_config, strict_loading, tiny
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -41,7 +41,7 @@ def known_sizes(name: str) -> tuple[int, int] | None:
         fields = known
     elif Path(name).is_dir():
         fields = _fields(name)
-        preprocessing.refuse(families.FAMILIES[fields["model_type"]], name, PARAM)
+        preprocessor_config.refuse(families.FAMILIES[fields["model_type"]], name, PARAM)
     else:
         return None
     return fields.get("num_hidden_layers", 12), fields.get("hidden_size", 768)  # base: the default of every family
@@ -90,7 +90,7 @@ def load(name: str, seed: int = 0) -> "PreTrainedModel":
         seed: of tiny's weights. They stand in for a checkpoint, so they do not depend on the seed of the run.
 
     Raises:
-        ValueError: strict_loading.load or preprocessing.refuse refuses the checkpoint.
+        ValueError: strict_loading.load or preprocessor_config.refuse refuses the checkpoint.
     """
     import torch
 
@@ -104,14 +104,14 @@ def load(name: str, seed: int = 0) -> "PreTrainedModel":
         return model.eval()
     config = config_for(name)
     if _known(name) is None:
-        preprocessing.refuse(families.of(config), name, PARAM)
+        preprocessor_config.refuse(families.of(config), name, PARAM)
     return strict_loading.load(families.of(config).model_class, name, config, PARAM)
 
 
 def normalizes_input(name: str, config: "PretrainedConfig") -> bool:
     """Whether the model expects waveforms of zero mean and unit variance."""
     if families.of(config).states_normalisation:
-        return preprocessing.normalises(name, PARAM)
+        return preprocessor_config.normalises(name, PARAM)
     return name != "tiny" and config.feat_extract_norm == "layer"
 
 

@@ -1,6 +1,7 @@
 """Audio models from the sections `audio` and `speech`, and their cached features."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,11 @@ def audio_arguments(audio: AudioParams, speech: SpeechParams, bands: int | None 
         wavlm = {"encoder": "wavlm", "model": speech.model, "unfreeze_layers": speech.unfreeze_layers}
         return wavlm | ({"standardize": True} if audio.normalise == "corpus" else {})
     return {"encoder": audio.encoder, "dim": audio.dim} | ({} if bands is None else {"mel_bands": bands})
+
+
+def cached_speech(source: AudioSource, speech: SpeechParams) -> SpeechParams:
+    """`speech` with the commit that its hub id stood for when the states were cached; unchanged for log-mels."""
+    return speech if source.mel else replace(speech, model=source.store.settings["speech"]["model"])
 
 
 def start(model: AudioModel, speech: SpeechParams, training: Iterable[tuple[Tensor, int]]) -> None:
