@@ -17,14 +17,14 @@ def test_without_gradio(trained_here, monkeypatch):
 
 
 def test_without_models(trained, tmp_path, monkeypatch):
-    pytest.importorskip("gradio")
+    pytest.importorskip("gradio", reason="no gradio: the extra demo is not installed")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="run `dvc repro` to train models"):
         main(demo, "--params", str(trained / "params.yaml"))
 
 
 def test_a_port_in_use(trained_here):
-    pytest.importorskip("gradio")
+    pytest.importorskip("gradio", reason="no gradio: the extra demo is not installed")
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -16,7 +16,7 @@ from project_params import REPO
 def chromium() -> str:
     """The browser, and with it the packages of the page."""
     pytest.importorskip("gradio", reason="no gradio: the extra demo is not installed")
-    pytest.importorskip("playwright", reason="no playwright")
+    pytest.importorskip("playwright", reason="no playwright: the group dev is not installed")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no chromium on this machine")

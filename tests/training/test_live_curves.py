@@ -19,7 +19,9 @@ def test_curves_that_cannot_be_written_do_not_end_a_training(tmp_path, monkeypat
 
 
 def test_tensorboard_reads_the_curves_of_the_last_training(tmp_path, monkeypatch):
-    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="the extra tensorboard is not installed"
+    )
     monkeypatch.chdir(tmp_path)
     for epochs in (2, 1, 2):  # the curves of earlier trainings are gone
         curves = LiveCurves("va", "fold_2", tensorboard=True)
