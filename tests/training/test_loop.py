@@ -10,7 +10,7 @@ from torch import nn
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.system import tables
 from avemotion.training.common.live_curves import LiveCurves
-from avemotion.training.common.loop import Phase, Task, fit, train_epoch
+from avemotion.training.common.loop import OPTIMIZERS, Phase, Task, fit, train_epoch
 from avemotion.training.common.schedules import MIN_LR
 
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -151,8 +151,8 @@ def test_a_loss_that_is_no_number_stops_with_a_remedy(bad):
     assert torch.equal(model.weight, before)
 
 
-def test_adam_adds_the_decay_to_the_gradient_and_adamw_to_the_weight():
-    """The first step of either moves a weight by lr against the sign of its gradient; only adamw also decays it."""
+def test_adam_and_sgd_add_the_decay_to_the_gradient_and_adamw_to_the_weight():
+    """The first step of Adam moves a weight by lr against the sign of its gradient; only adamw also decays it."""
 
     def first_step(optimizer):
         model = nn.Linear(1, 1, bias=False)
@@ -169,6 +169,7 @@ def test_adam_adds_the_decay_to_the_gradient_and_adamw_to_the_weight():
 
     assert first_step("adam") == pytest.approx(1 + 0.1, abs=1e-6)  # gradient -1 + 0.5 * 1
     assert first_step("adamw") == pytest.approx(1 * (1 - 0.1 * 0.5) + 0.1, abs=1e-6)
+    assert first_step("sgd") == pytest.approx(1 + 0.1 * 0.5 * (1 + 0.9), abs=1e-6)  # Nesterov: gradient + 0.9 velocity
 
 
 def test_without_a_norm_nothing_is_clipped():
@@ -207,7 +208,7 @@ def test_cosine_annealing_by_hand(rates):
         return [torch.ones(1, 1)]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.optim, "AdamW", adamw)
+        patch.setitem(OPTIMIZERS, "adamw", adamw)
         task = Task(
             batches=batches,
             loss=lambda x: model[1](model[0](x)).sum(),

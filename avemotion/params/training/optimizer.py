@@ -12,9 +12,9 @@ class OptimParams:
 
     batch_size: int  # clips
     accumulate: int  # batches per optimizer step
-    optimizer: Literal["adamw", "adam"]
+    optimizer: Literal["adamw", "adam", "sgd"]  # sgd: with Nesterov's momentum of 0.9
     lr: float  # of the heads
-    weight_decay: float  # of adamw decoupled from the gradient; of adam an L2 penalty
+    weight_decay: float  # of adamw decoupled from the gradient; of adam and sgd an L2 penalty
     decay_all: bool  # False: only weights with two or more dimensions decay, no bias and no weight of a normalisation
     clip_norm: float | None  # largest gradient norm; null = no clipping
     cosine: bool  # anneal each learning rate over a phase to MIN_LR; a rate at or below it stays constant

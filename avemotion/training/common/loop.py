@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,11 @@ from avemotion.training.common.freeze import train_mode
 from avemotion.training.common.live_curves import LiveCurves
 from avemotion.training.common.weight_average import WeightAverage
 
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+}
 COLUMNS = ("phase", "epoch", "train_loss", "val_loss", "val_score", "learning_rate")
 
 
@@ -76,8 +82,7 @@ def fit(
         groups = phase.prepare()
         if params.weight_decay and not params.decay_all:
             groups = schedules.sparing(groups)
-        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[params.optimizer]
-        optimizer = kind(groups, weight_decay=params.weight_decay)
+        optimizer = OPTIMIZERS[params.optimizer](groups, weight_decay=params.weight_decay)
         schedule = schedules.schedule(optimizer, phase.epochs, params.warmup, params.cosine)
         average = None
         if params.ema:
