@@ -1,58 +1,48 @@
 """Part sound of benchmarks.real: RAVDESS speech in the folds luna_jimenez, without pretrained weights.
 
-The preset is trained for all folds and seeds, and its test clips are scored once. Each row of the ablations changes one
-value of it; only validation clips of two folds score them.
+The preset is trained for all folds and seeds, and its test clips are scored once.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from benchmarks.real_trials import Corpus, cpu_seconds, in_words, predictions, python, scored, side_by_side, train
+import pandas as pd
+
+from benchmarks.real_scores import LEGEND, REGIMES, SPLITS, A, mean, predictions, relative, scored, table
+from benchmarks.real_trials import Corpus, cpu_seconds, python, side_by_side, train
 
 NEEDS = ("ravdess",)
-FOLDS = (1, 3)  # of the ablations
-OFF = {"scale": 0.0, "shift": 0.0, "tempo": 0.0}
-ABLATIONS: dict[str, Mapping[str, Any]] = {
-    "the preset": {},
-    "untrimmed": {"features.mel.trim_db": None},
-    "untrimmed, the first 3 s": {"features.mel.trim_db": None, "features.mel.seconds": 3.0},
-    "floor 80 dB below the loudest point": {"features.mel.top_db": 80.0},
-    "64 bands of 0 to 8000 Hz, windows of 25 ms every 10 ms": {
-        "features.mel.n_fft": 400,
-        "features.mel.window": 400,
-        "features.mel.hop": 160,
-        "features.mel.mels": 64,
-        "features.mel.low": 0.0,
-        "augment.audio.crop": 256,
-    },
-    "training on whole clips": {"augment.audio.crop": None},
-    "without warp": {"augment.audio.warp": OFF},
-    "without masks": {"augment.audio.spec_augment": {"p": 0.0, "masks": 2, "freq": 10, "time": 16}},
-    "without mixup": {"pretrain_audio.mixup": 0.0},
-    "mixup 0.4": {"pretrain_audio.mixup": 0.4},
-    "without warm-up": {"pretrain_audio.warmup": 0.0},
-    "without average": {"pretrain_audio.ema": 0.0},
-    "best epoch": {"pretrain_audio.select": "best", "pretrain_audio.patience": 50},
-    "weight decay of all weights": {"pretrain_audio.decay_all": True},
-    "each clip once an epoch": {"pretrain_audio.sampling": "shuffled"},
-    "30 epochs": {"pretrain_audio.epochs": 30},
-    "embedding of 384": {"audio.dim": 384},
-    "encoder resnet18, the first 3 s": {
-        "features.mel.seconds": 3.0,
-        "audio.encoder": "resnet18",
-        "audio.dim": 128,
-    },
-}
+BASELINE, ONE = "stage baseline on eGeMAPS", "preset ravdess_sound, one network"
+MEAN, WITH = "mean of the networks", "mean of the networks, with share {} of the baseline"
+SHARES = (0.25, 0.5, 0.75)  # of the baseline in the mean with the networks; validation chooses
 
 
 def measure(options: argparse.Namespace, folder: Path) -> str:
-    """The tables of this part."""
+    """The table of this part: the preset with several seeds, their mean, and both with the baseline."""
     people = corpus(options, folder)
-    parts = [f"## Sound: RAVDESS speech, five folds of speakers\n\n{final(people, options.seeds, options.workers)}"]
-    return "\n\n".join([*parts, ablations(people, options.workers)]) + "\n"
+    projects = [people.project(f"seed_{seed}", {"seed": seed}) for seed in range(options.seeds)]
+    jobs = [partial(train, "pretrain_audio", project, fold) for project in projects for fold in people.folds()]
+    side_by_side(jobs, options.workers)
+    baselines = {how: baseline(people, how) for how in ("corpus", "speaker")}
+    found = {split: rows(projects, baselines, split) for split in SPLITS}
+    share = max(SHARES, key=lambda share: scored([found["val"][WITH.format(share)][0][0]])[0][0])
+    titles = [title for title in found["val"] if title in (BASELINE, ONE, MEAN, WITH.format(share))]
+    seconds = sum(map(cpu_seconds, projects)) / len(projects)
+    return "\n".join(
+        [
+            "## Sound: RAVDESS speech, five folds of speakers",
+            "",
+            f"Mean ± deviation of {options.seeds} seeds, 95 % interval over speakers. {LEGEND} In B and Bz the "
+            f"baseline's functionals are standardised by speaker. Share {share} of the baseline: by validation in A.",
+            "",
+            *table({title: {split: found[split][title] for split in SPLITS} for title in titles}),
+            "",
+            f"CPU time of one network and fold: {seconds:.0f} s.",
+            "",
+        ]
+    )
 
 
 def corpus(options: argparse.Namespace, folder: Path) -> Corpus:
@@ -70,39 +60,27 @@ def corpus(options: argparse.Namespace, folder: Path) -> Corpus:
     )
 
 
-def final(corpus: Corpus, seeds: int, workers: int) -> str:
-    """Scores of the preset with several seeds, on validation and test, beside those of the baseline."""
-    projects = [corpus.project(f"seed_{seed}", {"seed": seed}) for seed in range(seeds)]
-    side_by_side([partial(train, "pretrain_audio", p, fold) for p in projects for fold in corpus.folds()], workers)
-    lines = ["| UAR over all folds, with its 95 % interval over speakers | validation | test |", "|---|---|---|"]
-    for title, folders in (
-        ("stage baseline on eGeMAPS", [baseline(corpus.data({}))]),
-        (f"preset ravdess_sound, mean ± deviation of {seeds} seeds", projects),
-    ):
-        cells = [in_words([predictions(folder, split) for folder in folders]) for split in ("val", "test")]
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    seconds = sum(map(cpu_seconds, projects)) / seeds
-    return "\n".join([*lines, "", f"CPU time of one network and fold: {seconds:.0f} s."])
+def rows(projects: Sequence[Path], baselines: Mapping[str, Path], split: str) -> dict[str, list[list[pd.DataFrame]]]:
+    """Title -> for each of REGIMES, the tables of a row (one a seed)."""
+    parts: dict[str, list[list[pd.DataFrame]]] = {}
+    for regime, how in REGIMES.items():
+        linear = predictions(baselines["corpus" if regime == A else "speaker"], split)
+        networks = [relative(predictions(project, split), how) for project in projects]
+        equal = [1 / len(networks)] * len(networks)
+        row = {BASELINE: [linear], ONE: networks, MEAN: [mean(networks, equal)]}
+        row |= {
+            WITH.format(share): [mean([*networks, linear], [*((1 - share) * part for part in equal), share])]
+            for share in SHARES
+        }
+        for title, tables in row.items():
+            parts.setdefault(title, []).append(tables)
+    return parts
 
 
-def baseline(project: Path) -> Path:
-    """The folder of the stage baseline in a project."""
+def baseline(corpus: Corpus, normalise: str) -> Path:
+    """The folder of the stage baseline whose functionals are standardised by the corpus or by speaker."""
+    project = corpus.project(f"baseline_{normalise}", {"baseline.normalise": normalise})
     folder = project / "data/models/baseline/emotion"
     if not folder.exists():
         python(project, "-m", "stages.baseline", "--role", "emotion")
     return folder
-
-
-def ablations(corpus: Corpus, workers: int) -> str:
-    """Validation UAR of each fold in FOLDS, one seed."""
-    projects = {
-        title: corpus.project(f"ablation_{i}" if changes else "seed_0", changes or {"seed": 0})
-        for i, (title, changes) in enumerate(ABLATIONS.items())
-    }
-    side_by_side([partial(train, "pretrain_audio", p, fold) for p in projects.values() for fold in FOLDS], workers)
-    lines = [f"| validation UAR, seed 0 | {' | '.join(f'fold {fold}' for fold in FOLDS)} |", "|---|---:|---:|"]
-    for title, project in projects.items():
-        table = predictions(project, "val")
-        values = [scored([table[table["fold"] == fold]])[0][0] for fold in FOLDS]
-        lines.append(f"| {title} | {' | '.join(f'{value:.3f}' for value in values)} |")
-    return "\n".join(lines)

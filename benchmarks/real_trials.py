@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from avemotion.formats import clips, labels
-from avemotion.scoring import cluster_sums, intervals
 from avemotion.sweep import recipes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +26,6 @@ with whole_folder(Path(sys.argv[4])) as folder:
     stage.train(stage.configure(Path("params.yaml")), Fold(test=int(sys.argv[2]), val=int(sys.argv[3])), folder)
 Path(f"{sys.argv[4]}.seconds").write_text(str(time.process_time()))
 """
-DRAWS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,38 +117,6 @@ def side_by_side(jobs: Sequence[Any], workers: int) -> None:
             future.result()
 
 
-def predictions(folder: Path, split: str) -> pd.DataFrame:
-    """Out-of-fold rows of a trained folder, by clip id, with the speaker of each clip and the fold of its model."""
-    tables = [
-        pd.read_csv(file, dtype={"id": str}).assign(fold=int(file.parent.name.removeprefix("fold_")))
-        for file in sorted(folder.glob("fold_*/predictions.csv"))
-    ]
-    table = pd.concat(tables).query("split == @split").sort_values("id")
-    project = next(parent for parent in (folder, *folder.parents) if (parent / clips.FOLDER).is_dir())
-    speakers = labels.read("emotion", project / clips.FOLDER).set_index("id")["speaker"]
-    return table.assign(speaker=table["id"].map(speakers)).reset_index(drop=True)
-
-
-def scored(tables: Sequence[pd.DataFrame]) -> tuple[list[float], intervals.Interval]:
-    """UAR of each table (seeds over the same clips), and the interval of their mean over speakers."""
-    classes = sorted(set(tables[0]["label"]))
-    sums = [
-        cluster_sums.classified(
-            table["label"].map(classes.index), table["predicted"].map(classes.index), table["speaker"], len(classes)
-        )
-        for table in tables
-    ]
-    times = intervals.times_drawn(tables[0]["speaker"].nunique(), DRAWS, 0)
-    return [s.estimate()["uar"] for s in sums], intervals.bounds(intervals.resample(sums, times)["uar"])
-
-
 def cpu_seconds(folder: Path) -> float:
     """Mean CPU time of a training in a folder, its predictions and the start of its process among it."""
     return float(np.mean([float(file.read_text(encoding="utf-8")) for file in folder.glob("fold_*.seconds")]))
-
-
-def in_words(tables: Sequence[pd.DataFrame]) -> str:
-    """Mean ± deviation over the seeds, with the interval of the mean over speakers."""
-    values, (low, high) = scored(tables)
-    deviation = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3f}{deviation} [{low:.3f}, {high:.3f}]"

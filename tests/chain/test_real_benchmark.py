@@ -9,7 +9,7 @@ from sklearn.metrics import balanced_accuracy_score
 from trained_project import facts
 
 from avemotion.formats import clips, labels
-from benchmarks import real, real_sound, real_trials
+from benchmarks import real, real_ablations, real_scores, real_trials
 
 CLASSES = ["angry", "happy"]
 
@@ -37,21 +37,25 @@ def test_scores_of_out_of_fold_rows(tmp_path):
     for seed in (0, 1):
         truth = trained(tmp_path / str(seed), seed)
         expected.append(balanced_accuracy_score(truth["label"], truth["predicted"]))
-        found = real_trials.predictions(tmp_path / str(seed), "test")
+        found = real_scores.predictions(tmp_path / str(seed), "test")
         pd.testing.assert_frame_equal(found[list(truth)], truth, check_dtype=False)
         tables.append(found)
-    values, interval = real_trials.scored(tables)
+    values, interval = real_scores.scored(tables)
     assert values == pytest.approx(expected) and interval.low < np.mean(expected) < interval.high
     mean, deviation = np.mean(expected), abs(expected[0] - expected[1]) / 2**0.5
-    assert real_trials.in_words(tables).startswith(f"{mean:.3f} ± {deviation:.3f} [")
-    assert re.fullmatch(rf"{expected[0]:.3f} \[0\.\d+, [01]\.\d+\]", real_trials.in_words(tables[:1]))
+    assert real_scores.in_words(tables).startswith(f"{mean:.3f} ± {deviation:.3f} [")
+    assert re.fullmatch(rf"{expected[0]:.3f} \[0\.\d+, [01]\.\d+\]", real_scores.in_words(tables[:1]))
 
 
-def test_every_ablation_changes_params_that_there_are(tmp_path):
-    corpus = real_trials.Corpus(folder=tmp_path, preset="ravdess_sound", changes={}, kinds=())
-    preset = corpus.params({})
-    for title, changes in real_sound.ABLATIONS.items():
-        assert (corpus.params(changes) != preset) == bool(changes), title
+@pytest.mark.parametrize(
+    ("preset", "rows"),
+    [("ravdess_sound", real_ablations.SOUND), ("films", real_ablations.FACES), ("films", real_ablations.FUSION)],
+)
+def test_every_ablation_changes_params_that_there_are(tmp_path, preset, rows):
+    """Only the first row, the preset itself, changes nothing."""
+    corpus = real_trials.Corpus(folder=tmp_path, preset=preset, changes={}, kinds=())
+    plain = corpus.params({})
+    assert [title for title, changes in rows.items() if corpus.params(changes) == plain] == [next(iter(rows))]
     with pytest.raises(ValueError, match=r"audio\.encode: no such key in params\.yaml"):
         corpus.params({"audio.encode": "cnn"})
 
@@ -71,5 +75,32 @@ def test_a_part_that_there_is_not_or_without_its_corpus(monkeypatch, capsys, arg
     with pytest.raises(SystemExit):
         real.main()
     error = capsys.readouterr().err
-    unknown = "PART is 'sounds'; choose from sound, faces, fusion, affect"
+    unknown = "PART is 'sounds'; choose from sound, faces, fusion, affect, ablations"
     assert unknown in error or "part sound needs --ravdess" in error
+
+
+def table(shares, speakers=("a", "a", "b", "b"), labels=("happy", "sad", "happy", "sad")):
+    found = pd.DataFrame(shares, columns=["p_happy", "p_sad"]).assign(speaker=speakers, label=labels, fold=1)
+    return found.assign(id=[f"{i}" for i in range(len(found))], predicted="sad")
+
+
+def test_predictions_relative_to_the_speaker():
+    """A speaker whom the model always takes for sad is judged by what differs between the clips."""
+    found = table([[0.3, 0.7], [0.1, 0.9], [0.9, 0.1], [0.6, 0.4]]).assign(predicted=["sad", "sad", "happy", "happy"])
+    assert real_scores.relative(found, "none")["predicted"].tolist() == ["sad", "sad", "happy", "happy"]
+    assert real_scores.relative(found, "mean")["predicted"].tolist() == ["happy", "sad", "happy", "sad"]
+
+
+def test_the_weighted_mean_of_two_models_by_hand():
+    first, second = table([[0.8, 0.2], [0.4, 0.6]] * 2), table([[0.1, 0.9], [0.5, 0.5]] * 2)
+    mixed = real_scores.mean([first, second], [0.75, 0.25])
+    np.testing.assert_allclose(mixed["p_happy"], [0.625, 0.425] * 2)
+    assert mixed["predicted"].tolist() == ["happy", "sad"] * 2
+
+
+def test_a_gain_is_the_paired_difference_of_mean_uars():
+    """The second model is right about every clip, the first about those of speaker a: UAR 0.5."""
+    right = table([[0.9, 0.1], [0.1, 0.9]] * 2).assign(predicted=["happy", "sad"] * 2)
+    half = right.assign(predicted=["happy", "sad", "sad", "happy"])
+    assert real_scores.gain([right], [half]).startswith("+0.500 [+0.000, +1.000], p 0.5")
+    assert real_scores.gain([right, right], [right, right]) == "+0.000 [+0.000, +0.000], p 1.000"
