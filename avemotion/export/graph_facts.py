@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from avemotion.export.onnx_file import Graph
+from avemotion.faces import detection
 from avemotion.media.waveforms import SAMPLE_RATE
 from avemotion.prediction import output
 from avemotion.prediction.trained_models import Models
 
-FACES = "OpenCV's haarcascade_frontalface_default, grown by `margin` of the side; without a face the central square"
+FACES = "grown by `margin` of the side; without a face the central square"
 
 
 def describe(graph: Graph, models: Models, file: str, opset: int) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def describe(graph: Graph, models: Models, file: str, opset: int) -> dict[str, A
     }
     if "frames" in names:
         frames: Mapping[str, Any] = settings["frames"]["params"]
-        content["frames"] = dict(frames) | ({"face_detector": FACES} if frames["face"] else {})
+        of_faces = f"{detection.description(frames['detector'])}, {FACES}"
+        content["frames"] = dict(frames) | ({"face_detector": of_faces} if frames["face"] else {})
     if "prosody" in names:
         content["prosody"] = models.extractors["prosody"].facts() | dict(settings["prosody"]["params"])
     if "speaker" in names:

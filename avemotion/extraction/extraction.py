@@ -134,8 +134,9 @@ def run(
         units.drop(work)
     units_of = {name: name.partition("_")[0] for name in facts["counts"] if "_" in name}
     for name, count in sorted(facts["counts"].items()):
-        if count and name not in units_of.values():  # frames_without_face: of the count `frames`; others: of all clips
-            print(f"{label}: {name} {count} of {facts['counts'].get(units_of.get(name), len(clips))}")
+        of = facts["counts"].get(units_of.get(name))  # frames_with_face: of the count `frames`; others: of all clips
+        if (count or of) and name not in units_of.values():
+            print(f"{label}: {name} {count} of {of or len(clips)}")
     for clip, (path, reason) in sorted(rejected.items())[:SHOWN]:
         print(f"{label}: without {extractor.modality}: {clip} ({path}: {reason})")
     if len(rejected) > SHOWN:

@@ -1,12 +1,13 @@
 """Face crops of uniformly spaced video frames, and of still pictures."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from avemotion.faces import crops, detection, eyes, smoothing
+from avemotion.faces.face_box import Face
 from avemotion.formats import feature_store
 from avemotion.formats.clips import ClipMedia
 from avemotion.media.pictures import FilmFrames, blank, read_film
@@ -16,7 +17,6 @@ from avemotion.system.media_error import MediaError, error_text
 
 ROUNDING = 1e-3  # seconds; times are float32
 DARK = 20.0  # of 255; a frame with a lower mean grey level shows no face of use
-Box = tuple[int, int, int]  # left, top, side in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +26,21 @@ class Params:
     count: int  # frames per clip
     size: int  # pixels, both sides
     face: bool  # crop to the face; false = the central square
-    boxes: Literal["first", "each"]  # of a film: the box of the first frame with a face, or one per frame
+    detector: str  # a file of avemotion/faces/detectors
+    detector_model: str  # file of weights, for detectors that take one; data/none = none
+    boxes: Literal["first", "each"]  # of a film: the face of the first frame with one, or one per frame
+    smooth: int  # for boxes each: frames of the centred window whose median is the face of a frame; 1 = none
+    align: Literal["none", "eyes"]  # eyes: turn and scale the crop so that the eyes lie at fixed places
     stills: Literal["whole", "face"]  # whole: pictures are cut to the face already; face: as a film of one frame
     margin: float  # enlargement of the face box, as a fraction of its side
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.size < 8:
             raise ValueError(f"count is {self.count}, size {self.size}; give at least 1 frame of 8 pixels")
+        if self.detector not in detection.names():
+            raise ValueError(f"detector is {self.detector!r}; choose one of {', '.join(detection.names())}")
+        if self.smooth < 1 or self.smooth % 2 == 0:
+            raise ValueError(f"smooth is {self.smooth}; give an odd number of frames, 1 for none")
         if self.margin < 0:
             raise ValueError(f"margin is {self.margin}; give 0 or more")
 
@@ -42,10 +50,11 @@ class FrameExtractor:
     """Arrays `frames` [N, size, size, 3] uint8 RGB, `times` [N] seconds from the clip's start, `face` [1] 0 or 1.
 
     N is `count`, or 1 of a still. With boxes `each`, frames without a face and dark ones are left out where others of
-    the clip show one, so N is smaller.
+    the clip show one, so N is smaller. Of several people the largest face counts.
     """
 
     params: Params
+    weights: str | None  # digest of params.detector_model; None for a detector without such a file
     modality = "video"
 
     @property
@@ -53,7 +62,20 @@ class FrameExtractor:
         return [feature_store.CLEAN]
 
     def facts(self) -> dict[str, Any]:
-        return {"layout": "RGB", "face_detector": "haarcascade_frontalface_default" if self.params.face else None}
+        p = self.params
+        return {"layout": "RGB", "face_detector": detection.description(p.detector) if p.face else None}
+
+    def unused(self) -> dict[str, str]:
+        """Params of the section without effect: key -> reason."""
+        p, reasons = self.params, {}
+        if not p.face:
+            names = ("detector", "detector_model", "boxes", "smooth", "align", "margin")
+            return {f"features.frames.{name}": "features.frames.face is false" for name in names}
+        if detection.needs(p.detector) is None:
+            reasons["features.frames.detector_model"] = f"features.frames.detector is {p.detector}"
+        if p.boxes == "first":
+            reasons["features.frames.smooth"] = "features.frames.boxes is first"
+        return reasons
 
     def extract(self, clip: ClipMedia, root: Path) -> tuple[feature_store.Views, dict[str, int]]:
         import cv2
@@ -61,40 +83,88 @@ class FrameExtractor:
         cv2.setNumThreads(1)  # workers are processes
         path, p = root / clip.video, self.params
         still = is_still(path)
-        film, cut = (_still(path, clip), False) if still else _read(path, clip, p)
+        film, cut = (_still(path), False) if still else self._read(path, clip)
         pictures, times = film.frames, film.times
-        boxes: list[Box | None] = [None] * len(pictures)
-        counts = {"without_face": 0}
+        faces: list[Face | None] = [None] * len(pictures)
+        counts: dict[str, int] = {}
         if p.face and not (still and p.stills == "whole"):
             if p.boxes == "first":
-                boxes = [find_face(pictures, p.margin)] * len(pictures)
+                faces = [next(filter(None, map(self._find, pictures)), None)] * len(pictures)
             else:
-                boxes = [find_face(pictures[i : i + 1], p.margin) for i in range(len(pictures))]
-                usable = [i for i, box in enumerate(boxes) if box and pictures[i].mean() >= DARK]
-                counts |= {"frames": len(pictures), "frames_without_face": len(pictures) - len(usable)}
+                found = [self._find(picture) for picture in pictures]
+                usable = [i for i, face in enumerate(found) if face and pictures[i].mean() >= DARK]
+                counts = {"frames": len(pictures), "frames_with_face": len(usable)}
                 if usable:
-                    pictures, times, boxes = pictures[usable], times[usable], [boxes[i] for i in usable]
+                    pictures, times = pictures[usable], times[usable]
+                    faces = [*smoothing.smoothed([face for i in usable if (face := found[i])], p.smooth)]
                 else:
-                    boxes = _nearest(boxes)
-            counts["without_face"] = int(boxes[0] is None)
-        frames = np.stack([_crop(picture, box, p.size) for picture, box in zip(pictures, boxes, strict=True)])
+                    faces = _nearest(found)
+            counts |= {"clips": 1, "clips_with_face": int(faces[0] is not None)}
+        frames = np.stack([self._crop(picture, face) for picture, face in zip(pictures, faces, strict=True)])
+        if p.align == "eyes" and faces[0]:
+            counts |= {"crops": len(faces), "crops_aligned": sum(bool(face and face.eyes) for face in faces)}
         counts |= {"without_blank_ends": 1} if cut else {}
         counts |= {"partly_decoded": 1} if film.lost else {}
-        face = np.array([boxes[0] is not None], np.uint8)
+        face = np.array([faces[0] is not None], np.uint8)
         return {feature_store.CLEAN: {"frames": frames, "times": times, "face": face}}, counts
+
+    def _find(self, picture: np.ndarray) -> Face | None:
+        """The largest face in a picture [H, W, 3], with its eyes where crops are aligned."""
+        p = self.params
+        face = detection.largest(detection.detector(p.detector, p.detector_model, self.weights)(picture))
+        return eyes.located(picture, face) if face and p.align == "eyes" else face
+
+    def _crop(self, picture: np.ndarray, face: Face | None) -> np.ndarray:
+        p = self.params
+        if p.align == "eyes" and face and face.eyes:
+            return crops.aligned(picture, face.eyes, p.size, p.margin)
+        return crops.crop(picture, face, p.size, p.margin)
+
+    def _read(self, path: Path, clip: ClipMedia) -> tuple[FilmFrames, bool]:
+        """The frames of a clip, and whether blank ends were left out.
+
+        A fade or an edit may leave black frames at the ends of a clip, or frames before the speaker is in the picture.
+        They would be a large share of few frames. If the first or last of the frames are black, or the first show no
+        face though a later one does, the frames are read a second time, from the part of the clip between the others.
+        """
+        count = self.params.count
+        film = read_film(path, count, clip.video_start, clip.video_end, clip.video_crop)
+        usable = [not blank(picture) for picture in film.frames]
+        first_face = next((i for i in range(count) if self._find(film.frames[i])), 0) if self.params.face else 0
+        usable[:first_face] = [False] * first_face
+        kept = [i for i, good in enumerate(usable) if good]
+        if not kept or len(kept) == kept[-1] - kept[0] + 1 == count:
+            return film, False
+        first, last = kept[0], kept[-1]
+        begin, start, end = clip.video_start or 0.0, clip.video_start, clip.video_end
+        if first > 0:
+            start = begin + film.times[first].item() - ROUNDING
+        if last < count - 1:
+            end = begin + film.times[last + 1].item() - ROUNDING
+        again = read_film(path, count, start, end, clip.video_crop)
+        return replace(again, times=again.times + np.float32((start or 0.0) - begin)), True
 
 
 def configure(file: Path, role: str) -> FrameExtractor:
-    """The extractor; the same for both roles."""
-    return FrameExtractor(params=params_file.read(file, "features.frames", Params))
+    """The extractor; the same for all roles.
+
+    Raises:
+        ValueError: the detector's file of weights does not exist.
+    """
+    params = params_file.read(file, "features.frames", Params)
+    try:
+        weights = detection.weights(params.detector, params.detector_model) if params.face else None
+    except ValueError as error:
+        raise ValueError(f"{file}: features.frames.{error}") from error
+    return FrameExtractor(params=params, weights=weights)
 
 
 def restore(settings: dict[str, Any], device: str) -> FrameExtractor:
     """The extractor that a checkpoint's settings describe."""
-    return FrameExtractor(params=Params(**settings["params"]))
+    return FrameExtractor(params=Params(**settings["params"]), weights=settings["weights"])
 
 
-def _still(path: Path, clip: ClipMedia) -> FilmFrames:
+def _still(path: Path) -> FilmFrames:
     """A still picture as a film of one frame at 0 s.
 
     Raises:
@@ -107,82 +177,7 @@ def _still(path: Path, clip: ClipMedia) -> FilmFrames:
     return FilmFrames(frames=picture[None], times=np.zeros(1, np.float32), lost=0.0)
 
 
-def _read(path: Path, clip: ClipMedia, params: Params) -> tuple[FilmFrames, bool]:
-    """The frames of a clip, and whether blank ends were left out.
-
-    A fade or an edit may leave black frames at the ends of a clip, or frames before the speaker is in the picture. They
-    would be a large share of few frames. If the first or last of the frames are black, or the first show no face though
-    a later one does, the frames are read a second time, from the part of the clip between the others.
-    """
-    film = read_film(path, params.count, clip.video_start, clip.video_end, clip.video_crop)
-    usable = [not blank(picture) for picture in film.frames]
-    first_face = _first_face(film.frames, params.margin) if params.face else None
-    usable[: first_face or 0] = [False] * (first_face or 0)
-    kept = [i for i, good in enumerate(usable) if good]
-    if not kept or len(kept) == kept[-1] - kept[0] + 1 == params.count:
-        return film, False
-    first, last = kept[0], kept[-1]
-    begin, start, end = clip.video_start or 0.0, clip.video_start, clip.video_end
-    if first > 0:
-        start = begin + film.times[first].item() - ROUNDING
-    if last < params.count - 1:
-        end = begin + film.times[last + 1].item() - ROUNDING
-    again = read_film(path, params.count, start, end, clip.video_crop)
-    return replace(again, times=again.times + np.float32((start or 0.0) - begin)), True
-
-
-def _first_face(pictures: np.ndarray, margin: float) -> int | None:
-    return next((i for i in range(len(pictures)) if find_face(pictures[i : i + 1], margin)), None)
-
-
-def find_face(pictures: np.ndarray, margin: float) -> Box | None:
-    """The largest face in the first picture that shows one; all pictures get this box, because the speakers sit still.
-
-    pictures [N, H, W, 3] RGB -> a square within the picture, or None if no picture shows a face.
-    """
-    import cv2
-
-    height, width = pictures.shape[1:3]
-    scale = min(1.0, 320 / min(height, width))  # detection time grows with the area; 320 rows are enough for any face
-    for picture in pictures:
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        if scale < 1:
-            grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        faces = _detector().detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(40, 40))
-        if len(faces):
-            x, y, w, h = (value / scale for value in max(faces, key=lambda face: (face[2] * face[3], *face)).tolist())
-            side = min(round(max(w, h) * (1 + margin)), height, width)
-            left, top = round(x + w / 2 - side / 2), round(y + h / 2 - side / 2)
-            return min(max(left, 0), width - side), min(max(top, 0), height - side), side
-    return None
-
-
-def _nearest(boxes: list[Box | None]) -> list[Box | None]:
-    """Frames without a box get that of the nearest frame, of the earlier one where two are as near."""
-    having = [i for i, box in enumerate(boxes) if box]
-    return [boxes[min(having, key=lambda j: (abs(j - i), j))] if having else None for i in range(len(boxes))]
-
-
-def _crop(picture: np.ndarray, box: Box | None, size: int) -> np.ndarray:
-    """The square of a picture [H, W, 3], by default the central one, as [size, size, 3]."""
-    import cv2
-
-    left, top, side = box or _centre(*picture.shape[:2])
-    return cv2.resize(picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
-
-
-def _centre(height: int, width: int) -> Box:
-    side = min(height, width)
-    return (width - side) // 2, (height - side) // 2, side
-
-
-@lru_cache(maxsize=1)
-def _detector() -> Any:
-    import cv2
-
-    if not hasattr(cv2, "CascadeClassifier"):
-        raise ValueError(
-            f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-python-headless<5 or set "
-            "features.frames.face to false"
-        )
-    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"))
+def _nearest(faces: list[Face | None]) -> list[Face | None]:
+    """Frames without a face get that of the nearest frame, of the earlier one where two are as near."""
+    having = [i for i, face in enumerate(faces) if face]
+    return [faces[min(having, key=lambda j: (abs(j - i), j))] if having else None for i in range(len(faces))]

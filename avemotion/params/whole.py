@@ -228,10 +228,10 @@ def without_effect(whole: Whole) -> dict[str, str]:
         if role not in whole.manifest.corpora:
             for stage in stages:
                 unused[stage] = unused.get(stage, {}) | dict.fromkeys(sections, f"corpora.{role} names no corpus")
-    if not any(len(config.extractor.views) > 1 for config in whole.features.values()):
-        for stage in whole.keys:
-            if stage.startswith("features_"):
-                unused[stage] = {"views.seed": "views lists no noisy view"}
+    noisy = any(len(config.extractor.views) > 1 for config in whole.features.values())
+    for (kind, role), config in whole.features.items():
+        of_kind = config.extractor.unused() if hasattr(config.extractor, "unused") else {}
+        unused[f"features_{kind}_{role}"] = of_kind if noisy else of_kind | {"views.seed": "views lists no noisy view"}
     listed: dict[str, str] = {}
     for reasons in unused.values():
         for key, reason in reasons.items():

@@ -47,12 +47,12 @@ def join(settings: dict[str, Settings], more: dict[str, Settings]) -> None:
 
 
 def _absolute(of: Settings) -> Settings:
-    """Settings with the folders of weights as absolute paths, because extractors open them at their first recording."""
-    places = (("speech", "model"), ("params", "source"))
+    """Settings with the places of weights as absolute paths, because extractors open them at their first recording."""
+    places = (("speech", "model"), ("params", "source"), ("params", "detector_model"))
     found = {(section, name): of.get(section, {}).get(name) for section, name in places}
     settings = dict(of)
     for (section, name), value in found.items():
-        if value and value not in pretrained.CONFIGS and Path(value).is_dir():
+        if value and value not in pretrained.CONFIGS and Path(value).exists():
             settings[section] = of[section] | {name: str(Path(value).absolute())}
     return settings
 

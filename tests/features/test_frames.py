@@ -6,12 +6,21 @@ import cv2
 import numpy as np
 from recordings import portrait_film, write_manifest, write_params
 
+from avemotion.faces import detection
+from avemotion.faces.face_box import Face, square
 from avemotion.features import frames
 from avemotion.formats import clips
 from avemotion.media.pictures import read_frames
 from avemotion.synthesis import camera, head
 from avemotion.synthesis.media_files import write_mp4
 from stages import features
+
+
+def box_of(picture):
+    """The square about the face that OpenCV's cascade gives."""
+    face = detection.largest(detection.detector("haar", "data/none", None)(picture))
+    assert face is not None
+    return square(face, *picture.shape[:2], margin=0.1)
 
 
 def test_frames_are_cropped_to_the_face(tmp_path):
@@ -25,14 +34,14 @@ def test_frames_are_cropped_to_the_face(tmp_path):
     assert a["frames"].shape == (4, 32, 32, 3) and a["frames"].dtype == np.uint8
     np.testing.assert_allclose(a["times"], [0.2, 0.7, 1.2, 1.7], atol=1e-6)
     assert [x["face"].tolist() for x in (a, b, c)] == [[1], [1], [0]]
-    assert [found[clip][1]["without_face"] for clip in "abc"] == [0, 0, 1]
+    assert [found[clip][1] for clip in "abc"] == [{"clips": 1, "clips_with_face": face} for face in (1, 1, 0)]
     # The crop follows the face: moving it changes little, though the pictures differ a lot.
     whole = [read_frames(film, 4)[0].astype(float) for film in films.values()]
     moved = np.abs(a["frames"].astype(float) - b["frames"]).mean()
     assert moved < 0.35 * np.abs(whole[0] - whole[1]).mean()
 
-    box = frames.find_face(whole[0].astype(np.uint8), margin=0.1)
-    assert box is not None and abs(box[0] + box[2] / 2 - 160) < 25
+    box = box_of(whole[0][0].astype(np.uint8))
+    assert abs(box[0] + box[2] / 2 - 160) < 25
     crop = whole[0][2, box[1] : box[1] + box[2], box[0] : box[0] + box[2]].astype(np.uint8)
     np.testing.assert_array_equal(a["frames"][2], cv2.resize(crop, (32, 32), interpolation=cv2.INTER_AREA))
 
@@ -95,8 +104,7 @@ def test_a_box_per_frame_follows_the_face_and_leaves_out_frames_without_one(tmp_
     found = {clip.id: extractor.extract(clip, tmp_path) for clip in clips.read("emotion")}
     rows = {name: views["clean"] for name, (views, _) in found.items()}
     np.testing.assert_allclose(rows["b"]["times"], [0.2, 0.7, 1.2, 1.7], atol=1e-6)
-    one_box = frames.find_face(read_frames(tmp_path / "b.mp4", 4)[0], 0.1)
-    assert one_box is not None
+    one_box = box_of(read_frames(tmp_path / "b.mp4", 4)[0][0])
     still, followed = rows["a"]["frames"].astype(float), rows["b"]["frames"].astype(float)
     fixed = read_frames(tmp_path / "b.mp4", 4)[0][
         3, one_box[1] : one_box[1] + one_box[2], one_box[0] : one_box[0] + one_box[2]
@@ -105,13 +113,14 @@ def test_a_box_per_frame_follows_the_face_and_leaves_out_frames_without_one(tmp_
     assert np.abs(followed[3] - still[3]).mean() < 0.35 * away
     for name in "cd":
         np.testing.assert_allclose(rows[name]["times"], [0.2, 0.7, 1.7], atol=1e-6)
-        assert found[name][1].items() >= {"without_face": 0, "frames": 4, "frames_without_face": 1}.items()
-    assert len(rows["e"]["frames"]) == 4 and found["e"][1] == {"without_face": 1, "frames": 4, "frames_without_face": 4}
+        assert found[name][1].items() >= {"clips_with_face": 1, "frames": 4, "frames_with_face": 3}.items()
+    assert found["e"][1] == {"clips": 1, "clips_with_face": 0, "frames": 4, "frames_with_face": 0}
+    assert len(rows["e"]["frames"]) == 4
     assert [rows[name]["face"].tolist() for name in "abcde"] == [[1], [1], [1], [1], [0]]
 
 
 def test_frames_between_get_the_nearest_box():
-    one, two = (0, 0, 5), (9, 9, 5)
+    one, two = Face(left=0, top=0, width=5, height=5), Face(left=9, top=9, width=5, height=5)
     assert frames._nearest([None, one, None, None, None, two]) == [one, one, one, one, two, two]
     assert frames._nearest([None, one, None, two]) == [one, one, one, two]
     assert frames._nearest([None, None]) == [None, None]
@@ -131,8 +140,8 @@ def test_a_still_is_one_frame_whole_or_cut_to_the_face(tmp_path):
     rows = views["clean"]
     expected = cv2.resize(picture[:, 70:250], (32, 32), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(rows["frames"], expected[None])
-    assert (rows["times"].tolist(), rows["face"].tolist(), counts) == ([0.0], [0], {"without_face": 0})
-    left, top, side = frames.find_face(picture[None], 0.1)
+    assert (rows["times"].tolist(), rows["face"].tolist(), counts) == ([0.0], [0], {})
+    left, top, side = box_of(picture)
     expected = cv2.resize(picture[top : top + side, left : left + side], (32, 32), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(cut["clean"]["frames"], expected[None])
     assert cut["clean"]["face"].tolist() == [1]

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 from corpus_trees import film, video, wav
 
-from avemotion.features import frames
+from avemotion.faces import detection
+from avemotion.faces.face_box import square
 from avemotion.manifest.probe import probe
 from avemotion.media.pictures import read_frames
 from avemotion.media.waveforms import read_waveform
@@ -124,7 +125,8 @@ def test_turns_after_the_damage_of_a_film_have_no_picture_the_others_have(tmp_pa
 def test_two_faces_give_one_of_them(tmp_path):
     hostile.faces(tmp_path / "two.mp4", 2)
     pictures, _ = read_frames(tmp_path / "two.mp4", 4)
-    left, _, side = frames.find_face(pictures, margin=0.1)
+    face = detection.largest(detection.detector("haar", "data/none", None)(pictures[0]))
+    left, _, side = square(face, *pictures.shape[1:3], margin=0.1)
     assert side < 200 and (left + side < 260 or left > 220)  # within one half of 480 pixels
 
 

