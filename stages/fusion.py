@@ -37,10 +37,8 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     p = config.fusion
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
     data = classifier.EmotionData(fold)
-    clean = audio_input.audio_source("emotion", config.audio, config.speech, data.speakers)
-    noisy = audio_input.audio_source(
-        "emotion", config.audio, config.speech, data.speakers, config.audio_augment, this.seed
-    )
+    clean = audio_input.audio_source("emotion", config, data.speakers)
+    noisy = audio_input.audio_source("emotion", config, data.speakers, config.audio_augment, this.seed)
     prosody = prosody_input.rows("emotion", data.speakers, p.normalise) if p.takes_prosody else None
     functionals = {} if prosody is None else {"functionals": prosody.size}
     arguments = phases.architecture(config, len(data.classes), audio_input.mel_bands(clean), **functionals)

@@ -31,13 +31,11 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     p = config.pretrain
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
     data = classifier.EmotionData(fold)
-    clean = audio_input.audio_source("emotion", config.audio, config.speech, data.speakers)
-    augmented = audio_input.audio_source(
-        "emotion", config.audio, config.speech, data.speakers, config.augment, this.seed
-    )
+    clean = audio_input.audio_source("emotion", config, data.speakers)
+    augmented = audio_input.audio_source("emotion", config, data.speakers, config.augment, this.seed)
     sets = data.datasets(training=(augmented, None), held_out=(clean, None))
 
-    arguments = audio_input.audio_arguments(config.audio, config.speech, audio_input.mel_bands(clean))
+    arguments = audio_input.audio_arguments(config, audio_input.mel_bands(clean))
     model = build_audio(len(data.classes), arguments)
     speech = audio_input.cached_speech(clean, config.speech)
     audio_input.start(model, speech, (clean(clip, None) for clip in data.ids("train")))
@@ -65,7 +63,7 @@ def phases(model: "AudioModel", config: Config) -> "list[Phase]":
     from avemotion.training.common.loop import Phase
 
     p = config.pretrain
-    head, encoder = list(model.classifier.parameters()), model.encoder_parameters(config.wavlm_layers)
+    head, encoder = model.head_parameters(), model.encoder_parameters(config.wavlm_layers)
     whole = isinstance(model, MelEncoder) or not encoder
 
     def train_head() -> list[dict[str, Any]]:
@@ -91,7 +89,7 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     from avemotion.training.common import freeze
     from avemotion.training.emotion.audio_input import audio_arguments, cached_parameters
 
-    model = build_audio(classes, audio_arguments(config.audio, config.speech))
+    model = build_audio(classes, audio_arguments(config))
     phases(model, config)[-1].prepare()
     cached = cached_parameters(model, config.speech)
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)

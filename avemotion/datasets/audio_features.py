@@ -19,13 +19,14 @@ from avemotion.system.seeds import generator, seed_for
 
 
 class AudioSource:
-    """Audio features of a clip: hidden states [T, H] of wavlm, or log-mel [T, M].
+    """Audio features of a clip: hidden states [T, H] or [T, L + 1, H] of wavlm, or log-mel [T, M].
 
     Args:
         store: the wavlm or mel cache of a role.
         array: an array of the store: mel, or boundary or last of wavlm.
         augment: None for evaluation.
         any_length: whether the encoder takes clips of any length, as warp and crop of `augment` need.
+        layers: whether the further layers of the wavlm cache [T, L, H] come before the rows of `array`.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class AudioSource:
         augment: AudioAugmentParams | None = None,
         seed: int = 0,
         any_length: bool = False,
+        layers: bool = False,
     ):
         self.store, self.seed, self.augment, self.view = store, seed, augment, CLEAN
-        self.array, self.mel, self.any_length = array, array == "mel", any_length
+        self.array, self.mel, self.any_length, self.layers = array, array == "mel", any_length, layers
         views: Mapping[str, float] = (augment.views if augment else {}) or {CLEAN: 1.0}
         unknown = sorted(set(views) - set(store.views))
         if unknown:
@@ -58,11 +60,13 @@ class AudioSource:
         return self.store.length(clip, self.array)
 
     def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
-        """-> features [T, D], number of real steps; one step of zeros and 0 for a clip without sound."""
+        """-> features [T, ...], number of real steps; one step of zeros and 0 for a clip without sound."""
         view = self.view if epoch is None else draw_view(self.views, clip, epoch, self.seed)
-        features = torch.from_numpy(self.store.get(clip, self.array, view).astype(np.float32))
+        features = self._rows(clip, self.array, view)
+        if self.layers:
+            features = torch.cat([self._rows(clip, "layers", view), features.unsqueeze(1)], 1)
         if not len(features):
-            return features.new_zeros(1, features.shape[1]), 0
+            return features.new_zeros(1, *features.shape[1:]), 0
         if not self.mel:
             return features, len(features)
         real = int(self.store.get(clip, "length", view)[0])
@@ -73,6 +77,9 @@ class AudioSource:
             features = crop(features, self.augment.crop, clip, epoch, self.seed)
             real = len(features)
         return spec_augment(features, self.augment.spec_augment, clip, epoch, self.seed), real
+
+    def _rows(self, clip: str, array: str, view: str) -> Tensor:
+        return torch.from_numpy(self.store.get(clip, array, view).astype(np.float32))
 
     def clock(self, clip: str) -> tuple[float, float]:
         """Seconds of the clip at which its first step begins, and seconds of a step."""

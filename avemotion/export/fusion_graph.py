@@ -38,7 +38,7 @@ class Clip(nn.Module):
         if audio is not None and feature_kind(audio["encoder"]) == "mel":
             self.mel = LogMel(models.settings["mel"])
         elif audio is not None:
-            self.speech, self.array = speech, audio_input.array(audio)
+            self.speech, self.arrays = speech, audio_input.arrays(audio)
         source = self.mel or self.speech
         self.ports = [] if source is None else [waveform_port(source.span)]
         if self.takes_audio and self.takes_video:
@@ -61,7 +61,10 @@ class Clip(nn.Module):
         if self.mel is not None:
             audio, audio_mask = self.mel(given["waveform"])
         elif self.speech is not None:
-            audio = (states or self.speech(given["waveform"]))[self.array]
+            states = states or self.speech(given["waveform"])
+            audio = states[self.arrays[-1]]
+            if len(self.arrays) > 1:
+                audio = torch.cat([states["layers"], audio.unsqueeze(2)], 2)
             audio_mask = torch.ones(audio.shape[:2], dtype=torch.bool)
         video, video_mask = nothing
         if self.takes_video:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from avemotion.params.shared.common import frozen_or_positive, probabilities
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.training.audio import AudioParams, unused_of_encoder
+from avemotion.params.training.audio import AudioParams, stored_layers, unused_of_encoder
 from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.params.training.speech import SpeechParams
@@ -123,6 +123,7 @@ class Config:
     fusion: FusionParams
     audio_augment: AudioAugmentParams
     frame_augment: FrameAugmentParams
+    layers: list[int]  # in the wavlm cache, besides the last
     wavlm_layers: int  # last layers that are trained; 0 with a mel encoder
 
     @property
@@ -143,7 +144,7 @@ def configure(file: Path) -> Config:
     speech = read_speech(file)
     p = params_file.read(file, "fusion", FusionParams)
     audio.check_normalise(file, speech.unfreeze_layers)
-    layers = 0
+    stored, layers = stored_layers(file, "audio.layers", audio.layers), 0
     if audio.encoder == "wavlm" and p.mode != "video":
         layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: fusion.unfreeze_wavlm_layers")
     return Config(
@@ -154,6 +155,7 @@ def configure(file: Path) -> Config:
         video=params_file.read(file, "video", VideoParams),
         xattn=params_file.read(file, "xattn", XattnParams),
         fusion=p,
+        layers=stored,
         wavlm_layers=layers if p.audio_lr else 0,
         audio_augment=params_file.read(file, "augment.audio", AudioAugmentParams),
         frame_augment=params_file.read(file, "augment.frames", FrameAugmentParams),

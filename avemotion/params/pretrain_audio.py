@@ -5,7 +5,7 @@ from pathlib import Path
 
 from avemotion.params.shared.common import frozen_or_positive
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.training.audio import AudioParams, unused_of_encoder
+from avemotion.params.training.audio import AudioParams, stored_layers, unused_of_encoder
 from avemotion.params.training.augment import AudioAugmentParams
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.params.training.speech import SpeechParams
@@ -42,6 +42,7 @@ class Config:
     audio: AudioParams
     pretrain: PretrainAudioParams
     augment: AudioAugmentParams
+    layers: list[int]  # in the wavlm cache, besides the last
     wavlm_layers: int  # last layers that are trained; 0 with a mel encoder
 
 
@@ -51,7 +52,7 @@ def configure(file: Path) -> Config:
     speech = read_speech(file)
     p = params_file.read(file, "pretrain_audio", PretrainAudioParams)
     audio.check_normalise(file, speech.unfreeze_layers)
-    layers = 0
+    stored, layers = stored_layers(file, "audio.layers", audio.layers), 0
     if audio.encoder == "wavlm":
         layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: pretrain_audio.unfreeze_wavlm_layers")
     return Config(
@@ -61,6 +62,7 @@ def configure(file: Path) -> Config:
         audio=audio,
         pretrain=p,
         augment=params_file.read(file, "augment.audio", AudioAugmentParams),
+        layers=stored,
         wavlm_layers=layers if p.encoder_lr else 0,
     )
 

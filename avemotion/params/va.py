@@ -7,6 +7,7 @@ from typing import Literal
 from avemotion.formats.targets import RATED, Target
 from avemotion.params.shared.common import frozen_or_positive
 from avemotion.params.shared.compute import ComputeParams
+from avemotion.params.training.audio import Layers, stored_layers
 from avemotion.params.training.optimizer import OptimParams
 from avemotion.params.training.speech import SpeechParams
 from avemotion.params.training.speech import read as read_speech
@@ -63,7 +64,7 @@ class VAParams(OptimParams):
     inputs: list[Literal["speech", "prosody", "speaker", "fused"]]
     normalise: NormaliseParams
     speech_from: Literal["wavlm", "fusion"]  # WavLM itself, or with the layers that the fusion model fine-tuned
-    layers: Literal["last", "learned"]  # of WavLM: the last one, or a learned weighting of it and features.wavlm.layers
+    layers: Layers  # of WavLM: the last one, or a learned weighting of it and features.wavlm.layers
     finetune_layers: int  # number of last WavLM layers that are fine-tuned
     encoder_lr: float | None  # of the fine-tuned WavLM layers; 0 or null freezes them
     scales: list[int]  # odd numbers of speech steps: windows of the moving means of speech
@@ -185,7 +186,7 @@ def configure(file: Path) -> Config:
         compute=params_file.read(file, "compute", ComputeParams),
         speech=read_speech(file),
         attention_heads=of_fusion if p.attention_heads is None else p.attention_heads,
-        layers=params_file.read(file, "features.wavlm.layers", list[int]),
+        layers=stored_layers(file, "va.layers", p.layers),
         va=p,
     )
     if config.attention_heads < 1 or p.dim % config.attention_heads:
@@ -197,9 +198,5 @@ def configure(file: Path) -> Config:
         raise ValueError(
             f"{file}: va.finetune_layers is {p.finetune_layers}; give 0 to speech.unfreeze_layers "
             f"({config.speech.unfreeze_layers}): the cache stores the input of those layers"
-        )
-    if p.layers == "learned" and not config.layers:
-        raise ValueError(
-            f"{file}: va.layers is learned, but features.wavlm.layers is empty; list layers to weigh there"
         )
     return config

@@ -9,7 +9,6 @@ from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset, Source
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
-from avemotion.models.encoders.audio_model import MelEncoder
 from avemotion.params.training.audio import feature_kind
 from avemotion.prediction.own_windows import Speaker
 from avemotion.prediction.trained_models import Models
@@ -66,14 +65,12 @@ def with_emotion(
 
 def _audio_source(ids: Sequence[str], models: Models, stores: Mapping[str, MemoryStore], speaker: Speaker) -> Source:
     assert models.audio is not None
-    kind, name = feature_kind(models.audio["encoder"]), audio_input.array(models.audio)
-    store, model = stores[kind], models.fusions[0].audio
+    store, model = stores[feature_kind(models.audio["encoder"])], models.fusions[0].audio
     assert model is not None
     if store.arrays:
         by_speaker = models.fusion_by_speaker, speaker.of(ids), speaker.counted
-        return AudioSource(audio_input.relative(store, kind, name, *by_speaker), name)
-    size = len(model.normalize.mean) if isinstance(model, MelEncoder) else model.dim
-    return lambda clip, epoch: (torch.zeros(1, size), 0)  # no window has sound
+        return audio_input.new_source(models.audio, store, *by_speaker)
+    return lambda clip, epoch: (torch.zeros(1, *model.step), 0)  # no window has sound
 
 
 def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> Attention:

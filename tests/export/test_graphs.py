@@ -37,12 +37,19 @@ def models(mode: str, encoder: str, **options: object) -> Models:
     features = {kind: settings(kind) for kind in ("wavlm", "mel", "frames")}
     if encoder == "resnet_asp":
         features["mel"] = settings("mel", seconds=None)
+    if encoder == "wavlm layers":
+        features["wavlm"] = settings("wavlm", layers=ENCODERS[encoder]["layers"])
     audio = None if mode == "video" else ENCODERS[encoder]
     return SimpleNamespace(**of, audio=audio, settings=features, fusion_by_speaker=[])  # type: ignore[return-value]
 
 
 COMBINATIONS = [(mode, "cnn", {}) for mode in MODES] + [(mode, "resnet_asp", {}) for mode in ("audio", "xattn_gated")]
-COMBINATIONS += [("late", "wavlm", {}), ("gated", "resnet18", {"prosody": 8}), ("audio", "plain18", {})]
+COMBINATIONS += [
+    ("late", "wavlm", {}),
+    ("gated", "resnet18", {"prosody": 8}),
+    ("audio", "plain18", {}),
+    ("audio", "wavlm layers", {}),
+]
 
 
 @pytest.mark.slow

@@ -4,8 +4,9 @@ import math
 
 import torch
 
+from avemotion.models.speech.layer_weighting import LayerWeighting
 from avemotion.models.va.poolings import AttentionPooling, StatisticsPooling
-from avemotion.models.va.sequence import FiLM, LayerWeighting, MultiScale, SpecMask
+from avemotion.models.va.sequence import FiLM, MultiScale, SpecMask
 
 
 def test_film_is_the_identity_at_first_and_modulates_every_step_alike():

@@ -153,7 +153,7 @@ OF_VIDEO = {f"fusion.video_{key}" for key in ("blocks", "lr", "views", "checkpoi
 OPEN_AUDIO = {"fusion.audio_lr", "fusion.unfreeze_wavlm_layers"}
 OF_WAVLM = {"pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"}
 OF_CNN = BASE - OF_MEL - {"fusion.unfreeze_audio"} | OF_WAVLM
-OF_CNN |= {"va.speech_from", "fusion.unfreeze_wavlm_layers", "pretrain_audio.unfreeze_wavlm_layers"}
+OF_CNN |= {"audio.layers", "va.speech_from", "fusion.unfreeze_wavlm_layers", "pretrain_audio.unfreeze_wavlm_layers"}
 OF_SPEECH = {
     f"va.{key}" for key in ("finetune_layers", "interaction", "layers", "masked_features", "masked_time", "scales")
 }

@@ -39,7 +39,8 @@ SMALL = CHANGES | {
 OTHER = {
     "fusion.normalise": "speaker",
     "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 1},
-    "audio": {"encoder": "plain18", "dim": 32, "normalise": "none"},
+    "audio": {"encoder": "plain18", "dim": 32, "normalise": "none", "layers": "learned"},
+    "audio.layers": "learned",
     "audio.normalise": "speaker",
     "audio.dim": 32,
     "augment.audio": {
@@ -266,12 +267,13 @@ IN_USE = [
             *(f"pretrain_audio.{key}" for key in ("mixup", "warmup", "ema", "decay_all")),
         ),
     ),
+    (fusion, {}, ("audio.layers",)),
     (fusion, {}, tuple(f"fusion.{key}" for key in ("mixup", "warmup", "ema", "decay_all"))),
     (
         pretrain_audio,
         {},
         (
-            *("speech", "pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"),
+            *("speech", "audio.layers", "pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"),
             "pretrain_audio.unfreeze_wavlm_layers",
             "pretrain_audio.checkpoint",
         ),

@@ -10,7 +10,12 @@ from avemotion.models.fusion.build import build_fusion
 CLASSES = 4
 TINY = {"encoder": "wavlm", "model": "tiny", "unfreeze_layers": 2}
 STATE_DIM = 128  # hidden size of tiny
-ENCODERS = {"wavlm": TINY, "cnn": {"encoder": "cnn"}, "plain18": {"encoder": "plain18"}}
+ENCODERS = {
+    "wavlm": TINY,
+    "wavlm layers": TINY | {"layers": [0, 3]},
+    "cnn": {"encoder": "cnn"},
+    "plain18": {"encoder": "plain18"},
+}
 ENCODERS |= {"resnet18": {"encoder": "resnet18"}, "resnet_asp": {"encoder": "resnet_asp", "mel_bands": 64, "dim": 32}}
 MODES = ("audio", "video", "late", "concat", "gated", "xattn_concat", "xattn_gated")
 

@@ -75,7 +75,7 @@ def test_a_model_without_epochs_needs_the_classifier_too():
 def test_phases_of_audio_pretraining(tmp_path, encoder, layers):
     changes = {"audio.encoder": encoder, "speech.model": "tiny", "speech.unfreeze_layers": layers}
     config = pretrain_audio.configure(params_with(tmp_path, changes))
-    model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
+    model = build_audio(CLASSES, audio_arguments(config))
     p, phases = config.pretrain, pretrain_audio.phases(model, config)
     rates = {phase.name: [group["lr"] for group in phase.prepare()] for phase in phases}
     if encoder == "wavlm" and layers:
@@ -86,7 +86,7 @@ def test_phases_of_audio_pretraining(tmp_path, encoder, layers):
 
 def test_a_phase_without_epochs_is_left_out(tmp_path):
     config = pretrain_audio.configure(params_with(tmp_path, QUICK | {"pretrain_audio.head_epochs": 0}))
-    model = build_audio(CLASSES, audio_arguments(config.audio, config.speech))
+    model = build_audio(CLASSES, audio_arguments(config))
     assert [phase.name for phase in pretrain_audio.phases(model, config)] == ["finetune"]
     assert [phase.name for phase in configured(tmp_path, **{"fusion.head_epochs": 0})[2]] == ["finetune"]
     assert [phase.name for phase in configured(tmp_path, **{"fusion.epochs": 0})[2]] == ["head"]

@@ -4,11 +4,13 @@ Every audio model has
     encode(audio, mask) -> embedding [B, dim]
     encode_sequence(audio, mask) -> ([B, T', sequence_dim], mask [B, T'])
     conv_sequence(audio, mask) -> [B, T, conv_dim], the input of a convolution over time
-    encoder_parameters(layers) -> trainable parameters besides those of `classifier`
+    head_parameters() -> the classifier's, and weights over hidden layers
+    encoder_parameters(layers) -> trainable parameters besides those
     forward(audio, mask) -> class logits [B, C]
 Shape letters: blocks.py; here M mel bands, H hidden size.
 
-The mel encoders take audio [B, T, M] in dB. `wavlm` takes the hidden states [B, T, H] that enter its trained layers.
+The mel encoders take audio [B, T, M] in dB. `wavlm` takes the hidden states [B, T, H] that enter its trained layers, or
+[B, T, L + 1, H] with L further layers before them.
 """
 
 from abc import ABC, abstractmethod
@@ -23,6 +25,7 @@ class AudioModel(nn.Module, ABC):
     """An audio encoder and a classifier over its embedding."""
 
     stride: ClassVar[int | None] = None  # steps of the input in one of the sequence; None: T / T', a fraction too
+    step: tuple[int, ...]  # shape of a step of the input
     dim: int  # of the embedding
     sequence_dim: int
     conv_dim: int
@@ -42,7 +45,11 @@ class AudioModel(nn.Module, ABC):
 
     @abstractmethod
     def encoder_parameters(self, layers: int | None = None) -> list[nn.Parameter]:
-        """The trainable parameters besides those of the classifier; layers: of the last ones of WavLM, None = all."""
+        """The trainable parameters besides those of the heads; layers: of the last ones of WavLM, None = all."""
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """The parameters that every phase of training changes."""
+        return list(self.classifier.parameters())
 
     def forward(self, audio: Tensor, mask: Tensor) -> Tensor:
         """audio [B, T, D], mask [B, T] -> logits [B, C]."""
@@ -54,7 +61,7 @@ class MelEncoder(AudioModel):
 
     def __init__(self, classes: int, mel_bands: int, dim: int, sequence_dim: int):
         super().__init__()
-        self.dim, self.sequence_dim, self.conv_dim = dim, sequence_dim, mel_bands
+        self.dim, self.sequence_dim, self.conv_dim, self.step = dim, sequence_dim, mel_bands, (mel_bands,)
         self.normalize = Standardize(mel_bands)
         self.classifier: nn.Module = nn.Linear(dim, classes)
 

@@ -29,15 +29,18 @@ def masked_std(x: Tensor, mask: Tensor) -> Tensor:
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std with statistics of the training rows; buffers store them, so that checkpoints contain them."""
+    """(x - mean) / std with statistics of the training rows; buffers store them, so that checkpoints contain them.
+
+    size: shape of a row.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, size: int):
+    def __init__(self, *size: int):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("std", torch.ones(size))
+        self.register_buffer("mean", torch.zeros(*size))
+        self.register_buffer("std", torch.ones(*size))
 
     @torch.no_grad()
     def fit(self, rows: Tensor) -> None:

@@ -94,10 +94,11 @@ class Fusion(nn.Module):
         return self.prosody.encode(prosody, present)
 
     def head_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the fusion itself and of the unimodal classifiers, without the encoders."""
+        """Parameters of the fusion itself and of the unimodal heads, without the encoders."""
         own = [p for name, p in self.named_parameters() if not name.startswith(("audio.", "video."))]
-        unimodal = [model.classifier for model in (self.audio, self.video) if model is not None]
-        return own + [p for classifier in unimodal for p in classifier.parameters()]
+        of_audio = [] if self.audio is None else self.audio.head_parameters()
+        of_video = [] if self.video is None else list(self.video.classifier.parameters())
+        return own + of_audio + of_video
 
 
 class JointFusion(Fusion):

@@ -53,11 +53,15 @@ class LayerStack:
         """What the layers above the first one need besides their input, with fresh weights."""
         return None
 
-    def run(self, layers: Iterable[nn.Module], hidden: Tensor, mask: Tensor, table: RelativePosition | None) -> Tensor:
-        """hidden [B, T, H], mask [B, T] -> output of the last layer [B, T, H]."""
+    def run(
+        self, layers: Iterable[nn.Module], hidden: Tensor, mask: Tensor, table: RelativePosition | None
+    ) -> list[Tensor]:
+        """hidden [B, T, H], mask [B, T] -> output of each layer [B, T, H]."""
+        outputs = []
         for layer in layers:
             hidden = layer(hidden, **self.attention_mask(mask))
-        return hidden
+            outputs.append(hidden)
+        return outputs
 
     def attention_mask(self, mask: Tensor) -> dict[str, Tensor]:
         """Arguments of a layer in place of those that the whole model gives it.
@@ -79,14 +83,17 @@ class WavLMStack(LayerStack):
     def position_table(self) -> RelativePosition:
         return RelativePosition(self.config)
 
-    def run(self, layers: Iterable[nn.Module], hidden: Tensor, mask: Tensor, table: RelativePosition | None) -> Tensor:
-        bias = None if table is None else table.bias(hidden.shape[1]).repeat(len(hidden), 1, 1)
+    def run(
+        self, layers: Iterable[nn.Module], hidden: Tensor, mask: Tensor, table: RelativePosition | None
+    ) -> list[Tensor]:
+        outputs, bias = [], None if table is None else table.bias(hidden.shape[1]).repeat(len(hidden), 1, 1)
         with warnings.catch_warnings():
             # transformers passes a boolean mask and a float bias; torch warns that it will require one type.
             warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
             for layer in layers:
                 hidden, bias = layer(hidden, attention_mask=mask, position_bias=bias)
-        return hidden
+                outputs.append(hidden)
+        return outputs
 
     def attention_mask(self, mask: Tensor) -> dict[str, Tensor]:
         return {}

@@ -55,14 +55,20 @@ class TopLayers(nn.Module):
 
         skip: number of last layers to leave out; the result is then their input.
         """
+        return self.states(boundary, mask, skip)[-1]
+
+    def states(self, boundary: Tensor, mask: Tensor, skip: int = 0) -> list[Tensor]:
+        """As forward, but also what lies below: the boundary and the output of each layer [B, T, H]."""
         layers = list(self.layers.values())[: len(self.layers) - skip]
         if not layers:
-            return boundary
+            return [boundary]
         hidden = boundary.masked_fill(~mask.unsqueeze(-1), 0.0)  # padding may contain NaN
         # For an utterance without any frame (no sound) the softmax would be 0/0.
         mask = mask | ~mask.any(1, keepdim=True)
-        hidden = self.stack.run(layers, hidden, mask, self.relative_position)
-        return hidden if self.layer_norm is None or skip else self.layer_norm(hidden)
+        outputs = self.stack.run(layers, hidden, mask, self.relative_position)
+        if self.layer_norm is not None and not skip:
+            outputs[-1] = self.layer_norm(outputs[-1])
+        return [boundary, *outputs]
 
     def last_parameters(self, layers: int) -> list[nn.Parameter]:
         """Parameters of the last `layers` layers, and of the norm after them; the position table is not among them."""

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from avemotion.models.encoders.blocks import Standardize
+from avemotion.models.speech.layer_weighting import LayerWeighting
 from avemotion.models.speech.pretrained import config_for
 from avemotion.models.speech.top_layers import TopLayers
 from avemotion.models.va import interaction
 from avemotion.models.va.dialogue_state import DialogueState, Memory
 from avemotion.models.va.heads import HeadKind, Heads, layer
 from avemotion.models.va.interaction import Interaction
-from avemotion.models.va.sequence import FiLM, LayerWeighting, MultiScale, SpecMask
+from avemotion.models.va.sequence import FiLM, MultiScale, SpecMask
 
 PROSODY = 64  # width of the prosody embedding
 

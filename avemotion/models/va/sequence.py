@@ -1,6 +1,6 @@
-"""Parts of the VA model that transform the speech sequence: layer weighting, masks, time scales, speaker modulation.
+"""Parts of the VA model that transform the speech sequence: masks, time scales, speaker modulation.
 
-Shape letters: blocks.py; here B turns, T speech steps, L hidden layers, D speech features, S speaker dimensions.
+Shape letters: blocks.py; here B turns, T speech steps, D speech features, S speaker dimensions.
 """
 
 from collections.abc import Sequence
@@ -8,23 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d
-
-
-class LayerWeighting(nn.Module):
-    """Softmax-weighted sum of hidden layers; the initial weights are equal."""
-
-    def __init__(self, layers: int):
-        super().__init__()
-        self.scores = nn.Parameter(torch.zeros(layers))
-
-    @property
-    def weights(self) -> Tensor:
-        """[L], sum 1."""
-        return self.scores.softmax(0)
-
-    def forward(self, layers: Tensor) -> Tensor:
-        """layers [B, T, L, D] -> [B, T, D]."""
-        return torch.einsum("btld,l->btd", layers, self.weights)
 
 
 class SpecMask(nn.Module):

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from avemotion.system import params_file
+
 Encoder = Literal["wavlm", "cnn", "plain18", "resnet18", "resnet_asp"]
+Layers = Literal["last", "learned"]  # of a speech encoder: the last hidden layer, or softmax weights over several
 ANY_LENGTH = ("wavlm", "resnet_asp")  # encoders with masks; the others take log-mels of one length
 
 
@@ -22,6 +25,7 @@ class AudioParams:
     # Whose statistics standardise the input: those of the training clips, or of each speaker's own clips. Mel encoders
     # use those of the training clips in any case.
     normalise: Literal["none", "corpus", "speaker"]
+    layers: Layers  # of wavlm
 
     def __post_init__(self) -> None:
         if self.dim < 1:
@@ -43,6 +47,21 @@ class AudioParams:
             )
 
 
+def stored_layers(file: Path, key: str, choice: Layers) -> list[int]:
+    """features.wavlm.layers: the layers in the wavlm cache besides the last.
+
+    Args:
+        key: param whose value is choice.
+
+    Raises:
+        ValueError: choice is learned, but there are none.
+    """
+    layers = params_file.read(file, "features.wavlm.layers", list[int])
+    if choice == "learned" and not layers:
+        raise ValueError(f"{file}: {key} is learned, but features.wavlm.layers is empty; list layers to weigh there")
+    return layers
+
+
 def length_fault(encoder: str, seconds: float | None) -> str | None:
     """What is wrong with features.mel.seconds for an encoder; None = nothing."""
     if seconds is not None or encoder in ANY_LENGTH:
@@ -57,4 +76,4 @@ def unused_of_encoder(audio: AudioParams) -> dict[str, str]:
     of_length = dict.fromkeys(("augment.audio.warp", "augment.audio.crop"), reason)
     if feature_kind(audio.encoder) == "wavlm":
         return dict.fromkeys(("audio.dim", "augment.audio.spec_augment"), reason) | of_length
-    return {"speech": reason} | ({} if audio.encoder in ANY_LENGTH else of_length)
+    return dict.fromkeys(("speech", "audio.layers"), reason) | ({} if audio.encoder in ANY_LENGTH else of_length)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,19 @@ from avemotion.params.training.speech import SpeechParams
 FEATURES = Path("data/features")
 
 
+class SoundConfig(Protocol):
+    """The config of a stage that trains an audio model."""
+
+    @property
+    def audio(self) -> AudioParams: ...
+
+    @property
+    def speech(self) -> SpeechParams: ...
+
+    @property
+    def layers(self) -> list[int]: ...
+
+
 def array(arguments: dict[str, Any]) -> str:
     """The array of that feature's cache: mel, or for wavlm the input of the trained layers or the last state."""
     if feature_kind(arguments["encoder"]) == "mel":
@@ -30,10 +43,14 @@ def array(arguments: dict[str, Any]) -> str:
     return "boundary" if arguments["unfreeze_layers"] else "last"
 
 
+def arrays(arguments: dict[str, Any]) -> list[str]:
+    """All arrays of that cache that an encoder takes."""
+    return [*(["layers"] if arguments.get("layers") else []), array(arguments)]
+
+
 def audio_source(
     role: str,
-    audio: AudioParams,
-    speech: SpeechParams,
+    config: SoundConfig,
     speakers: Mapping[str, str],
     augment: AudioAugmentParams | None = None,
     seed: int = 0,
@@ -44,31 +61,54 @@ def audio_source(
         speakers: by clip.
 
     Raises:
-        ValueError: the cache has log-mels of any length, but the encoder takes those of one length.
+        ValueError: the cache has log-mels of any length, but the encoder takes those of one length; or it has other
+            layers than the encoder weighs.
     """
-    arguments = audio_arguments(audio, speech)
-    kind = feature_kind(audio.encoder)
-    store = relative(FeatureStore(FEATURES / kind / role), kind, array(arguments), audio.by_speaker, speakers)
-    source = AudioSource(store, array(arguments), augment, seed, audio.encoder in ANY_LENGTH)
+    audio, arguments = config.audio, audio_arguments(config)
+    kind, layers = feature_kind(audio.encoder), bool(arguments.get("layers"))
+    store = relative(FeatureStore(FEATURES / kind / role), kind, arrays(arguments), audio.by_speaker, speakers)
+    source = AudioSource(store, array(arguments), augment, seed, audio.encoder in ANY_LENGTH, layers)
     if source.mel and (fault := length_fault(audio.encoder, store.settings["params"]["seconds"])):
         raise ValueError(fault)
+    if layers and (cached := store.settings["params"]["layers"]) != config.layers:
+        raise ValueError(
+            f"audio.layers is learned and features.wavlm.layers {config.layers}, but {FEATURES / kind / role} has the "
+            f"layers {cached}; run `dvc repro`"
+        )
     return source
+
+
+def new_source(
+    arguments: dict[str, Any],
+    store: Store,
+    by_speaker: Sequence[str],
+    speakers: Mapping[str, str],
+    counted: Collection[str] | None,
+) -> AudioSource:
+    """The features of new clips for the encoder of a checkpoint.
+
+    Args:
+        arguments: of the encoder. by_speaker: kinds of features that are relative to the speaker.
+        speakers, counted: as for SpeakerStore.
+    """
+    rows = relative(store, feature_kind(arguments["encoder"]), arrays(arguments), by_speaker, speakers, counted)
+    return AudioSource(rows, array(arguments), layers=bool(arguments.get("layers")))
 
 
 def relative(
     store: Store,
     kind: str,
-    name: str,
+    names: Sequence[str],
     by_speaker: Sequence[str],
     speakers: Mapping[str, str],
     counted: Collection[str] | None = None,
 ) -> SpeakerStore:
-    """A store in which an array is standardised by speaker, if by_speaker names its kind.
+    """A store in which arrays are standardised by speaker, if by_speaker names their kind.
 
     Args:
-        name: of the array. speakers, counted: as for SpeakerStore.
+        names: of the arrays. speakers, counted: as for SpeakerStore.
     """
-    return SpeakerStore(store, [name] if kind in by_speaker else [], speakers, counted)
+    return SpeakerStore(store, names if kind in by_speaker else [], speakers, counted)
 
 
 def mel_bands(source: AudioSource) -> int | None:
@@ -76,15 +116,17 @@ def mel_bands(source: AudioSource) -> int | None:
     return source.store.dim("mel")[0] if source.mel else None
 
 
-def audio_arguments(audio: AudioParams, speech: SpeechParams, bands: int | None = None) -> dict[str, Any]:
+def audio_arguments(config: SoundConfig, bands: int | None = None) -> dict[str, Any]:
     """Arguments of build_audio without the number of classes; checkpoints store them.
 
     Args:
         bands: of the log-mel, for mel encoders; None = those of the encoder's default (no weight depends on it).
     """
+    audio, speech = config.audio, config.speech
     if feature_kind(audio.encoder) == "wavlm":
         wavlm = {"encoder": "wavlm", "model": speech.model, "unfreeze_layers": speech.unfreeze_layers}
-        return wavlm | ({"standardize": True} if audio.normalise == "corpus" else {})
+        wavlm |= {"standardize": True} if audio.normalise == "corpus" else {}
+        return wavlm | ({"layers": config.layers} if audio.layers == "learned" else {})
     return {"encoder": audio.encoder, "dim": audio.dim} | ({} if bands is None else {"mel_bands": bands})
 
 

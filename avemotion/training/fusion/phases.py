@@ -19,7 +19,7 @@ def architecture(config: Config, classes: int, bands: int | None = None, functio
     return {
         "mode": mode,
         "classes": classes,
-        "audio": None if mode == "video" else audio_arguments(config.audio, config.speech, bands),
+        "audio": None if mode == "video" else audio_arguments(config, bands),
         "video": None if mode == "audio" else config.video.arguments(),
         "options": options(config) | ({"prosody": functionals} if config.fusion.takes_prosody else {}),
     }

@@ -26,7 +26,7 @@ def rows(role: str, speakers: Mapping[str, str], normalise: str) -> ProsodyRows:
     if not store.arrays:
         raise ValueError(f"fusion.inputs names prosody, but no clip of corpora.{role} has sound; leave prosody out")
     by_speaker = ["prosody"] if normalise == "speaker" else []
-    return ProsodyRows(relative(store, "prosody", ARRAY, by_speaker, speakers))
+    return ProsodyRows(relative(store, "prosody", [ARRAY], by_speaker, speakers))
 
 
 def standardize(model: Fusion, prosody: ProsodyRows, training: Iterable[str]) -> None:

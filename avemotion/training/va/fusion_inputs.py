@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import Store
@@ -13,7 +12,7 @@ from avemotion.datasets.prosody_rows import ARRAY, ProsodyRows
 from avemotion.models.encoders.prosody_model import ProsodyModel
 from avemotion.models.fusion.base import Fusion
 from avemotion.params.training.audio import feature_kind
-from avemotion.training.emotion.audio_input import array, relative
+from avemotion.training.emotion.audio_input import new_source, relative
 
 
 def fusion_clips(
@@ -33,8 +32,7 @@ def fusion_clips(
     """
     audio = video = prosody = None
     if arguments is not None:
-        kind, name = feature_kind(arguments["encoder"]), array(arguments)
-        audio = AudioSource(relative(caches[kind], kind, name, by_speaker, speakers, counted), name)
+        audio = new_source(arguments, caches[feature_kind(arguments["encoder"])], by_speaker, speakers, counted)
     if fusion.video is not None:
         video = FrameSource(caches["frames"])
     if fusion.prosody is not None:
@@ -50,5 +48,5 @@ def fusion_prosody(
     counted: Collection[str] | None,
 ) -> ProsodyRows:
     """The functionals of a fusion model; arguments as for fusion_clips."""
-    rows = relative(store, "prosody", ARRAY, by_speaker, speakers, counted)
+    rows = relative(store, "prosody", [ARRAY], by_speaker, speakers, counted)
     return ProsodyRows(rows, len(model.standardize.mean))
