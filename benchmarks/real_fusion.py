@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import real_faces, real_sound
-from benchmarks.real_scores import LEGEND, REGIMES, SPLITS, gain, predictions, relative, table
+from benchmarks.real_scores import LEGEND, REGIMES, SPLITS, gain, mean, predictions, relative, table
 from benchmarks.real_trials import Corpus, cpu_seconds, side_by_side, train
 
 NEEDS = ("ravdess", "films", "stills")
@@ -90,13 +90,20 @@ def in_tables(projects: Mapping[str, list[Path]], seeds: int) -> str:
         }
         for title, folders in projects.items()
     }
+    equal = [1 / seeds] * seeds
+    means = {
+        f"{title}, mean of the networks": {
+            split: [[mean(tables, equal)] for tables in by_regime] for split, by_regime in rows.items()
+        }
+        for title, rows in found.items()
+    }
     seconds = sum(cpu_seconds(folder) for of in projects.values() for folder in of) / sum(map(len, projects.values()))
     lines = [
         "## Fusion: films of people, five folds of two speakers",
         "",
         f"Mean ± deviation of {seeds} seeds, 95 % interval over speakers. {LEGEND}",
         "",
-        *table(found),
+        *table(found | means),
         "",
         f"| difference on test, paired over speakers | {' | '.join(REGIMES)} |",
         "|---|" + "---|" * len(REGIMES),
