@@ -57,6 +57,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     if model.audio is not None and "audio" not in p.warm_start:
         speech = audio_input.cached_speech(clean, config.speech)
         audio_input.start(model.audio, speech, (clean(clip, None) for clip in data.ids("train")))
+    adapters = audio_input.adapters(model.audio, config)
     model.to(this.device)
 
     store = FeatureStore(Path("data/features/frames/emotion"))
@@ -81,6 +82,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         phases=phases.phases(model, config),
         params=replace(p, label_smoothing=p.smoothing),
         shares=data.shares(),
+        adapters=adapters,
     )
     history = classifier.train(training, this)
     features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}
@@ -104,13 +106,14 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     """Numbers of parameters in the last phase."""
     from avemotion.models.fusion.build import build_fusion
     from avemotion.training.common import freeze
-    from avemotion.training.emotion.audio_input import cached_parameters
+    from avemotion.training.emotion.audio_input import adapters, cached_parameters
     from avemotion.training.fusion import phases
 
     model = build_fusion(**phases.architecture(config, classes))
+    cached = cached_parameters(model.audio, config.speech)
+    adapters(model.audio, config)
     for phase in phases.phases(model, config)[-1:]:
         phase.prepare()
-    cached = cached_parameters(model.audio, config.speech)
     return freeze.summarize(model, {"audio": model.audio, "video": model.video}, rest="fusion", cached=cached)
 
 

@@ -44,13 +44,20 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     if source != checkpoint.NONE:
         name = fold.name if fold else None
         copied = {"warm_start": checkpoint.warm_start_from(source, model, data.classes, name)}
+    adapters = audio_input.adapters(model, config)
     model.to(this.device)
 
     def logits(batch: "Batch") -> "torch.Tensor":
         return model(batch.audio, batch.audio_mask)
 
     training = classifier.ClipTraining(
-        model=model, logits=logits, sets=sets, phases=phases(model, config), params=p, shares=data.shares()
+        model=model,
+        logits=logits,
+        sets=sets,
+        phases=phases(model, config),
+        params=p,
+        shares=data.shares(),
+        adapters=adapters,
     )
     by_speaker = {"by_speaker": config.audio.by_speaker} if config.audio.by_speaker else {}
     classifier.train_unimodal(training, data.classes, {"audio": arguments, **copied, **by_speaker}, this)
@@ -87,11 +94,12 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     """Numbers of parameters in the last phase."""
     from avemotion.models.encoders.audio_encoders import build_audio
     from avemotion.training.common import freeze
-    from avemotion.training.emotion.audio_input import audio_arguments, cached_parameters
+    from avemotion.training.emotion.audio_input import adapters, audio_arguments, cached_parameters
 
     model = build_audio(classes, audio_arguments(config))
-    phases(model, config)[-1].prepare()
     cached = cached_parameters(model, config.speech)
+    adapters(model, config)
+    phases(model, config)[-1].prepare()
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)
 
 

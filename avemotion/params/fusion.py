@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from avemotion.params.shared.common import frozen_or_positive, probabilities
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.training.audio import AudioParams, stored_layers, unused_of_encoder
+from avemotion.params.training.audio import AudioParams, stored_layers, unused_of_encoder, unused_of_lora
 from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentParams
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.params.training.speech import SpeechParams
@@ -156,7 +156,7 @@ def configure(file: Path) -> Config:
         xattn=params_file.read(file, "xattn", XattnParams),
         fusion=p,
         layers=stored,
-        wavlm_layers=layers if p.audio_lr else 0,
+        wavlm_layers=layers if p.audio_lr and p.epochs else 0,
         audio_augment=params_file.read(file, "augment.audio", AudioAugmentParams),
         frame_augment=params_file.read(file, "augment.frames", FrameAugmentParams),
     )
@@ -230,7 +230,8 @@ def unused(config: Config) -> dict[str, str]:
     if not p.video_views:
         reasons["augment.frames"] = "fusion.video_views is 0"
     reasons["augment.frames.draw"] = "fusion uses every frame"
-    reasons |= unused_of_encoder(config.audio) | _unused_of_freezing(config) | p.unused("fusion")
+    reasons |= unused_of_lora(config.audio, config.wavlm_layers) | unused_of_encoder(config.audio)
+    reasons |= _unused_of_freezing(config) | p.unused("fusion")
     reasons |= unused_of_video(config.video)
     if p.mode == "video":
         reasons |= dict.fromkeys(["audio", "speech", "augment.audio", *OPEN_AUDIO, "fusion.audio_checkpoint"], mode)

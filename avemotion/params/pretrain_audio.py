@@ -5,7 +5,7 @@ from pathlib import Path
 
 from avemotion.params.shared.common import frozen_or_positive
 from avemotion.params.shared.compute import ComputeParams
-from avemotion.params.training.audio import AudioParams, stored_layers, unused_of_encoder
+from avemotion.params.training.audio import AudioParams, stored_layers, unused_of_encoder, unused_of_lora
 from avemotion.params.training.augment import AudioAugmentParams
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.params.training.speech import SpeechParams
@@ -70,7 +70,8 @@ def configure(file: Path) -> Config:
 def unused(config: Config) -> dict[str, str]:
     """Params without effect in combination with the others: key -> reason."""
     p = config.pretrain
-    reasons = unused_of_encoder(config.audio) | p.unused("pretrain_audio")
+    reasons = unused_of_lora(config.audio, config.wavlm_layers) | unused_of_encoder(config.audio)
+    reasons |= p.unused("pretrain_audio")
     of_layers = {f"pretrain_audio.{key}" for key in ("head_epochs", "encoder_lr", "unfreeze_wavlm_layers")}
     if config.audio.encoder != "wavlm":
         reasons |= dict.fromkeys(sorted(of_layers), f"audio.encoder is {config.audio.encoder}")

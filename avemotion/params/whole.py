@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from avemotion.models.speech import lora
 from avemotion.models.speech.pretrained import known_sizes
 from avemotion.params import (
     baseline,
@@ -130,7 +131,16 @@ def refuse(whole: Whole) -> None:
     Raises:
         ValueError: a later stage would refuse the combination; the message names both values and the remedy.
     """
-    for of in (_device_fault, _features_fault, _speech_fault, _views_fault, _mel_fault, _pooling_fault, _roles_fault):
+    for of in (
+        _device_fault,
+        _features_fault,
+        _speech_fault,
+        _lora_fault,
+        _views_fault,
+        _mel_fault,
+        _pooling_fault,
+        _roles_fault,
+    ):
         if fault := of(whole):
             raise ValueError(f"{whole.file}: {fault}")
 
@@ -172,6 +182,11 @@ def _speech_fault(whole: Whole) -> str | None:
             f"anyway; give 0 to {sizes[0] - 1}"
         )
     return None
+
+
+def _lora_fault(whole: Whole) -> str | None:
+    trained = whole.pretrain_audio.wavlm_layers or whole.fusion.wavlm_layers
+    return lora.missing(whole.fusion.audio.lora.rank) if trained and "emotion" in whole.manifest.corpora else None
 
 
 def _views_fault(whole: Whole) -> str | None:

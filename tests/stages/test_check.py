@@ -140,7 +140,8 @@ OF_VIDEO_START = {"pretrain_video.face_checkpoint", "pretrain_face.patience"}
 OF_FACE_ENCODER = {"video.width", "video.stages"}
 OF_FACES = {"pretrain_face", "augment.stills", "pretrain_video.face_checkpoint"}
 OF_FRAMES = {"features.frames.detector_model", "features.frames.smooth"}
-BASE = OF_FRAMES | MANIFEST | OF_MEL | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
+OF_LORA = {"audio.lora.alpha", "audio.lora.dropout"}
+BASE = OF_FRAMES | MANIFEST | OF_MEL | OF_LORA | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
 JOINT = {"fusion.residual", "fusion.unimodal_loss"}
@@ -152,7 +153,7 @@ OF_XATTN = {"xattn.d_model", "xattn.audio_path", "xattn.head", "xattn.dropout", 
 OF_VIDEO = {f"fusion.video_{key}" for key in ("blocks", "lr", "views", "checkpoint")}
 OPEN_AUDIO = {"fusion.audio_lr", "fusion.unfreeze_wavlm_layers"}
 OF_WAVLM = {"pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"}
-OF_CNN = BASE - OF_MEL - {"fusion.unfreeze_audio"} | OF_WAVLM
+OF_CNN = BASE - OF_MEL - OF_LORA - {"fusion.unfreeze_audio"} | OF_WAVLM | {"audio.lora"}
 OF_CNN |= {"audio.layers", "va.speech_from", "fusion.unfreeze_wavlm_layers", "pretrain_audio.unfreeze_wavlm_layers"}
 OF_SPEECH = {
     f"va.{key}" for key in ("finetune_layers", "interaction", "layers", "masked_features", "masked_time", "scales")
@@ -214,7 +215,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         ),
         ({"fusion.video_blocks": 0}, BASE | {"fusion.video_lr"}),
         ({"fusion.warm_start": ["audio"]}, BASE | {"fusion.video_checkpoint"}),
-        ({"speech.unfreeze_layers": 0}, BASE | OF_WAVLM | {"fusion.audio_lr"}),
+        ({"speech.unfreeze_layers": 0}, BASE - OF_LORA | OF_WAVLM | {"fusion.audio_lr", "audio.lora"}),
         ({"audio.encoder": "cnn"}, OF_CNN),
         ({"audio.encoder": "cnn", "fusion.unfreeze_audio": False}, OF_CNN | {"fusion.audio_lr"}),
         ({"audio.encoder": "cnn", "fusion.audio_lr": 0}, OF_CNN | {"fusion.unfreeze_audio"}),

@@ -35,11 +35,15 @@ SMALL = CHANGES | {
     "va.epochs": 1,
     "va.state.size": 8,
 }
+LORA = {"rank": 2, "alpha": 4, "dropout": 0.2}
 # Key -> a value that neither SMALL nor a combination below has.
 OTHER = {
     "fusion.normalise": "speaker",
     "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 1},
-    "audio": {"encoder": "plain18", "dim": 32, "normalise": "none", "layers": "learned"},
+    "audio": {"encoder": "plain18", "dim": 32, "normalise": "none", "layers": "learned", "lora": LORA},
+    "audio.lora": LORA,
+    "audio.lora.alpha": 1,
+    "audio.lora.dropout": 0.5,
     "audio.layers": "learned",
     "audio.normalise": "speaker",
     "audio.dim": 32,
@@ -267,13 +271,14 @@ IN_USE = [
             *(f"pretrain_audio.{key}" for key in ("mixup", "warmup", "ema", "decay_all")),
         ),
     ),
-    (fusion, {}, ("audio.layers",)),
+    (fusion, {}, ("audio.layers", "audio.lora")),
+    (fusion, {"audio.lora": {"rank": 2, "alpha": 16, "dropout": 0.0}}, ("audio.lora.alpha", "audio.lora.dropout")),
     (fusion, {}, tuple(f"fusion.{key}" for key in ("mixup", "warmup", "ema", "decay_all"))),
     (
         pretrain_audio,
         {},
         (
-            *("speech", "audio.layers", "pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"),
+            *("speech", "audio.layers", "audio.lora", "pretrain_audio.head_epochs", "pretrain_audio.encoder_lr"),
             "pretrain_audio.unfreeze_wavlm_layers",
             "pretrain_audio.checkpoint",
         ),

@@ -12,6 +12,8 @@ from trained_project import CLASSES, calibrated, main, rows
 
 import avemotion
 from avemotion.formats.feature_store import CLEAN, FeatureStore
+from avemotion.models.speech.pretrained import load
+from avemotion.models.speech.top_layers import TopLayers
 from avemotion.params import fusion as fusion_params
 from avemotion.params import pretrain_audio as params
 from avemotion.training.common import checkpoint
@@ -37,6 +39,7 @@ def test_a_mel_encoder_has_no_layers_to_weigh(tmp_path):
 def test_stages_and_predict_compute_the_same(tmp_path, monkeypatch):
     """Pretraining, a warm start, va over the fused embedding, and the prediction of a new file."""
     trained = trained_project.CHANGES | LEARNED | {"va.layers": "learned", "va.finetune_layers": 1}
+    trained |= {"audio.lora": {"rank": 2, "alpha": 8, "dropout": 0.1}}
     trained |= {"pretrain_audio.head_epochs": 1, "pretrain_audio.epochs": 3, "fusion.mode": "xattn_gated"}
     monkeypatch.setattr(trained_project, "CHANGES", trained)
     monkeypatch.chdir(trained_project.build(tmp_path))
@@ -58,6 +61,12 @@ def test_stages_and_predict_compute_the_same(tmp_path, monkeypatch):
     main(va)
     config, weights = checkpoint.load(Path("data/models/fusion"))
     assert "weighting.scores" in config["warm_start"]["audio"]["taken"]
+    assert not any("lora" in name for name in weights)
+    own = TopLayers.from_model(load("tiny"), 2).state_dict()
+    changed = {name for name, value in own.items() if not torch.equal(value, weights[f"audio.top.{name}"])}
+    assert changed == {
+        f"layers.{i}.attention.{part}.weight" for i in (2, 3) for part in ("q_proj", "k_proj", "v_proj", "out_proj")
+    }
     before = checkpoint.read_weights(Path("data/models/pretrain_audio/model.safetensors"))["weighting.scores"]
     assert before.ne(0).all() and not torch.equal(weights["audio.weighting.scores"], before)
     expected = rows("fusion/predictions.csv")

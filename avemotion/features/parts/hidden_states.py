@@ -93,7 +93,7 @@ class HiddenStates:
         self.window, self.batch_frames = window, batch_frames
         self.hop = math.prod(model.config.conv_stride)
         self.stack = layer_stacks.of(model.config)
-        self.stack.speed_up(model.encoder.layers)
+        self.stack.call_projections(model.encoder.layers)
 
     @torch.inference_mode()
     def __call__(self, recordings: Sequence[Tensor]) -> list[dict[int, Tensor]]:

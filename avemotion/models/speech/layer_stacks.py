@@ -70,8 +70,11 @@ class LayerStack:
         """
         return {"attention_mask": mask[:, None, None, :]}
 
-    def speed_up(self, layers: Iterable[Any]) -> None:
-        """Replace parts of a whole model's layers by faster ones with the same output."""
+    def call_projections(self, layers: Iterable[Any]) -> None:
+        """Let attention call its projections as modules, as a faster kernel and LoRA need it; same output."""
+
+    def restore(self, layers: Iterable[Any]) -> None:
+        """Undo call_projections."""
 
 
 class WavLMStack(LayerStack):
@@ -98,9 +101,13 @@ class WavLMStack(LayerStack):
     def attention_mask(self, mask: Tensor) -> dict[str, Tensor]:
         return {}
 
-    def speed_up(self, layers: Iterable[Any]) -> None:
+    def call_projections(self, layers: Iterable[Any]) -> None:
         for layer in layers:
             layer.attention.torch_multi_head_self_attention = partial(_attention, layer.attention)
+
+    def restore(self, layers: Iterable[Any]) -> None:
+        for layer in layers:
+            del layer.attention.torch_multi_head_self_attention
 
 
 def of(config: "PretrainedConfig") -> LayerStack:
@@ -109,7 +116,8 @@ def of(config: "PretrainedConfig") -> LayerStack:
 
 
 def _attention(attention: Any, hidden: Tensor, mask: Tensor | None, position_bias: Tensor) -> tuple[Tensor, None]:
-    """WavLM's self-attention [B, T, H]; unlike the version of transformers, it does not return the T x T weights.
+    """WavLM's self-attention [B, T, H]; unlike the version of transformers, it does not return the T x T weights, and
+    calls the projections instead of reading their weights.
 
     mask [B, T] or None; position_bias [B * heads, T, T].
     """
@@ -121,5 +129,6 @@ def _attention(attention: Any, hidden: Tensor, mask: Tensor | None, position_bia
     bias = position_bias.view(rows, attention.num_heads, length, length).to(query.dtype)
     if mask is not None:
         bias = bias.masked_fill(~mask[:, None, None, :], float("-inf"))
-    output = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    dropout = attention.dropout if attention.training else 0.0
+    output = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
     return attention.out_proj(output.transpose(1, 2).reshape(rows, length, width)), None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from avemotion.models.speech import families, layer_stacks
+from avemotion.models.speech import families, layer_stacks, lora
 from avemotion.models.speech.pretrained import boundary_layer
 
 if TYPE_CHECKING:
@@ -71,9 +71,14 @@ class TopLayers(nn.Module):
         return [boundary, *outputs]
 
     def last_parameters(self, layers: int) -> list[nn.Parameter]:
-        """Parameters of the last `layers` layers, and of the norm after them; the position table is not among them."""
+        """Parameters of the last `layers` layers, and of the norm after them; the position table is not among them.
+
+        Where these layers have LoRA adapters, the parameters of the adapters alone.
+        """
         assert 0 <= layers <= len(self.layers)
         modules: list[nn.Module] = list(self.layers.values())[len(self.layers) - layers :]
         if layers and self.layer_norm is not None:
             modules.append(self.layer_norm)
-        return [parameter for module in modules for parameter in module.parameters()]
+        named = [pair for module in modules for pair in module.named_parameters()]
+        adapters = [parameter for name, parameter in named if lora.MARK in name]
+        return adapters or [parameter for _, parameter in named]

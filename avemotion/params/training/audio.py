@@ -17,6 +17,23 @@ def feature_kind(encoder: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoraParams:
+    """Section `audio.lora`: low-rank adapters in place of the weights of trained speech layers (Hu et al. 2022)."""
+
+    rank: int  # 0 = none: the layers themselves are trained
+    alpha: int  # the adapters' output is multiplied by alpha / rank
+    dropout: float  # of the adapters' input
+
+    def __post_init__(self) -> None:
+        if self.rank < 0:
+            raise ValueError(f"rank is {self.rank}; give 0 (no LoRA) or more")
+        if self.alpha < 1:
+            raise ValueError(f"alpha is {self.alpha}; give 1 or more")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; give 0 to less than 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class AudioParams:
     """Section `audio`: the audio encoder."""
 
@@ -26,6 +43,7 @@ class AudioParams:
     # use those of the training clips in any case.
     normalise: Literal["none", "corpus", "speaker"]
     layers: Layers  # of wavlm
+    lora: LoraParams  # of the trained layers of wavlm
 
     def __post_init__(self) -> None:
         if self.dim < 1:
@@ -76,4 +94,15 @@ def unused_of_encoder(audio: AudioParams) -> dict[str, str]:
     of_length = dict.fromkeys(("augment.audio.warp", "augment.audio.crop"), reason)
     if feature_kind(audio.encoder) == "wavlm":
         return dict.fromkeys(("audio.dim", "augment.audio.spec_augment"), reason) | of_length
-    return dict.fromkeys(("speech", "audio.layers"), reason) | ({} if audio.encoder in ANY_LENGTH else of_length)
+    return dict.fromkeys(("speech", "audio.layers", "audio.lora"), reason) | (
+        {} if audio.encoder in ANY_LENGTH else of_length
+    )
+
+
+def unused_of_lora(audio: AudioParams, trained: int) -> dict[str, str]:
+    """Params of LoRA without effect in a stage that trains so many layers of wavlm: key -> reason."""
+    if not trained:
+        return {"audio.lora": "no layer of WavLM is trained"}
+    if not audio.lora.rank:
+        return dict.fromkeys(("audio.lora.alpha", "audio.lora.dropout"), "audio.lora.rank is 0")
+    return {}

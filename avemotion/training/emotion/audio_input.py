@@ -12,8 +12,9 @@ from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.memory_store import Store
 from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats.feature_store import FeatureStore
-from avemotion.models.encoders.audio_encoders import WavLM
 from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
+from avemotion.models.encoders.wavlm import WavLM
+from avemotion.models.speech.lora import Adapters
 from avemotion.models.speech.pretrained import architecture, load
 from avemotion.models.speech.top_layers import TopLayers
 from avemotion.params.training.audio import ANY_LENGTH, AudioParams, feature_kind, length_fault
@@ -34,6 +35,9 @@ class SoundConfig(Protocol):
 
     @property
     def layers(self) -> list[int]: ...
+
+    @property
+    def wavlm_layers(self) -> int: ...
 
 
 def array(arguments: dict[str, Any]) -> str:
@@ -150,6 +154,18 @@ def start(model: AudioModel, speech: SpeechParams, training: Iterable[tuple[Tens
     else:
         assert isinstance(model, MelEncoder)
         model.normalize.fit(torch.cat([features[:real] for features, real in training]))
+
+
+def adapters(model: AudioModel | None, config: SoundConfig) -> Adapters | None:
+    """Add LoRA to the trained layers of WavLM; None where these layers are trained themselves, or none is.
+
+    Raises:
+        ValueError: as Adapters.
+    """
+    p = config.audio.lora
+    if not isinstance(model, WavLM) or not p.rank or not config.wavlm_layers:
+        return None
+    return Adapters(model.top, config.wavlm_layers, rank=p.rank, alpha=p.alpha, dropout=p.dropout)
 
 
 def cached_parameters(model: nn.Module | None, speech: SpeechParams) -> int:

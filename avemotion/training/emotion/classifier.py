@@ -127,6 +127,12 @@ def train_splits(
         folds.train_all(train, folds.plan(facts), key, work, out, config.compute)
 
 
+class Adapters(Protocol):
+    """Weights beside those of a model, which `merge` puts into them."""
+
+    def merge(self) -> None: ...
+
+
 class Labelled(Protocol):
     """R clips or pictures with their class indices [R]."""
 
@@ -149,6 +155,7 @@ class ClipTraining:
     phases: Sequence[Phase]
     params: ClassifierParams
     shares: dict[str, Tensor] | None  # clip id -> shares of the classes [C] that the loss takes in place of the class
+    adapters: Adapters | None = None  # of layers of the model; merged when training ends
 
 
 def train(training: ClipTraining, run: Run) -> pd.DataFrame:
@@ -185,7 +192,10 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
     epochs = training_batches(clips, p.batch_size, run.seed, workers, sampler=sampler)
     curves = run.curves
     task = Task(batches=epochs, loss=loss, validate=validate, label=curves.name)
-    return fit(training.model, task, training.phases, p, device, curves)
+    history = fit(training.model, task, training.phases, p, device, curves)
+    if training.adapters is not None:
+        training.adapters.merge()
+    return history
 
 
 def train_unimodal(training: ClipTraining, classes: Sequence[str], facts: dict[str, Any], run: Run) -> None:
