@@ -31,14 +31,14 @@ def main() -> None:
         print(csv.TEMPLATE, end="")
         return
     config = configure(arguments.params)
-    from avemotion.manifest import drafts, folder_check
+    from avemotion.manifest import drafts, face_rate, folder_check
 
     # All checks that need no media come first, because hashing a real corpus takes minutes.
     drafted = {role: drafts.draft(role, config.corpora[role], config.manifest) for role in config.corpora}
     part_of = split(config, {role: draft.clips for role, draft in drafted.items()})
     if arguments.check:
         for role, draft in drafted.items():
-            print(folder_check.report(draft, part_of[role]))
+            print(folder_check.report(draft, part_of[role]) + face_rate.line(arguments.params, draft))
         return
     build(config, drafted)
 

@@ -1,7 +1,7 @@
 """Stage report: writes one page about the whole run, and the pictures of both roles together.
 
-It reads metrics/detail/<role>.json and plots/<role>/ of the stage evaluate, and the training histories and attention of
-the models. It writes plots/report.html, plots/both/ and metrics/detail/{features,manifest}.json.
+It reads metrics/detail/<role>.json and plots/<role>/ of the stage evaluate, plots/faces.png, and the training histories
+and attention of the models. It writes plots/report.html, plots/both/ and metrics/detail/{features,manifest}.json.
 """
 
 from pathlib import Path
@@ -50,7 +50,7 @@ def report(file: Path) -> None:
             params=shown,
             ablations=ablations(),
         )
-        folders = {role: PLOTS / role for role in facts} | {"both": both}
+        folders = {role: PLOTS / role for role in facts} | {"both": both, "faces": PLOTS}
         overview.write(plots / "report.html", folders, page)
 
 

@@ -19,4 +19,5 @@ def cascade(name: str) -> Any:
             f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-python-headless<5 or set "
             "features.frames.face to false"
         )
-    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / f"{name}.xml"))
+    folder = Path(cv2.data.haarcascades)  # type: ignore[attr-defined] # missing in the stubs
+    return cv2.CascadeClassifier(str(folder / f"{name}.xml"))

@@ -17,6 +17,7 @@ ATTENTION = {
     "profiles.png": "Where in a clip attention lies, mean of the test clips of each emotion.",
     "entropy.png": "How evenly attention is spread; 1 is uniform.",
 }
+FACES = {"faces.png": "The middle frame of clips as the models get it; a cross: the centre, because no face was found."}
 TRAINING = {"training.png": "Training curves; the marked epoch, best on validation clips, is the one that is used."}
 
 
@@ -32,7 +33,7 @@ class Report:
 
 
 def write(file: Path, pictures: Mapping[str, Path], report: Report) -> None:
-    """Write the page; pictures: emotion, affect and both -> folder of their pictures."""
+    """Write the page; pictures: emotion, affect, both and faces -> folder of their pictures."""
     emotion, affect = report.scores.get("emotion"), report.scores.get("affect")
     parts = []
     if any(scores["synthetic"] for scores in report.scores.values()):
@@ -48,6 +49,8 @@ def write(file: Path, pictures: Mapping[str, Path], report: Report) -> None:
     parts += [f"{page.heading(f'Ablations: {name}')}\n{page.markdown(text)}" for name, text in report.ablations.items()]
     params = {f"params: {name}": _yaml(value) for name, value in report.params.items()}
     parts += [
+        page.heading("Faces"),
+        cells.pictures(pictures["faces"], FACES),
         page.heading("Training"),
         cells.pictures(pictures["both"], TRAINING),
         page.heading("What was run"),

@@ -71,6 +71,7 @@ def chain() -> dict[str, Stage]:
                 # Extraction depends on what the files hold, by the hashes in clips.csv, not on where they lie.
                 untracked=frozenset({"compute", "manifest.max_rejected", f"corpora.{role}"}),
             )
+    stages["faces"] = Stage(modules=("stages.faces",), configure=None)
     for name in ("pretrain_audio", "pretrain_face", "pretrain_video"):
         stages[name] = Stage(modules=(f"stages.{name}",), configure=configured(f"stages.{name}"))
     for role in ROLES:
@@ -226,6 +227,8 @@ def test_dvc_runs_the_chain_in_this_order():
         ("manifest", "features_wavlm@emotion"),
         ("features_wavlm@emotion", "pretrain_audio"),
         ("features_frames@emotion", "pretrain_video"),
+        ("features_frames@affect", "faces"),
+        ("faces", "report"),
         ("features_frames@faces", "pretrain_face"),
         ("pretrain_face", "pretrain_video"),
         ("pretrain_audio", "fusion"),
@@ -252,6 +255,7 @@ def test_only_the_last_stages_have_uncached_outs():
     """A stage with an uncached out is never restored from DVC's run cache."""
     assert {name for name, entry in entries().items() if entry.uncached} == {
         *(f"evaluate@{role}" for role in ROLES),
+        "faces",
         "report",
     }
 

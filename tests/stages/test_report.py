@@ -141,7 +141,7 @@ def test_page_is_self_contained(evaluated):
     loaded = [
         a.get(name, "") for _, a in page.tags for name in ("src", "href", "data", "srcset", "poster") if name in a
     ]
-    assert len(loaded) == len(list((evaluated / "plots").rglob("*.png"))) == 12
+    assert len(loaded) == len(list((evaluated / "plots").rglob("*.png"))) == 13
     assert all(source.startswith("data:image/png;base64,") for source in loaded)
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object", "embed"})
     assert not re.search(r"https?://|@import|url\(", text)

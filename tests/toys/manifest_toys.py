@@ -46,6 +46,7 @@ def settings(**changes: object) -> dict:
             "csv": {"table": "clips.csv", "scale": None, "cut_video": False},
         },
         "pretrain": {"per_fold": False},
+        "features": {"frames": dict(SECTIONS["features"]["frames"])},
     }
     for key, value in changes.items():
         *path, last = key.split("__")

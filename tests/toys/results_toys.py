@@ -10,7 +10,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from avemotion.formats import feature_store, labels
-from stages import evaluate, report
+from stages import evaluate, faces, report
 
 CLASSES = ["angry", "happy", "sad"]
 TEST = ["c1", "c2", "c3", "c4", "c5", "c6"]
@@ -150,13 +150,19 @@ def make_features(features: Path, manifest: Path) -> None:
     frames = {
         "frames": rng.integers(0, 255, (2, 8, 8, 3), dtype=np.uint8),
         "times": np.array([0.2, 0.6], np.float32),
+        "face": np.ones(1, np.uint8),
     }
     # c4 has no picture.
-    rows = (
-        (clip, None if clip == "c4" else {feature_store.CLEAN: frames})
-        for clip in labels.read("emotion", manifest)["id"]
-    )
-    feature_store.write(features / "frames" / "emotion", [feature_store.CLEAN], rows, {})
+    for role in ("emotion", "affect"):
+        rows = [
+            (clip, None if clip == "c4" else {feature_store.CLEAN: frames})
+            for clip in labels.read(role, manifest)["id"]
+        ]
+        facts = {
+            "counts": {"clips": len(rows), "clips_with_face": len(rows)},
+            "settings": {"params": {"detector": "haar"}},
+        }
+        feature_store.write(features / "frames" / role, [feature_store.CLEAN], rows, facts)
 
 
 def write(file: Path, table: pd.DataFrame) -> None:
@@ -197,12 +203,13 @@ def params_of(section: dict) -> dict:
 
 
 def run(root: Path, *parts: str) -> Path:
-    """The stages evaluate and report, there; parts: emotion and affect of evaluate, and report; none = all."""
+    """The stages evaluate, faces and report, there; parts: emotion and affect of evaluate, and report; none = all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         for part in parts or ("emotion", "affect", "report"):
             patch.setattr("sys.argv", ["report"] if part == "report" else ["evaluate", part])
-            (report if part == "report" else evaluate).main()
+            for stage in (faces, report) if part == "report" else (evaluate,):
+                stage.main()
     return root
 
 
