@@ -9,8 +9,8 @@ from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset, Source
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
-from avemotion.models.encoders.audio_model import MelEncoder
 from avemotion.params.training.audio import feature_kind
+from avemotion.prediction.no_sound import silent
 from avemotion.prediction.own_windows import Speaker
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Attention, Window
@@ -72,8 +72,7 @@ def _audio_source(ids: Sequence[str], models: Models, stores: Mapping[str, Memor
     if store.arrays:
         by_speaker = models.fusion_by_speaker, speaker.of(ids), speaker.counted
         return AudioSource(audio_input.relative(store, kind, name, *by_speaker), name)
-    size = len(model.normalize.mean) if isinstance(model, MelEncoder) else model.dim
-    return lambda clip, epoch: (torch.zeros(1, size), 0)  # no window has sound
+    return silent(model)
 
 
 def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> Attention:
