@@ -14,7 +14,6 @@ from avemotion.system import cli
 
 if TYPE_CHECKING:
     from avemotion.manifest.drafts import Draft
-    from avemotion.manifest.role_tables import RoleTables
     from avemotion.parsing.clip import Clip
 
 UNUSED = Path("tmp/manifest")  # folder of rejected.csv if the stage stops because of the rejects
@@ -55,7 +54,7 @@ def build(config: Config, drafted: "dict[str, Draft]") -> None:
         probed = probe.probe_all(files, config.compute, KnownMedia())
         tables = {role: role_tables.tables_of(draft, probed) for role, draft in drafted.items()}
         for role, of in tables.items():
-            refuse_damage(role, of, config.manifest.max_rejected)
+            role_tables.refuse_damage(of, config.manifest.max_rejected, UNUSED / role / "rejected.csv")
         part_of = split(
             config, {role: of.clips for role, of in tables.items()}
         )  # a second time: damaged clips, and with them speakers, may be gone
@@ -97,20 +96,6 @@ def split(config: Config, listed: "dict[str, list[Clip]]") -> dict[str, dict[str
     if FACES in listed:
         part_of[FACES] = splits.assign(FACES, listed[FACES], manifest.faces, manifest.seed)
     return part_of
-
-
-def refuse_damage(role: str, tables: "RoleTables", most: float) -> None:
-    """Raises ValueError if the share of damaged clips exceeds manifest.max_rejected; writes the rejects to a file."""
-    from avemotion.manifest import role_tables, summary
-
-    if tables.damaged_share > most or not tables.media:
-        listing = UNUSED / role / "rejected.csv"
-        role_tables.write_rejected(listing, tables.rejects)
-        raise ValueError(
-            f"{tables.damaged} of {tables.total} clips of {tables.draft.root} are damaged ({tables.damaged_share:.1%}; "
-            f"manifest.max_rejected is {most}): {summary.reasons(tables.rejects)}. "
-            f"See {listing}; repair the files, or raise manifest.max_rejected to go on without them"
-        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,18 @@
 """Checks that no speaker is both trained on and tested: scores on trained voices and faces mean nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from avemotion.formats.clips import ClipMedia
 from avemotion.parsing.clip import Clip
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRun:
+    """The speakers and files that a run has in its roles."""
+
+    speakers: Mapping[str, tuple[str, set[str]]]  # role -> name of the corpus, speakers
+    files: Mapping[str, tuple[str, str]]  # hash of a file -> role, clip
 
 
 def within(clips: Iterable[Clip], part_of: dict[str, str], place: str) -> None:
@@ -121,3 +130,32 @@ def _refuse_known_faces(media: dict[str, list[ClipMedia]]) -> None:
 
 def _hashes(clip: ClipMedia) -> list[str]:
     return [file_hash for file_hash in (clip.audio_hash, clip.video_hash) if file_hash]
+
+
+def from_run(key: str, corpus: str, clips: Iterable[Clip], media: Iterable[ClipMedia], run: OfRun) -> None:
+    """Check that a corpus on which the models of a run are scored has none of the speakers and files of the run's own.
+
+    Names of speakers are compared within one corpus only, as in between_roles.
+
+    Args:
+        key: of the corpus in the params. corpus: its name.
+
+    Raises:
+        ValueError: a speaker or a file is in both.
+    """
+    speakers = {clip.speaker for clip in clips}
+    for role, (name, known) in run.speakers.items():
+        if name == corpus and (shared := sorted(speakers & known)):
+            raise ValueError(
+                f"{key} and corpora.{role} are both {corpus} and share speakers {', '.join(shared[:4])} "
+                f"({len(shared)} in all), so the models may have been trained on them; use another corpus, or a root "
+                "that holds other speakers (if they are other people, give them other names)"
+            )
+    for clip in media:
+        for file_hash in _hashes(clip):
+            if file_hash in run.files:
+                role, other = run.files[file_hash]
+                raise ValueError(
+                    f"{key}: {clip.id} is the same recording as {other} of corpora.{role}, so the models may have been "
+                    "trained on it; take it out, or use another corpus"
+                )

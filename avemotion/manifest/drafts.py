@@ -40,6 +40,16 @@ class Draft:
         return sounds + [(self.root / clip.video, "video") for clip in self.clips if clip.video]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the corpus of a role is read, and the params that say so, for messages."""
+
+    labels: Labels
+    options: Any  # of the corpus's parser; None where it has none
+    key: str  # such as corpora.emotion
+    labels_key: str = labelling.PARAM
+
+
 def draft(role: str, where: Place, params: ManifestParams) -> Draft:
     """The clips of a role that have the labels it needs, with their classes.
 
@@ -47,31 +57,37 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
         ValueError: the corpus does not suit the role.
     """
     assert where.name is not None, "a role without a corpus has no clips"
-    name, root, options = where.name, where.root, params.options(where.name)
+    labels = params.emotion.labels if role == "emotion" else "corpus"
+    return read(role, where, Reading(labels=labels, options=params.options(where.name), key=f"corpora.{role}"))
+
+
+def read(role: str, where: Place, how: Reading) -> Draft:
+    """As `draft`, from the params in `how`; a corpus that is not one of the run's own is read in one of its roles."""
+    assert where.name is not None
+    name, root, options, labels = where.name, where.root, how.options, how.labels
     corpus = registry.corpus(name)
     scale = corpus.scale_of(options)
     if role == "affect" and scale is None:
         known = ", ".join(registry.with_ratings())
         remedy = "state it in manifest.csv.scale" if name == "csv" else f"use {known} or csv"
-        raise ValueError(f"corpora.affect.name is {name}, which has no valence and arousal; {remedy}")
-    experiment_copy.refuse_left_behind(Path(root), f"corpora.{role}.root is {root}")
+        raise ValueError(f"{how.key}.name is {name}, which has no valence and arousal; {remedy}")
+    experiment_copy.refuse_left_behind(Path(root), f"{how.key}.root is {root}")
     if not Path(root).is_dir():
-        raise ValueError(f"corpora.{role}.root is {root}, which is no folder; name the one that holds {name}")
+        raise ValueError(f"{how.key}.root is {root}, which is no folder; name the one that holds {name}")
     try:
         listed, rejects = corpus.list_clips(Path(root), options)
     except ValueError as error:
-        raise ValueError(f"corpora.{role}.root: {error}{_packed(Path(root))}") from error
-    labels = params.emotion.labels if role == "emotion" else "corpus"
-    label_of, class_names = labelling.classify(listed, corpus, role, labels)
+        raise ValueError(f"{how.key}.root: {error}{_packed(Path(root))}") from error
+    label_of, class_names = labelling.classify(listed, corpus, role, labels, how.labels_key)
     if role != "affect":
-        kept, unused = _with_class(listed, label_of, corpus, labels)
+        kept, unused = _with_class(listed, label_of, corpus, how)
     else:
         kept, unused = _for_affect(listed)
     rejects += unused
     if not kept:
         reasons = f": {summary.reasons(rejects)}" if rejects else ""
         raise ValueError(
-            f"corpora.{role}.root is {root}, where no usable clip of {name} was found{reasons}{_packed(Path(root))}"
+            f"{how.key}.root is {root}, where no usable clip of {name} was found{reasons}{_packed(Path(root))}"
         )
     return Draft(
         role=role,
@@ -87,7 +103,7 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
         label_of=label_of,
         classes=class_names,
         options={} if options is None else asdict(options),
-        votes=labelling.votes_by_class(kept, class_names, corpus, params.emotion.labels) if role == "emotion" else {},
+        votes=labelling.votes_by_class(kept, class_names, corpus, labels) if role == "emotion" else {},
     )
 
 
@@ -101,11 +117,11 @@ def _packed(root: Path) -> str:
 
 
 def _with_class(
-    listed: list[Clip], label_of: dict[str, str], corpus: Corpus, labels: Labels
+    listed: list[Clip], label_of: dict[str, str], corpus: Corpus, how: Reading
 ) -> tuple[list[Clip], list[Reject]]:
     """Clips with a class."""
     rejects = [
-        Reject(clip.audio or clip.video, labelling.reject_reason(clip, corpus, labels))
+        Reject(clip.audio or clip.video, labelling.reject_reason(clip, corpus, how.labels, how.labels_key))
         for clip in listed
         if clip.id not in label_of
     ]

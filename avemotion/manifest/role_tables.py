@@ -111,6 +111,18 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     return text + f"{len(role.notes)} notes on media that are used in part or otherwise: notes.csv\n" * bool(role.notes)
 
 
+def refuse_damage(tables: RoleTables, most: float, listing: Path) -> None:
+    """Raises ValueError if the share of damaged clips exceeds manifest.max_rejected; then writes the rejects to
+    listing."""
+    if tables.damaged_share > most or not tables.media:
+        write_rejected(listing, tables.rejects)
+        raise ValueError(
+            f"{tables.damaged} of {tables.total} clips of {tables.draft.root} are damaged ({tables.damaged_share:.1%}; "
+            f"manifest.max_rejected is {most}): {summary.reasons(tables.rejects)}. "
+            f"See {listing}; repair the files, or raise manifest.max_rejected to go on without them"
+        )
+
+
 def refuse_without_votes(corpus: str, target: str, voted: int) -> None:
     """Raises ValueError if the models are to train on the raters' votes and there are none."""
     if target == "soft" and not voted:

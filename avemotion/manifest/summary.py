@@ -18,16 +18,20 @@ def reasons(rejects: Iterable[Reject]) -> str:
     """
     rejects = list(rejects)
     groups = [reject.reason for reject in rejects if reject.group]
-    if categories := labelling.left_out(reject.reason for reject in rejects):
-        groups.append(unlisted(categories))
-    counts = Counter(reject.reason.partition(": ")[0] for reject in rejects if not reject.group)
-    counts.pop(labelling.LEFT_OUT, None)
+    unused = [reject.reason for reject in rejects if labelling.LEFT_OUT in reject.reason]
+    if unused:
+        groups.append(unlisted(labelling.left_out(unused), unused[0].partition(labelling.LEFT_OUT)[0]))
+    counts = Counter(
+        reject.reason.partition(": ")[0]
+        for reject in rejects
+        if not reject.group and labelling.LEFT_OUT not in reject.reason
+    )
     return "; ".join([*groups, *(f"{count} x {reason}" for reason, count in counts.most_common(6))])
 
 
-def unlisted(categories: Mapping[str, int]) -> str:
-    """The clips that manifest.emotion.labels leaves out, by category."""
-    return f"{labelling.PARAM} leaves out " + ", ".join(f"{count} {name}" for name, count in categories.items())
+def unlisted(categories: Mapping[str, int], param: str = labelling.PARAM) -> str:
+    """The clips that the labels of a param leave out, by category."""
+    return f"{param} leaves out " + ", ".join(f"{count} {name}" for name, count in categories.items())
 
 
 def by_split(rows: pd.DataFrame, classes: list[str]) -> str:

@@ -38,7 +38,7 @@ class EmotionParams:
 
     def __post_init__(self) -> None:
         if not isinstance(self.labels, str):
-            _check_mapping(self.labels)
+            check_mapping(self.labels)
         if self.protocol is not None:
             protocols.refuse_unknown(None, self.protocol)
         elif self.split == "protocol":
@@ -80,7 +80,8 @@ class FacesParams:
             raise ValueError(f"held_out is {self.held_out}; give a share above 0 and below 0.5")
 
 
-def _check_mapping(mapping: dict[str, list[str]]) -> None:
+def check_mapping(mapping: dict[str, list[str]]) -> None:
+    """Raises ValueError if a mapping of labels has one class, a class without categories, or a category twice."""
     if len(mapping) < 2:
         raise ValueError(f"labels names the classes {list(mapping)}; give two or more, such as {{happy: [hap, exc]}}")
     class_of: dict[str, str] = {}

@@ -18,6 +18,7 @@ from avemotion.params import (
     pretrain_face,
     pretrain_video,
     sample,
+    transfer,
     va,
     va_unused,
     xattn,
@@ -66,6 +67,7 @@ class Whole:
     baseline: baseline.Config
     features: Mapping[tuple[str, str], features.Config]  # by kind and role
     more_features: list[str]
+    targets: Mapping[str, transfer.Config]  # by title, corpora.transfer
     keys: Mapping[str, list[str]]  # by stage
 
 
@@ -85,6 +87,7 @@ def read(file: Path) -> Whole:
 
     by("sample", sample.configure, list(SAMPLES))
     by("evaluate", evaluate.configure)
+    targets = by("transfer", transfer.configure_all)
     more_features = by("features_more", features.configure_more)
     cells = [(kind, role) for kind in features.kinds() for role in features.roles(kind)]
     whole = Whole(
@@ -98,6 +101,7 @@ def read(file: Path) -> Whole:
         va=by("va", va.configure),
         baseline=by("baseline", baseline.configure),
         more_features=more_features,
+        targets=targets,
         keys=keys,
     )
     _refuse_unread(file, {key for stage_keys in keys.values() for key in stage_keys})

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import torch
 
-from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset, Source
 from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
 from avemotion.params.training.audio import feature_kind
+from avemotion.prediction.no_sound import silent
 from avemotion.prediction.own_windows import Speaker
 from avemotion.prediction.trained_models import Models
 from avemotion.prediction.windows import Attention, Window
@@ -70,7 +70,7 @@ def _audio_source(ids: Sequence[str], models: Models, stores: Mapping[str, Memor
     if store.arrays:
         by_speaker = models.fusion_by_speaker, speaker.of(ids), speaker.counted
         return audio_input.new_source(models.audio, store, *by_speaker)
-    return lambda clip, epoch: (torch.zeros(1, *model.step), 0)  # no window has sound
+    return silent(model)
 
 
 def _profiles(maps: list[dict[str, torch.Tensor]], clip: str, start: float) -> Attention:

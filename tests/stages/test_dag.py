@@ -1,6 +1,11 @@
-"""dvc.yaml says what the code does: deps = imports, params = keys read, data moves forward, the chain as documented."""
+"""dvc.yaml says what the code does: deps = imports, params = keys read, data moves forward, the chain as documented.
+
+The chain is read with one target in corpora.transfer; without any, it has no stage transfer.
+"""
 
 import importlib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +22,8 @@ from avemotion.params.shared.corpora import FACES, ROLES
 from avemotion.system import params_file
 from avemotion.system.source_code import sources
 
-FILE = REPO / "params.yaml"
-PARAMS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+TARGET = "other"  # in corpora.transfer
+PARAMS = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
 KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
 CORPORA = ("ravdess", "iemocap")
 # Files of code deps that a stage does not import.
@@ -81,6 +86,7 @@ def chain() -> dict[str, Stage]:
     for role in ROLES:
         modules = ("stages.evaluate", f"avemotion.plots.{role}.{role}_pictures")
         stages[f"evaluate@{role}"] = Stage(modules=modules, configure=configured("stages.evaluate"))
+    stages[f"transfer@{TARGET}"] = Stage(modules=("stages.transfer",), configure=configured("stages.transfer", TARGET))
     return stages | {"report": Stage(modules=("stages.report",), configure=None)}
 
 
@@ -106,11 +112,38 @@ class Entry:
 
 
 @cache
+def folder() -> tempfile.TemporaryDirectory:
+    """A project with this dvc.yaml and one target."""
+    made = tempfile.TemporaryDirectory()
+    root, content = Path(made.name).resolve(), yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
+    content["corpora"]["transfer"] = {
+        TARGET: {"name": "fer2013", "root": "data/none", "labels": "corpus", "options": None}
+    }
+    for file in ("dvc.yaml", "sample/dvc.yaml"):
+        (root / file).parent.mkdir(exist_ok=True)
+        shutil.copy(REPO / file, root / file)
+    (root / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    return made
+
+
+def root() -> Path:
+    return Path(folder().name).resolve()
+
+
+@pytest.fixture(autouse=True)
+def _in_that_project(monkeypatch):
+    """DVC names stages relative to the working folder."""
+    monkeypatch.chdir(root())
+
+
+@cache
 def repo() -> Any:
-    """The project as DVC reads it."""
+    """That project as DVC reads it."""
     from dvc.repo import Repo
 
-    return Repo(str(REPO))
+    return Repo(str(root()))
 
 
 @cache
@@ -131,7 +164,7 @@ def entries() -> dict[str, Entry]:
 
 
 def relative(items: Iterable[Any]) -> list[str]:
-    return [Path(item.fs_path).relative_to(REPO).as_posix() for item in items]
+    return [Path(item.fs_path).relative_to(root()).as_posix() for item in items]
 
 
 def within(file: str, folder: str) -> bool:
@@ -149,7 +182,7 @@ def closure(name: str) -> set[str]:
 def read_by(name: str) -> tuple[str, ...]:
     """Keys that a stage's configure reads and that a result may depend on."""
     with params_file.recording() as keys:
-        STAGES[name].configure(FILE)
+        STAGES[name].configure(root() / "params.yaml")
     return tuple(sorted(set(keys) - STAGES[name].untracked))
 
 
@@ -160,6 +193,16 @@ def test_dvc_knows_these_stages_and_no_others():
 def test_check_knows_the_features_of_the_chain():
     names = {name.partition("@")[0] for name in entries() if name.startswith("features_")}
     assert {name.removeprefix("features_") for name in names} - {"more"} == set(whole.IN_CHAIN)
+
+
+def test_without_a_target_there_is_no_stage_of_it(monkeypatch):
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(REPO)
+
+    assert PARAMS["corpora"]["transfer"] == {}
+    named = {stage.addressing for stage in Repo().index.stages}
+    assert named == set(STAGES) - {f"transfer@{TARGET}"}
 
 
 def test_the_folder_stages_is_the_dag():
@@ -242,6 +285,7 @@ def test_dvc_runs_the_chain_in_this_order():
         ("baseline@affect", "evaluate@affect"),
         ("evaluate@emotion", "report"),
         ("evaluate@affect", "report"),
+        ("fusion", f"transfer@{TARGET}"),
     }
     assert ("va", "evaluate@emotion") not in edges
 
@@ -256,6 +300,7 @@ def test_only_the_last_stages_have_uncached_outs():
     assert {name for name, entry in entries().items() if entry.uncached} == {
         *(f"evaluate@{role}" for role in ROLES),
         "faces",
+        f"transfer@{TARGET}",
         "report",
     }
 
@@ -271,7 +316,7 @@ def test_editing_one_extractor_re_extracts_that_kind_only():
     for kind in KINDS:
         file = f"avemotion/features/{kind}.py"
         hit = {name for name, entry in entries().items() if any(within(file, dep) for dep in entry.code)}
-        assert hit == {"check", *(f"features_{kind}@{role}" for role in roles(kind))}
+        assert hit == {"check", f"transfer@{TARGET}", *(f"features_{kind}@{role}" for role in roles(kind))}
 
 
 def test_editing_a_reported_metric_trains_nothing():
@@ -280,7 +325,7 @@ def test_editing_a_reported_metric_trains_nothing():
         for name, entry in entries().items()
         if any(within("avemotion/scoring/reported_metrics.py", dep) for dep in entry.code)
     }
-    assert hit == {"check", "evaluate@emotion", "evaluate@affect", "report"}
+    assert hit == {"check", "evaluate@emotion", "evaluate@affect", f"transfer@{TARGET}", "report"}
 
 
 def test_half_of_the_chain_needs_no_other_half():
@@ -320,4 +365,4 @@ def test_final_models_are_artifacts_that_dvc_knows():
     assert sorted(found) == ["fusion", "va"]
     for artifact in found.values():
         assert artifact.type == "model" and artifact.desc and len(artifact.labels) > 2
-        assert str(REPO / artifact.path) in outs
+        assert str(root() / artifact.path) in outs

@@ -85,5 +85,6 @@ def test_a_name_means_one_thing():
         "pretrain_face",
         "pretrain_video",
         "sample",
+        "transfer",
         "va",
     }

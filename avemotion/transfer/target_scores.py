@@ -1,0 +1,79 @@
+"""Scores of a model on a target, over the classes that both have."""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from avemotion.formats.labels import CorpusFacts
+from avemotion.scoring import intervals, metrics, summaries
+from avemotion.system.seeds import seed_for
+from avemotion.transfer.target_predictions import Predicted
+
+
+def refuse_nothing(key: str, reasons: Mapping[str, str]) -> NoReturn:
+    """Raises ValueError with the reason of each model, where none can be scored."""
+    listed = "".join(f"\n  {stage}: {reason}" for stage, reason in reasons.items())
+    raise ValueError(f"{key}: no model of this run can be scored; map its categories in {key}.labels{listed}")
+
+
+def scores(of: Predicted, draws: int, seed: int) -> dict[str, Any]:
+    """Scores with 95 % intervals of a bootstrap over speakers; over clips, where each clip has a speaker of its own.
+
+    The prediction is the most probable of the shared classes: a class that the target does not have cannot be right.
+    `all_classes` has the scores of the most probable of all classes of the model.
+    """
+    sums = summaries.emotion_sums(of.table, of.shared)
+    bounds = intervals.bootstrap(sums, draws=draws, seed=seed_for(seed, "bootstrap", "emotion"))
+    values: dict[str, Any] = {}
+    for name, value in sums.estimate().items():
+        values |= {name: value, f"{name}_low": bounds[name].low, f"{name}_high": bounds[name].high}
+    of_all = of.table.assign(predicted=of.table["predicted_of_all"])
+    return values | {
+        "all_classes": summaries.emotion_sums(of_all, of.model.classes).estimate(),
+        "chance": 1 / len(of.shared),
+        "classes": len(of.shared),
+        "clips": len(of.table),
+        "speakers": of.table["speaker"].nunique(),
+        **({"speaker_statistics": True} if of.model.by_speaker else {}),
+    }
+
+
+def detail(of: Predicted) -> dict[str, Any]:
+    """What the scores are of: recall by class, clips that have none, and what the intervals resample."""
+    truth, predicted = summaries.indices(of.table, of.shared)
+    recalls = metrics.recalls(truth, predicted, len(of.shared)).tolist()
+    return {
+        "classes": of.model.classes,
+        "recall": dict(zip(of.shared, recalls, strict=True)),
+        "clips_of_other_classes": of.other_classes,
+        "clips_without_input": of.without_input,
+        "models_averaged": len(of.model.members),
+        "resampled": "speakers" if of.table["speaker"].nunique() < len(of.table) else "clips",
+    }
+
+
+def all_scores(predicted: Mapping[str, Predicted], facts: CorpusFacts, draws: int, seed: int) -> dict[str, Any]:
+    """Content of metrics/transfer/<title>.json: scores by stage, and facts about the target."""
+    return {
+        **{stage: scores(of, draws, seed) for stage, of in predicted.items()},
+        "clips": facts.clips,
+        "speakers": facts.speakers,
+        "synthetic": facts.synthetic or any(of.model.synthetic for of in predicted.values()),
+        "seed": seed,
+    }
+
+
+def all_details(predicted: Mapping[str, Predicted], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """Content of scores.json beside the predictions; `not_scored` has the reasons of the other models."""
+    return {**{stage: detail(of) for stage, of in predicted.items()}, "not_scored": dict(reasons)}
+
+
+def in_words(scores: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
+    """A line for each model."""
+    lines = [
+        f"{stage}: UAR {of['uar']:.3f} [{of['uar_low']:.3f}, {of['uar_high']:.3f}] over {of['classes']} classes, "
+        f"chance {of['chance']:.3f}, {of['clips']} clips of {of['speakers']} speakers; "
+        f"{of['all_classes']['uar']:.3f} over all classes of the model"
+        for stage, of in scores.items()
+        if isinstance(of, dict)
+    ]
+    return "\n".join([*lines, *(f"{stage}: not scored: {reason}" for stage, reason in reasons.items())])

@@ -1,0 +1,79 @@
+"""Scores on another corpus over the shared classes, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from torch import nn
+
+from avemotion.transfer import target_scores
+from avemotion.transfer.run_models import RunModel
+from avemotion.transfer.target_predictions import NotScoredError, Predicted, shared_classes, table
+
+CLASSES = ["angry", "happy", "sad"]
+# True class, probabilities of angry, happy, sad. The target has no happy clip.
+ROWS = [
+    ("angry", [0.5, 0.3, 0.2]),  # right
+    ("angry", [0.3, 0.6, 0.1]),  # right among angry and sad, wrong among all
+    ("angry", [0.1, 0.2, 0.7]),  # wrong
+    ("sad", [0.2, 0.5, 0.3]),  # right among angry and sad, wrong among all
+    ("sad", [0.1, 0.1, 0.8]),  # right
+]
+
+
+MODEL = RunModel(
+    stage="fusion",
+    role="emotion",
+    synthetic=False,
+    classes=CLASSES,
+    audio=None,
+    video=True,
+    by_speaker=[],
+    settings={},
+    members=[nn.Identity()],
+    temperatures=[1.0],
+    forward=lambda model, batch: batch.video,
+)
+
+
+def predicted(speakers: list[str]) -> Predicted:
+    clips = pd.DataFrame({"id": list("abcde"), "speaker": speakers, "label": [label for label, _ in ROWS]})
+    shares, shared = np.array([of for _, of in ROWS]), ["angry", "sad"]
+    return Predicted(
+        model=MODEL,
+        shared=shared,
+        table=table(clips, shares, CLASSES, shared),
+        other_classes={"calm": 2},
+        without_input=0,
+    )
+
+
+def test_a_class_that_the_target_lacks_cannot_be_predicted():
+    of = predicted(["x", "x", "x", "y", "y"])
+    assert of.table["predicted"].tolist() == ["angry", "angry", "sad", "sad", "sad"]
+    assert of.table["predicted_of_all"].tolist() == ["angry", "happy", "sad", "happy", "sad"]
+    scores = target_scores.scores(of, draws=100, seed=0)
+    assert scores["uar"] == pytest.approx((2 / 3 + 2 / 2) / 2) and scores["accuracy"] == pytest.approx(4 / 5)
+    # F1 of angry: 2 TP, 1 FN; of sad: 2 TP, 1 FP.
+    assert scores["macro_f1"] == pytest.approx((4 / 5 + 4 / 5) / 2)
+    assert scores["all_classes"]["uar"] == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert scores["all_classes"]["accuracy"] == pytest.approx(2 / 5)
+    assert scores["chance"] == 0.5 and scores["classes"] == 2 and scores["clips"] == 5 and scores["speakers"] == 2
+    detail = target_scores.detail(of)
+    assert detail["recall"] == {"angry": pytest.approx(2 / 3), "sad": 1.0}
+    assert detail["clips_of_other_classes"] == {"calm": 2}
+
+
+def test_intervals_resample_speakers_or_clips_of_nobody():
+    assert target_scores.detail(predicted(["x", "x", "x", "y", "y"]))["resampled"] == "speakers"
+    alone = predicted(list("abcde"))
+    assert target_scores.detail(alone)["resampled"] == "clips"
+    # Accuracy of five clips of which four are right: 0.2 to 1 in steps of a fifth.
+    scores = target_scores.scores(alone, draws=2000, seed=0)
+    steps = {round(scores[f"accuracy_{side}"] * 5, 6) for side in ("low", "high")}
+    assert steps == {2.0, 5.0}  # binomial: P(at most 1 of 5) = 0.007, P(at most 2) = 0.058
+
+
+def test_two_shared_classes_are_needed():
+    assert shared_classes(MODEL, pd.Series(["sad", None, "angry", "calm"])) == ["angry", "sad"]
+    with pytest.raises(NotScoredError, match=r"angry, happy, sad; those of the clips are calm, sad; 1 in common"):
+        shared_classes(MODEL, pd.Series(["sad", None, "calm"]))
