@@ -93,7 +93,7 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
 
     model = build_audio(classes, audio_arguments(config.audio, config.speech))
     phases(model, config)[-1].prepare()
-    cached = cached_parameters(model, config.speech)
+    cached = {"wavlm_below_boundary": cached_parameters(model, config.speech)}
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)
 
 

@@ -19,7 +19,7 @@ from avemotion.system.source_code import sources
 
 FILE = REPO / "params.yaml"
 PARAMS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
+KINDS = ("wavlm", "mel", "frames", "vision", "prosody", "speaker")
 CORPORA = ("ravdess", "iemocap")
 # Files of code deps that a stage does not import.
 WHOLE_ROOMS = {
