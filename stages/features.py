@@ -1,6 +1,7 @@
-"""Stage features: extracts hidden states, spectrograms, faces, prosody and speaker embeddings of every clip.
+"""Stage features: extracts hidden states, spectrograms, faces and their embeddings, prosody and speaker embeddings.
 
-It reads data/manifest/<role>/clips.csv and the media below corpora.<role>.root, but no labels. It writes
+It reads data/manifest/<role>/clips.csv and the media below corpora.<role>.root, or for vision the frames that it
+extracted before, but no labels. It writes
 data/features/<kind>/<role>/: index.json and a few large arrays (avemotion/formats/feature_store.py). A killed run
 resumes; a run with additional clips extracts only those. Clips that cannot be extracted are listed in rejected.csv
 beside the arrays. --verify reads a finished cache and compares every clip with its checksum.
@@ -17,19 +18,24 @@ WORK = Path("data/work/features")
 
 
 def extract(file: Path, kind: str, role: str) -> None:
-    """Write one kind of features of a role's clips; an empty cache if the role has no corpus."""
+    """Write one kind of features of a role's clips; an empty cache if there is nothing to extract."""
     from avemotion.extraction import extraction
     from avemotion.formats import clips, feature_store
 
     config, out = configure(file, kind, role), OUT / kind / role
-    if config.root is None:
+    if (reason := config.idle) is not None:
         feature_store.write(out, [feature_store.CLEAN], [], {"rounding": {}})
-        print(f"features {kind} {role}: corpora.{role} names no corpus, so there is nothing to extract")
+        print(f"features {kind} {role}: {reason}, so there is nothing to extract")
         return
+    assert config.root is not None
+    if hasattr(config.extractor, "source"):  # other features in place of media
+        media, root = config.extractor.source()
+    else:
+        media, root = clips.read(role), config.root
     extraction.run(
         config.extractor,
-        clips.read(role),
-        extraction.Places(root=config.root, out=out, work=WORK / kind / role),
+        media,
+        extraction.Places(root=root, out=out, work=WORK / kind / role),
         config.compute,
         config.max_rejected,
     )

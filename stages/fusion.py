@@ -26,13 +26,13 @@ OUT = Path("data/models/fusion")
 
 def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     """Train, select and predict on one split of the clips; writes all results into folder."""
-    from avemotion.datasets.frame_sequences import FrameSource
-    from avemotion.formats.feature_store import FeatureStore
+    from avemotion.datasets.vision_rows import video_source
     from avemotion.models.fusion.build import build_fusion
     from avemotion.training.common import checkpoint, run
     from avemotion.training.emotion import audio_input, classifier
     from avemotion.training.fusion import fusion_exports, phases, prosody_input
     from avemotion.training.fusion.frozen_video import frozen_video
+    from avemotion.training.video_start import start_vision, video_caches
 
     p = config.fusion
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
@@ -41,7 +41,8 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     noisy = audio_input.audio_source("emotion", config, data.speakers, config.audio_augment, this.seed)
     prosody = prosody_input.rows("emotion", data.speakers, p.normalise) if p.takes_prosody else None
     functionals = {} if prosody is None else {"functionals": prosody.size}
-    arguments = phases.architecture(config, len(data.classes), audio_input.mel_bands(clean), **functionals)
+    caches = video_caches(config.video, "emotion")
+    arguments = phases.architecture(config, len(data.classes), caches, audio_input.mel_bands(clean), **functionals)
     model = build_fusion(**arguments)
     if prosody is not None:
         prosody_input.standardize(model, prosody, data.ids("train"))
@@ -60,11 +61,12 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     adapters = audio_input.adapters(model.audio, config)
     model.to(this.device)
 
-    store = FeatureStore(Path("data/features/frames/emotion"))
     video = None
     if model.video is not None:
-        augmented = FrameSource(store, replace(config.frame_augment, draw=None), this.seed)
-        video = frozen_video(model.video, augmented, data, p.open_blocks, p.video_views, this.device)
+        augmented = video_source(model.video, caches, replace(config.frame_augment, draw=None), this.seed)
+        if "video" not in p.warm_start:
+            start_vision(model.video, (augmented(clip, None) for clip in data.ids("train")))
+        video = frozen_video(model.video, augmented, data, config.open_blocks, config.video_views, this.device)
     sets = data.datasets(training=(noisy, video), held_out=(clean, video), prosody=prosody)
 
     def logits(batch: "Batch") -> "torch.Tensor":
@@ -86,14 +88,14 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     )
     history = classifier.train(training, this)
     features = {feature_kind(arguments["audio"]["encoder"]): clean.store.settings} if model.audio is not None else {}
-    features |= {"frames": store.settings} if model.video is not None else {}
+    features |= {kind: store.settings for kind, store in caches.items()} if model.video is not None else {}
     features |= {"prosody": prosody.store.settings} if prosody is not None else {}
     held_out = fusion_exports.HeldOut(
         classes=data.classes,
         sets={split: sets[split] for split in classifier.HELD_OUT},
         harder=fusion_exports.conditions(model, data, clean, video, prosody),
         clock=clean.clock,
-        frames=store,
+        frames=caches["frames"],
     )
     predicted = fusion_exports.export(folder, model, held_out, p.batch_size, this.device)
     facts = {"classes": data.classes, "architecture": arguments, "features": features, "warm_start": copied}
@@ -108,9 +110,11 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     from avemotion.training.common import freeze
     from avemotion.training.emotion.audio_input import adapters, cached_parameters
     from avemotion.training.fusion import phases
+    from avemotion.training.video_start import cached_blocks
 
     model = build_fusion(**phases.architecture(config, classes))
-    cached = cached_parameters(model.audio, config.speech)
+    cached = {"wavlm_below_boundary": cached_parameters(model.audio, config.speech)}
+    cached["vision_below_boundary"] = cached_blocks(model.video)
     adapters(model.audio, config)
     for phase in phases.phases(model, config)[-1:]:
         phase.prepare()

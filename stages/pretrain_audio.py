@@ -97,7 +97,7 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     from avemotion.training.emotion.audio_input import adapters, audio_arguments, cached_parameters
 
     model = build_audio(classes, audio_arguments(config))
-    cached = cached_parameters(model, config.speech)
+    cached = {"wavlm_below_boundary": cached_parameters(model, config.speech)}
     adapters(model, config)
     phases(model, config)[-1].prepare()
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)

@@ -14,6 +14,7 @@ from avemotion.system import cli
 if TYPE_CHECKING:
     import torch
 
+    from avemotion.models.encoders.face_encoder import VideoFace
     from avemotion.training.face.still_batches import StillBatch
 
 OUT = Path("data/models/pretrain_face")
@@ -27,7 +28,6 @@ def train(config: Config, folder: Path) -> None:
     from avemotion.formats import labels
     from avemotion.formats.feature_store import FeatureStore
     from avemotion.models.encoders.face_encoder import standardise
-    from avemotion.models.encoders.video_models import build_video
     from avemotion.scoring.metrics import macro_f1
     from avemotion.system.seeds import seed_for
     from avemotion.training.common import run
@@ -41,8 +41,7 @@ def train(config: Config, folder: Path) -> None:
     classes, store = labels.read_facts("faces").classes, FeatureStore(Path("data/features/frames/faces"))
     sets = still_sets.read(labels.read("faces"), classes, store)
     training, validation = sets["train"], sets["val"]
-    arguments = architecture(config)
-    model = build_video(len(classes), arguments)
+    model = build(config, len(classes))
     model.to(this.device, memory_format=torch.channels_last)  # faster on a CPU than the default
     criterion = ClassLoss(p.loss, p.label_smoothing, training.targets)
 
@@ -68,7 +67,7 @@ def train(config: Config, folder: Path) -> None:
     phase = Phase(name="train", epochs=p.epochs, prepare=lambda: [{"params": list(model.parameters()), "lr": p.lr}])
     task = Task(batches=batches, loss=loss, validate=validate, label=OUT.name)
     history = fit(model, task, [phase], p, this.device, this.curves)
-    facts = {"classes": classes, "architecture": arguments, "features": {"frames": store.settings}}
+    facts = {"classes": classes, "architecture": architecture(config), "features": {"frames": store.settings}}
     this.leave(model, facts, history)
     with torch.inference_mode():
         held_out.export(folder, classes, {part: (sets[part], logits(sets[part])) for part in HELD_OUT})
@@ -79,12 +78,20 @@ def architecture(config: Config) -> dict[str, Any]:
     return {"encoder": "face", "width": config.width, "stages": 1, "pooling": "mean"}
 
 
+def build(config: Config, classes: int) -> "VideoFace":
+    """The model with fresh weights."""
+    from avemotion.models.encoders.face_encoder import VideoFace
+
+    arguments = architecture(config)
+    assert arguments.pop("encoder") == "face"
+    return VideoFace(classes, **arguments)
+
+
 def summary(config: Config, classes: int = 7) -> dict[str, Any]:
     """Numbers of parameters."""
-    from avemotion.models.encoders.video_models import build_video
     from avemotion.training.common import freeze
 
-    model = build_video(classes, architecture(config))
+    model = build(config, classes)
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder")
 
 

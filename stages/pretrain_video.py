@@ -1,7 +1,7 @@
 """Stage pretrain_video: trains the video model on the frames of the emotion corpus.
 
 It starts from random weights, from ImageNet's or from those of pretrain_face. The output of frozen blocks is computed
-once.
+once. With video.encoder: vision it trains on the cached output of a pretrained image encoder.
 """
 
 from functools import partial
@@ -24,29 +24,29 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     """Train, select and predict on one split of the clips; writes all results into folder."""
     import torch
 
-    from avemotion.datasets.frame_sequences import FrameSource
-    from avemotion.formats.feature_store import FeatureStore
+    from avemotion.datasets.vision_rows import video_source
     from avemotion.models.encoders.face_encoder import VideoFace
-    from avemotion.models.encoders.video_encoder import BLOCKS
     from avemotion.models.encoders.video_models import build_video
     from avemotion.training.common import freeze, run
     from avemotion.training.common.loop import Phase
     from avemotion.training.emotion import classifier
     from avemotion.training.fusion.frozen_video import frozen_video
-    from avemotion.training.video_start import start
+    from avemotion.training.video_start import start, start_vision, video_arguments, video_caches
 
     p = config.pretrain
     this = run.start(OUT.name, config.seed, config.compute, fold, folder)
     data = classifier.EmotionData(fold)
-    store = FeatureStore(Path("data/features/frames/emotion"))
-    arguments = config.video.arguments()
+    caches = video_caches(config.video, "emotion")
+    arguments = video_arguments(config.video, config.vision, caches)
     model = build_video(len(data.classes), arguments)
     copied = start(model, p.start, Path(p.face_checkpoint))
     model.to(this.device, memory_format=torch.channels_last)  # about 1.5 times faster on a CPU than the default
 
-    augmented = FrameSource(store, config.augment, this.seed)
-    source = frozen_video(model, augmented, data, p.open_blocks, views=0, device=this.device)
-    sets = data.datasets(training=(None, augmented if p.open_blocks == BLOCKS else source), held_out=(None, source))
+    augmented = video_source(model, caches, config.augment, this.seed)
+    start_vision(model, (augmented(clip, None) for clip in data.ids("train")))
+    source = frozen_video(model, augmented, data, config.open_blocks, views=0, device=this.device)
+    all_open = config.open_blocks == len(model.blocks)
+    sets = data.datasets(training=(None, augmented if all_open else source), held_out=(None, source))
     if isinstance(model, VideoFace) and p.start == "face":
         model.fit(source(clip, None) for clip in data.ids("train"))
 
@@ -54,7 +54,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         return model(batch.video, batch.video_mask)
 
     def train_open() -> list[dict[str, Any]]:
-        opened = [*model.last_parameters(p.open_blocks), *model.classifier.parameters()]
+        opened = [*model.last_parameters(config.open_blocks), *model.classifier.parameters()]
         freeze.train_only(model, opened)
         return [{"params": opened, "lr": p.lr}]
 
@@ -69,11 +69,13 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     """Numbers of parameters."""
     from avemotion.models.encoders.video_models import build_video
     from avemotion.training.common import freeze
+    from avemotion.training.video_start import cached_blocks, video_arguments
 
-    model = build_video(classes, config.video.arguments())
-    opened = [*model.last_parameters(config.pretrain.open_blocks), *model.classifier.parameters()]
+    model = build_video(classes, video_arguments(config.video, config.vision))
+    opened = [*model.last_parameters(config.open_blocks), *model.classifier.parameters()]
     freeze.train_only(model, opened)
-    return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder")
+    cached = {"vision_below_boundary": cached_blocks(model)}
+    return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)
 
 
 def main() -> None:

@@ -15,6 +15,10 @@ class FrameSource:
     def __init__(self, store: Store, augment: FrameAugmentParams | None = None, seed: int = 0):
         self.store, self.augment, self.seed = store, augment, seed
 
+    def plain(self) -> "FrameSource":
+        """The same frames without augmentation."""
+        return FrameSource(self.store)
+
     def __call__(self, clip: str, epoch: int | None) -> tuple[Tensor, int]:
         """-> frames [N, 3, H, W], number of real frames; one black frame and 0 for a clip without picture."""
         if not self.store.length(clip, "frames"):

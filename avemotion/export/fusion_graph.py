@@ -25,13 +25,18 @@ class Clip(nn.Module):
             speech: shared with other parts of the graph; None = WavLM is no part of it.
 
         Raises:
-            ValueError: an input is standardised by the speaker's other clips.
+            ValueError: an input is standardised by the speaker's other clips, or is the output of an image encoder.
         """
         super().__init__()
         if models.fusion_by_speaker:
             raise ValueError(
                 f"the fusion model takes {', '.join(models.fusion_by_speaker)} standardised by all clips of a speaker, "
                 "which a graph of one clip does not have; train with normalise: corpus"
+            )
+        if fusion.video is not None and fusion.video.feature != "frames":
+            raise ValueError(
+                "video.encoder is vision, whose image encoder is no part of the graph; train with video.encoder: face "
+                "or resnet18 to export"
             )
         self.takes_audio, self.takes_video = fusion.audio is not None, fusion.video is not None
         self.speech, self.mel = None, None

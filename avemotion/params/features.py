@@ -19,9 +19,17 @@ class Config:
     """The params of this stage."""
 
     extractor: "Extractor"
+    role: str
     root: Path | None  # of the corpus; None = the role has no corpus
     compute: ComputeParams
     max_rejected: float  # changes no extracted byte, only whether the stage stops
+
+    @property
+    def idle(self) -> str | None:
+        """Why there is nothing to extract; None where there is."""
+        if self.root is None:
+            return f"corpora.{self.role} names no corpus"
+        return getattr(self.extractor, "idle", None)
 
 
 def kinds() -> tuple[str, ...]:
@@ -53,6 +61,7 @@ def configure(file: Path, kind: str, role: str) -> Config:
     corpus = place(file, role)
     return Config(
         extractor=plugins.load(PACKAGE, kind).configure(file, role),  # loads the code of this kind only
+        role=role,
         root=None if corpus is None else Path(corpus.root),
         compute=params_file.read(file, "compute", ComputeParams),
         max_rejected=params_file.read(file, "manifest.max_rejected", float),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from avemotion.params.backbone import VisionParams
 from avemotion.params.shared.common import frozen_or_positive, probabilities
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.params.training.audio import AudioParams, stored_layers, unused_of_encoder, unused_of_lora
@@ -11,14 +12,14 @@ from avemotion.params.training.augment import AudioAugmentParams, FrameAugmentPa
 from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.params.training.speech import SpeechParams
 from avemotion.params.training.speech import read as read_speech
-from avemotion.params.video import VideoParams, unused_of_video
+from avemotion.params.video import BLOCKS, VideoParams, unused_of_video
+from avemotion.params.video import read as read_video
 from avemotion.params.xattn import XattnParams
 from avemotion.system import params_file, plugins
 
 PACKAGE = "avemotion.models.fusion.modes"
 HEADS = ("concat", "gated")  # mode xattn_gated is xattn with head gated, whatever xattn.head is
 PROSODY = "prosody"  # an input, and the name in the Options of the modes that take it
-VIDEO_BLOCKS = 5  # of ResNet-18: the stem and four levels
 
 
 def modes() -> tuple[str, ...]:
@@ -36,7 +37,7 @@ class FusionParams(ClassifierParams):
     head_epochs: int  # epochs of the heads alone, with frozen encoders
     epochs: int  # epochs of the heads and of the encoders' last layers
     audio_lr: float | None  # of wavlm's trained layers, or of a whole mel encoder; 0 or null freezes them
-    video_lr: float | None  # of the trained ResNet blocks; 0 or null freezes them
+    video_lr: float | None  # of the trained blocks of the video encoder; 0 or null freezes them
     unfreeze_wavlm_layers: int | None  # last layers that are trained; null = all that the cache allows
     unfreeze_audio: bool  # whether a mel encoder is trained
     video_blocks: int  # number of last blocks that training changes
@@ -66,10 +67,8 @@ class FusionParams(ClassifierParams):
         if len(set(self.warm_start)) < len(self.warm_start):
             raise ValueError(f"warm_start is {self.warm_start}; name each modality once")
         frozen_or_positive(self, "audio_lr", "video_lr")
-        if not 0 <= self.video_blocks <= VIDEO_BLOCKS:
-            raise ValueError(
-                f"video_blocks is {self.video_blocks}; give 0 to {VIDEO_BLOCKS} ({VIDEO_BLOCKS} opens the stem too)"
-            )
+        if not 0 <= self.video_blocks <= BLOCKS:
+            raise ValueError(f"video_blocks is {self.video_blocks}; give 0 to {BLOCKS} ({BLOCKS} opens the stem too)")
         if self.video_views < 0:
             raise ValueError(f"video_views is {self.video_views}; give 0 or more")
         probabilities(self, "dropout", "audio_dropout", "video_dropout", "late_smoothing")
@@ -100,11 +99,6 @@ class FusionParams(ClassifierParams):
         return self.mode.partition("_")[0] if self.mode.startswith("xattn_") else self.mode
 
     @property
-    def open_blocks(self) -> int:
-        """Number of last ResNet blocks that are trained in any phase."""
-        return self.video_blocks if self.video_lr and self.epochs else 0
-
-    @property
     def smoothing(self) -> float:
         """Label smoothing of the configured mode."""
         return self.late_smoothing if self.mode == "late" else self.label_smoothing
@@ -119,18 +113,25 @@ class Config:
     speech: SpeechParams
     audio: AudioParams
     video: VideoParams
+    vision: VisionParams
     xattn: XattnParams
     fusion: FusionParams
     audio_augment: AudioAugmentParams
     frame_augment: FrameAugmentParams
     layers: list[int]  # in the wavlm cache, besides the last
     wavlm_layers: int  # last layers that are trained; 0 with a mel encoder
+    open_blocks: int  # last blocks of the video encoder that are trained in any phase
 
     @property
     def by_speaker(self) -> list[str]:
         """Kinds of features that are standardised by each speaker's own clips."""
         prosody = ["prosody"] if self.fusion.takes_prosody and self.fusion.normalise == "speaker" else []
         return prosody + (self.audio.by_speaker if self.fusion.mode != "video" else [])
+
+    @property
+    def video_views(self) -> int:
+        """Augmented copies of each training clip's frames; the output of an image encoder has none."""
+        return 0 if self.video.encoder == "vision" else self.fusion.video_views
 
     @property
     def on_log_mel(self) -> bool:
@@ -147,12 +148,16 @@ def configure(file: Path) -> Config:
     stored, layers = stored_layers(file, "audio.layers", audio.layers), 0
     if audio.encoder == "wavlm" and p.mode != "video":
         layers = speech.trained(p.unfreeze_wavlm_layers, f"{file}: fusion.unfreeze_wavlm_layers")
+    video, vision = read_video(file)
+    blocks = video.trained(p.video_blocks, vision, f"{file}: fusion.video_blocks")
     return Config(
+        open_blocks=blocks if p.video_lr and p.epochs else 0,
+        vision=vision,
         seed=params_file.read(file, "seed", int),
         compute=params_file.read(file, "compute", ComputeParams),
         speech=speech,
         audio=audio,
-        video=params_file.read(file, "video", VideoParams),
+        video=video,
         xattn=params_file.read(file, "xattn", XattnParams),
         fusion=p,
         layers=stored,
@@ -229,6 +234,9 @@ def unused(config: Config) -> dict[str, str]:
         reasons["fusion.normalise"] = "fusion.inputs has no prosody"
     if not p.video_views:
         reasons["augment.frames"] = "fusion.video_views is 0"
+    if config.video.encoder == "vision":
+        cached = "video.encoder is vision, whose output is cached"
+        reasons |= dict.fromkeys(("augment.frames", "fusion.video_views"), cached)
     reasons["augment.frames.draw"] = "fusion uses every frame"
     reasons |= unused_of_lora(config.audio, config.wavlm_layers) | unused_of_encoder(config.audio)
     reasons |= _unused_of_freezing(config) | p.unused("fusion")
@@ -237,7 +245,7 @@ def unused(config: Config) -> dict[str, str]:
         reasons |= dict.fromkeys(["audio", "speech", "augment.audio", *OPEN_AUDIO, "fusion.audio_checkpoint"], mode)
     if p.mode == "audio":
         of_video = ["fusion.video_views", "fusion.video_checkpoint"]
-        reasons |= dict.fromkeys(["video", "augment.frames", *OPEN_VIDEO, *of_video], mode)
+        reasons |= dict.fromkeys(["video", "vision", "augment.frames", *OPEN_VIDEO, *of_video], mode)
     if not p.head_epochs + p.epochs:
         reasons |= dict.fromkeys([*TRAINING, "augment.audio", "augment.frames"], "there are no epochs")
     return reasons
@@ -265,7 +273,9 @@ def _unused_of_freezing(config: Config) -> dict[str, str]:
     elif not p.audio_lr:
         keys = ("fusion.unfreeze_wavlm_layers", "fusion.unfreeze_audio")
         reasons |= dict.fromkeys(keys, f"fusion.audio_lr is {p.audio_lr}")
-    if not p.video_blocks:
+    if config.video.encoder == "vision" and not config.vision.unfreeze_layers:
+        reasons |= dict.fromkeys(OPEN_VIDEO, "vision.unfreeze_layers is 0")
+    elif not p.video_blocks:
         reasons["fusion.video_lr"] = "fusion.video_blocks is 0"
     elif not p.video_lr:
         reasons["fusion.video_blocks"] = f"fusion.video_lr is {p.video_lr}"

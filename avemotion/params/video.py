@@ -1,14 +1,22 @@
 """Section `video`: the video encoder."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
+
+from avemotion.params import backbone
+from avemotion.params.backbone import VisionParams
+from avemotion.system import params_file
+
+Encoder = Literal["resnet18", "face", "vision"]
+BLOCKS = 5  # of resnet18 and face: the stem and four levels
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoParams:
     """Section `video`: the video encoder."""
 
-    encoder: Literal["resnet18", "face"]
+    encoder: Encoder
     width: int  # of face: channels of the first stage
     stages: int  # of face: last stages whose output is a frame's embedding
     pooling: Literal["mean", "mean_std"]  # over frames
@@ -20,13 +28,46 @@ class VideoParams:
             raise ValueError(f"stages is {self.stages}; give 1 (the last) or 2")
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of build_video without the number of classes; checkpoints store them."""
+        """Arguments of build_video without the number of classes and those of vision; checkpoints store them."""
         of_face = {"width": self.width, "stages": self.stages} if self.encoder == "face" else {}
         return {"encoder": self.encoder, **of_face, "pooling": self.pooling}
 
+    def blocks(self, vision: VisionParams) -> int:
+        """Number of blocks that training may change."""
+        return vision.unfreeze_layers if self.encoder == "vision" else BLOCKS
+
+    def trained(self, blocks: int, vision: VisionParams, key: str) -> int:
+        """The number of last blocks that a stage trains.
+
+        Args:
+            blocks: the value of its param. key: file and name of that param.
+
+        Raises:
+            ValueError: more blocks than training may change.
+        """
+        return vision.trained(blocks, key) if self.encoder == "vision" else blocks
+
+
+def read(file: Path) -> tuple[VideoParams, VisionParams]:
+    """The sections `video` and `vision`.
+
+    Raises:
+        ValueError: as params_file.read, or the encoder is vision and no model is named.
+    """
+    video, vision = params_file.read(file, "video", VideoParams), backbone.read(file)
+    if video.encoder == "vision" and vision.model is None:
+        raise ValueError(
+            f"{file}: video.encoder is vision, but vision.model is null; give {backbone.CHOICES}, or another encoder"
+        )
+    return video, vision
+
 
 def unused_of_video(video: VideoParams) -> dict[str, str]:
-    """Params that only the other video encoder uses: key -> reason."""
-    if video.encoder == "face":
-        return {}
-    return dict.fromkeys(("video.width", "video.stages"), f"video.encoder is {video.encoder}")
+    """Params that only another video encoder uses: key -> reason."""
+    reason = f"video.encoder is {video.encoder}"
+    reasons: dict[str, str] = {}
+    if video.encoder != "face":
+        reasons |= dict.fromkeys(("video.width", "video.stages"), reason)
+    if video.encoder != "vision":
+        reasons["vision"] = reason
+    return reasons

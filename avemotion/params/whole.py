@@ -23,18 +23,20 @@ from avemotion.params import (
     va_unused,
     xattn,
 )
+from avemotion.params.shared.corpora import ROLES
 from avemotion.params.training import audio
 from avemotion.parsing import registry
 from avemotion.system import params_file
 
 SAMPLES = ("ravdess", "iemocap")
-IN_CHAIN = ("wavlm", "mel", "frames", "prosody", "speaker")  # features with a stage of their own in dvc.yaml
+IN_CHAIN = ("wavlm", "mel", "frames", "vision", "prosody", "speaker")  # features with a stage of their own in dvc.yaml
 MEL_BANDS = 4  # fewest that audio.encoder cnn takes: its two poolings halve them
 # The stages that train on a role, and the sections that only they read.
+VISION = tuple(f"features_vision_{role}" for role in ROLES)
 XATTN = [field.name for field in fields(xattn.XattnParams)]
 HALVES = {
     "emotion": (
-        ("pretrain_audio", "pretrain_video", "fusion", "baseline", "evaluate"),
+        ("pretrain_audio", "pretrain_video", "fusion", "baseline", "evaluate", *VISION),
         (
             *(
                 "pretrain_audio",
@@ -45,7 +47,8 @@ HALVES = {
                 "augment.frames",
                 "video.encoder",
             ),
-            *("video.width", "video.stages", "video.pooling", "baseline.emotion", "evaluate.speaker_logits"),
+            *("video.width", "video.stages", "video.pooling", "vision", "features.vision"),
+            *("baseline.emotion", "evaluate.speaker_logits"),
             *(f"xattn.{key}" for key in XATTN),
         ),
     ),
@@ -242,6 +245,7 @@ def without_effect(whole: Whole) -> dict[str, str]:
         "pretrain_video": pretrain_video.unused(whole.pretrain_video),
         "fusion": fusion.unused(whole.fusion),
         "va": va_unused.unused(whole.va) | _unused_across(whole),
+        **dict.fromkeys(VISION, _unused_vision(whole)),
     }
     for role, (stages, sections) in HALVES.items():
         if role not in whole.manifest.corpora:
@@ -249,8 +253,10 @@ def without_effect(whole: Whole) -> dict[str, str]:
                 unused[stage] = unused.get(stage, {}) | dict.fromkeys(sections, f"corpora.{role} names no corpus")
     noisy = any(len(config.extractor.views) > 1 for config in whole.features.values())
     for (kind, role), config in whole.features.items():
+        stage = f"features_{kind}_{role}"
         of_kind = config.extractor.unused() if hasattr(config.extractor, "unused") else {}
-        unused[f"features_{kind}_{role}"] = of_kind if noisy else of_kind | {"views.seed": "views lists no noisy view"}
+        of_kind |= {} if noisy else {"views.seed": "views lists no noisy view"}
+        unused[stage] = unused.get(stage, {}) | of_kind
     listed: dict[str, str] = {}
     for reasons in unused.values():
         for key, reason in reasons.items():
@@ -271,6 +277,11 @@ def _unused_across(whole: Whole) -> dict[str, str]:
     elif whole.fusion.fusion.mode == "video":
         reason = "fusion.mode is video"
     return {"va.speech_from": f"{reason}: speech comes from WavLM itself"} if reason else {}
+
+
+def _unused_vision(whole: Whole) -> dict[str, str]:
+    encoder = whole.fusion.video.encoder
+    return {} if encoder == "vision" else dict.fromkeys(("vision", "features.vision"), f"video.encoder is {encoder}")
 
 
 def _unused_sample(whole: Whole) -> dict[str, str]:

@@ -58,11 +58,11 @@ def _absolute(of: Settings) -> Settings:
 
 
 def _unpinned(of: Settings, now: Settings) -> Settings:
-    """Settings without the commit of the speech encoder where the params name none."""
-    speech = of.get("speech")
-    if speech is None or strict_loading.split(now["speech"]["model"])[1]:
-        return of
-    return of | {"speech": speech | {"model": strict_loading.split(speech["model"])[0]}}
+    """Settings without the revision of a pretrained encoder where the params name none."""
+    for section in ("speech", "vision"):
+        if section in of and not strict_loading.split(now[section]["model"] or "")[1]:
+            of = of | {section: of[section] | {"model": strict_loading.split(of[section]["model"])[0]}}
+    return of
 
 
 def _plain(settings: Settings) -> Settings:

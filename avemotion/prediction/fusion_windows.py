@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import torch
 
+from avemotion.datasets.audio_features import AudioSource
 from avemotion.datasets.clip_batches import ClipDataset, Source
-from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import MemoryStore
+from avemotion.datasets.vision_rows import video_source
 from avemotion.params.training.audio import feature_kind
 from avemotion.prediction.no_sound import silent
 from avemotion.prediction.own_windows import Speaker
@@ -29,12 +30,13 @@ def with_emotion(
         windows: by the name of their piece. stores: features of the pieces by kind, and of the windows behind the
             statistics of the speaker.
     """
-    takes_audio, takes_video = models.fusions[0].audio is not None, models.fusions[0].video is not None
+    of_video = models.fusions[0].video
+    takes_audio, takes_video = models.fusions[0].audio is not None, of_video is not None
     ids = [name for name, w in windows.items() if (takes_audio and w.sound) or (takes_video and w.picture)]
     if not ids:
         return windows
     audio = _audio_source(ids, models, stores, speaker) if takes_audio else None
-    video = FrameSource(stores["frames"]) if takes_video else None
+    video = None if of_video is None else video_source(of_video, stores)
     prosody, of_prosody = None, models.fusions[0].prosody
     if of_prosody is not None:
         relative = models.fusion_by_speaker, speaker.of(ids), speaker.counted

@@ -7,6 +7,7 @@ import numpy as np
 from avemotion.datasets.memory_store import MemoryStore
 from avemotion.extraction import extraction
 from avemotion.features.parts.sound import SoundExtractor
+from avemotion.features.vision import VisionExtractor
 from avemotion.formats.feature_store import CLEAN, Views
 from avemotion.media.waveforms import SAMPLE_RATE
 from avemotion.prediction.recording import HERE, Piece, Recording
@@ -56,11 +57,15 @@ def extract(
         MediaError: a value of a piece is not finite; it names the piece, not the file.
     """
     notes: list[str] = []
-    stores = {}
-    for kind, extractor in models.extractors.items():
+    stores: dict[str, MemoryStore] = {}
+    of_media_first = sorted(models.extractors, key=lambda kind: isinstance(models.extractors[kind], VisionExtractor))
+    for kind in of_media_first:
+        extractor = models.extractors[kind]
         rows: dict[str, Views | None] = {}
         for piece in pieces:
-            if extractor.modality == "video":
+            if isinstance(extractor, VisionExtractor):
+                rows[piece.name] = _embedded(extractor, stores["frames"], piece)
+            elif extractor.modality == "video":
                 rows[piece.name] = _frames(models, piece, notes)
             elif piece.waveform is None:
                 rows[piece.name] = None
@@ -76,6 +81,14 @@ def _sound_rows(models: Models, kind: str, name: str, waveform: np.ndarray) -> V
     extractor = models.extractors[kind]
     assert isinstance(extractor, SoundExtractor)
     return extractor.extract_waveform(name, waveform)[0]
+
+
+def _embedded(extractor: VisionExtractor, frames: MemoryStore, piece: Piece) -> Views | None:
+    if piece.name in frames.missing:
+        return None
+    views = extractor.of_frames(frames.get(piece.name, "frames"))
+    extraction.refuse_not_finite(piece.name, views)
+    return views
 
 
 def _frames(models: Models, piece: Piece, notes: list[str]) -> Views | None:

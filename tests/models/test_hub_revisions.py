@@ -10,9 +10,8 @@ import pytest
 import soundfile
 import speech_toys
 import torch
-import transformers.utils.hub
 from recordings import voice, write_manifest, write_params
-from small_hub import SmallHub
+from small_hub import SmallHub, connected
 from trained_project import main
 from transformers import BertConfig
 
@@ -34,12 +33,7 @@ PREPROCESSOR = "preprocessor_config.json"
 def hub(tmp_path, monkeypatch) -> Iterator[SmallHub]:
     """A hub with two revisions of a HuBERT, and an empty local cache."""
     monkeypatch.chdir(tmp_path)
-    small = SmallHub()
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", small.url)
-    template = f"{small.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None, raising=False)  # a client that keeps its endpoint
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    small = connected(monkeypatch, tmp_path / "cache")
     model = speech_toys.make("hubert base")
     for revision, shift in (("main", 0.0), ("v1", 1.0)):
         folder = tmp_path / revision

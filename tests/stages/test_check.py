@@ -107,6 +107,23 @@ REFUSALS = [
     (inside("va.state", memory=3), "va.state: unknown key memory; known are kind, updater,"),
     ({"va.interaction": "added"}, "va.interaction is 'added'; choose one of bidirectional, concat, cross_attention"),
     ({"va.interaction": "concat", "va.pooling": "multihead", "xattn.heads": 7, "xattn.d_model": 70}, "xattn.heads"),
+    ({"video.encoder": "vision"}, "video.encoder is vision, but vision.model is null; give a hub id such as"),
+    ({"vision.model": ""}, "vision.model is empty; give a hub id such as facebook/dinov2-base"),
+    ({"vision.model": "a/b@v1"}, "model is 'a/b@v1'; give what follows the @ as revision"),
+    ({"vision.revision": "v1"}, "revision is 'v1', but model is None; give null, or a branch, tag or commit"),
+    ({"vision.unfreeze_layers": -1}, "unfreeze_layers is -1; give 0 (none) or more"),
+    (
+        {"video.encoder": "vision", "vision.model": "a/b", "vision.unfreeze_layers": 2, "fusion.video_blocks": 3},
+        "fusion.video_blocks is 3; with video.encoder vision give 0 to vision.unfreeze_layers (2)",
+    ),
+    (
+        {"video.encoder": "vision", "vision.model": "a/b", "vision.unfreeze_layers": 2, "pretrain_video.blocks": 3},
+        "pretrain_video.blocks is 3; with video.encoder vision give 0 to vision.unfreeze_layers (2)",
+    ),
+    (
+        {"video.encoder": "vision", "vision.model": "a/b", "pretrain_video.start": "face"},
+        "pretrain_video.start is face, whose weights are those of video.encoder face, not vision; change one",
+    ),
     ({"evaluate.draws": 1}, "evaluate.draws is 1; give 100 or more"),
 ]
 
@@ -141,7 +158,9 @@ OF_FACE_ENCODER = {"video.width", "video.stages"}
 OF_FACES = {"pretrain_face", "augment.stills", "pretrain_video.face_checkpoint"}
 OF_FRAMES = {"features.frames.detector_model", "features.frames.smooth"}
 OF_LORA = {"audio.lora.alpha", "audio.lora.dropout"}
-BASE = OF_FRAMES | MANIFEST | OF_MEL | OF_LORA | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES
+OF_VISION = {"vision", "features.vision"}
+BASE = OF_FRAMES | MANIFEST | OF_MEL | OF_LORA | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES | OF_VISION
+VISION = {"video.encoder": "vision", "vision.model": "facebook/dinov2-base"}
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
 JOINT = {"fusion.residual", "fusion.unimodal_loss"}
@@ -160,6 +179,8 @@ OF_SPEECH = {
 }
 OF_SPEECH |= {"va.attention_heads", "va.speech_from", "va.normalise.speech"}
 ACTORS = {"manifest.emotion.actors"}
+CACHED = {"augment.frames", "fusion.video_views"}  # the output of an image encoder is
+CLOSED = {"pretrain_video.blocks", "fusion.video_blocks", "fusion.video_lr"}
 STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback", "size", "updater")}
 
 
@@ -188,6 +209,12 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
         (
             {"features.frames.face": False},
             BASE | {f"features.frames.{key}" for key in ("detector", "boxes", "align", "margin")},
+        ),
+        (VISION, BASE - OF_VISION | OF_FACE_ENCODER | CACHED | CLOSED),
+        (VISION | {"vision.unfreeze_layers": 1}, BASE - OF_VISION | OF_FACE_ENCODER | CACHED),
+        (
+            VISION | {"vision.unfreeze_layers": 1, "fusion.video_blocks": 0},
+            BASE - OF_VISION | OF_FACE_ENCODER | CACHED | {"fusion.video_lr"},
         ),
         (
             {"pretrain_video.start": "face"},
@@ -260,6 +287,7 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             | {"audio", "augment.audio", "augment.frames", "pretrain_audio", "pretrain_video", "fusion"}
             | {"evaluate.speaker_logits"}
             | {"pretrain_face", "augment.stills", "manifest.faces", "video.encoder", "video.pooling", *OF_FACE_ENCODER}
+            | OF_VISION
             | OF_AFFECT_SPLIT
             | OF_FRAMES
             | {"manifest.emotion", "manifest.cremad", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}

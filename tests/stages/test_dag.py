@@ -23,8 +23,9 @@ from avemotion.system import params_file
 from avemotion.system.source_code import sources
 
 TARGET = "other"  # in corpora.transfer
-PARAMS = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))
-KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
+FILE = REPO / "params.yaml"
+PARAMS = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+KINDS = ("wavlm", "mel", "frames", "vision", "prosody", "speaker")
 CORPORA = ("ravdess", "iemocap")
 # Files of code deps that a stage does not import.
 WHOLE_ROOMS = {

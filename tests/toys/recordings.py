@@ -24,6 +24,8 @@ SECTIONS = {
     "manifest": {"max_rejected": 0.0},
     "views": {"emotion": [20, 5], "affect": [], "seed": 0},
     "speech": {"model": "tiny", "revision": None, "unfreeze_layers": 2},
+    "video": {"encoder": "face"},
+    "vision": {"model": None, "revision": None, "unfreeze_layers": 0},
     "features": {
         "wavlm": {
             "seconds": None,
@@ -58,6 +60,7 @@ SECTIONS = {
             "stills": "whole",
             "margin": 0.1,
         },
+        "vision": {"dtype": "float32"},
         "prosody": {"set": "free", "max_seconds": 60.0},
         "speaker": {"model": "statistics", "source": None, "max_seconds": 60.0},
     },

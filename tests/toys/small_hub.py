@@ -6,6 +6,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import huggingface_hub.constants
+import pytest
+import transformers.utils.hub
+
+
+def connected(monkeypatch: pytest.MonkeyPatch, cache: Path) -> "SmallHub":
+    """A hub that the clients of transformers and huggingface_hub ask, with a folder as local cache."""
+    small = SmallHub()
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", small.url)
+    template = f"{small.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None, raising=False)  # a client that keeps its endpoint
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    return small
+
 
 class SmallHub:
     """Repositories by id and revision; `stop` is as if the network were gone."""

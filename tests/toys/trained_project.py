@@ -18,6 +18,7 @@ from avemotion.formats.labels import CorpusFacts
 from stages import features, fusion, va
 
 CLASSES = ["angry", "happy"]
+KINDS = ("wavlm", "frames", "prosody", "speaker")
 SPLITS = {"a1": "train", "a2": "train", "b1": "train", "b2": "val", "c1": "test", "c2": "test"}
 DIALOGUES = {"a1": 1, "a2": 1, "b1": 2, "b2": 2, "c1": 3, "c2": 3}  # one a fold, and of one speaker
 CHANGES = {
@@ -73,7 +74,7 @@ def build(root: Path) -> Path:
             join(films[clip], Path(f"corpus/{clip}.wav"), Path(f"{clip}.mov"))
         labels.write("emotion", [row | {"split": SPLITS[row["id"]]} for row in turns()], facts("emotion", []))
         labels.write("affect", turns(), facts("affect", [1, 2, 3]))
-        for stage, kinds in ((features, ("wavlm", "frames", "prosody", "speaker")), (fusion, ()), (va, ())):
+        for stage, kinds in ((features, KINDS), (fusion, ()), (va, ())):
             main(stage, *kinds)
     return root
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from avemotion.models.encoders.blocks import masked_mean, masked_std
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-BLOCKS = 5  # the stem and the residual layers layer1 .. layer4
+BLOCKS = 5  # of both residual networks: the stem and the residual layers layer1 .. layer4
 Pooling = Literal["mean", "mean_std"]  # over frames
 
 
@@ -23,16 +23,17 @@ class VideoModel(nn.Module, ABC):
     n, and after `start_from(n)` every method takes that output instead of frames.
     """
 
-    blocks: nn.ModuleList
+    feature: ClassVar[str] = "frames"  # the cache that it reads
+    blocks: nn.ModuleList | list[nn.Module]
     stages: int  # last blocks whose output is the embedding of a frame
     torchvision: ClassVar[dict[str, str]] = {}  # its names of these weights -> ours
 
-    def __init__(self, classes: int, blocks: nn.ModuleList, dim: int, stages: int, pooling: Pooling):
+    def __init__(self, classes: int, blocks: nn.ModuleList | list[nn.Module], dim: int, stages: int, pooling: Pooling):
         super().__init__()
         self.blocks, self.stages, self.pooling = blocks, stages, pooling
         self.sequence_dim, self.dim = dim, dim * (1 + (pooling == "mean_std"))
         self.classifier = nn.Linear(self.dim, classes)
-        self.start_from(BLOCKS)
+        self.start_from(len(blocks))
 
     @abstractmethod
     def prepare(self, frames: Tensor) -> Tensor:
@@ -43,31 +44,31 @@ class VideoModel(nn.Module, ABC):
         """Output of the last `stages` blocks [R, ., h, w] -> embedding of each frame [R, sequence_dim]."""
 
     def start_from(self, blocks: int) -> None:
-        """Use the output of lower(frames, blocks) as input from now on; with BLOCKS, frames."""
-        assert 0 <= blocks <= BLOCKS
+        """Use the output of lower(frames, blocks) as input from now on; with all blocks, frames."""
+        assert 0 <= blocks <= len(self.blocks)
         self.computed = blocks
 
     def lower(self, frames: Tensor, blocks: int) -> Tensor:
         """frames [B, N, 3, H, W] -> input of the last `blocks` blocks, [B, N, ...]; for 0 [B, N, sequence_dim]."""
-        if blocks == BLOCKS:
+        if blocks == len(self.blocks):
             return frames
         x = self.prepare(frames.flatten(0, 1))
         if blocks == 0:
-            return self._upper(x, BLOCKS).unflatten(0, frames.shape[:2])
-        for block in self.blocks[: BLOCKS - blocks]:
+            return self._upper(x, len(self.blocks)).unflatten(0, frames.shape[:2])
+        for block in self.blocks[: len(self.blocks) - blocks]:
             x = block(x)
         return x.unflatten(0, frames.shape[:2])
 
     def _upper(self, x: Tensor, blocks: int) -> Tensor:
         """Input of the last `blocks` blocks, which is the output of the one before them -> [R, sequence_dim]."""
         maps = [x]
-        for block in self.blocks[BLOCKS - blocks :]:
+        for block in self.blocks[len(self.blocks) - blocks :]:
             maps.append(block(maps[-1]))
         return self.pool(maps[-self.stages :])
 
     def frame_embeddings(self, video: Tensor) -> Tensor:
         """Frames [B, N, 3, H, W] (or a cached lower output) -> [B, N, sequence_dim]."""
-        if self.computed == BLOCKS:
+        if self.computed == len(self.blocks):
             return self.lower(video, blocks=0)
         if self.computed == 0:
             return video
@@ -89,7 +90,7 @@ class VideoModel(nn.Module, ABC):
 
     def last_parameters(self, blocks: int) -> list[nn.Parameter]:
         """Parameters of the last `blocks` blocks."""
-        return list(self.blocks[BLOCKS - blocks :].parameters())
+        return [p for block in self.blocks[len(self.blocks) - blocks :] for p in block.parameters()]
 
 
 class VideoResNet18(VideoModel):

@@ -4,8 +4,9 @@ from typing import Any
 
 from avemotion.models.encoders.face_encoder import VideoFace
 from avemotion.models.encoders.video_encoder import VideoModel, VideoResNet18
+from avemotion.models.encoders.vision_model import VideoVision
 
-VIDEO_MODELS: dict[str, type[VideoModel]] = {"resnet18": VideoResNet18, "face": VideoFace}
+VIDEO_MODELS: dict[str, type[VideoModel]] = {"resnet18": VideoResNet18, "face": VideoFace, "vision": VideoVision}
 
 
 def build_video(classes: int, arguments: dict[str, Any]) -> VideoModel:

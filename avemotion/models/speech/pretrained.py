@@ -117,13 +117,7 @@ def normalizes_input(name: str, config: "PretrainedConfig") -> bool:
 
 def commit(name: str) -> str | None:
     """The commit that a hub id stands for in the local cache, where `load` puts it; None for a folder and for tiny."""
-    from huggingface_hub import try_to_load_from_cache
-
-    place, revision = strict_loading.split(name)
-    if place == "tiny" or Path(place).is_dir():
-        return None
-    file = try_to_load_from_cache(place, "config.json", revision=revision)
-    return Path(file).parent.name if isinstance(file, str) else None  # .../snapshots/<commit>/config.json
+    return None if name == "tiny" else strict_loading.commit(name)
 
 
 def boundary_layer(config: "PretrainedConfig", layers: int) -> int:

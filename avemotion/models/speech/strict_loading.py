@@ -1,7 +1,7 @@
 """Published weights: loaded whole and in float32, or refused. No tensor of the result is random."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,14 @@ UNUSED = {"masked_spec_embed"}  # SpecAugment inside the model, which is never t
 SHOWN = 3  # names of tensors in a message
 
 
-def load(kind: type[Model], name: str, config: "PretrainedConfig | None", param: str) -> Model:
+def load(
+    kind: type[Model],
+    name: str,
+    config: "PretrainedConfig | None",
+    param: str,
+    types: Collection[str] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Model:
     """A model in eval mode and float32 with every tensor from its checkpoint.
 
     transformers itself fills tensors that a checkpoint lacks with random numbers, and loads a model of another type
@@ -27,6 +34,8 @@ def load(kind: type[Model], name: str, config: "PretrainedConfig | None", param:
         name: hub id, with @revision for another than its default branch, or folder.
         config: None = the checkpoint's own.
         param: key of params.yaml that gives the name, for messages.
+        types: values of model_type in its config.json; None = that of kind.
+        arguments: of kind's constructor, besides the config.
 
     Raises:
         ValueError: the checkpoint is of another model type, or lacks tensors of the model, or has others or other
@@ -36,15 +45,17 @@ def load(kind: type[Model], name: str, config: "PretrainedConfig | None", param:
     import torch
 
     assert kind.config_class is not None
-    config_of(kind.config_class, name, param)
+    own = kind.config_class.model_type
+    _refuse_other(config_fields(name, param, own), types or {own}, name, param)
     options: dict[str, Any] = {"dtype": torch.float32, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    options |= arguments or {}
     try:
         with _quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # of tensors in UNUSED
             place, revision = split(name)
             loaded: Any = kind.from_pretrained(place, config=config, revision=revision or "main", **options)
     except OSError as error:
-        raise _unavailable(name, param, kind.config_class.model_type, error) from error
+        raise _unavailable(name, param, own, error) from error
     except Exception as error:  # a damaged file raises errors of safetensors, zipfile, pickle and struct
         if out_of_memory(error):
             raise
@@ -55,16 +66,11 @@ def load(kind: type[Model], name: str, config: "PretrainedConfig | None", param:
     return model.eval()
 
 
-def config_of(kind: "type[PretrainedConfig]", name: str, param: str) -> dict[str, Any]:
-    """The fields of a checkpoint's config.json.
-
-    Raises:
-        ValueError: there is no such checkpoint, or it is of another model type.
-    """
-    fields = config_fields(name, param, kind.model_type)
-    if (found := fields.get("model_type")) != kind.model_type:
-        raise ValueError(f"{param} is {name!r}, whose config.json has model_type {found}; give a {kind.model_type}")
-    return fields
+def _refuse_other(fields: Mapping[str, Any], types: Collection[str], name: str, param: str) -> None:
+    """Raises ValueError if config.json is of another model type."""
+    if (found := fields.get("model_type")) not in types:
+        expected = " or ".join(sorted(types))
+        raise ValueError(f"{param} is {name!r}, whose config.json has model_type {found}; give a {expected}")
 
 
 def config_fields(name: str, param: str, expected: str) -> dict[str, Any]:
@@ -94,6 +100,17 @@ def split(name: str) -> tuple[str, str | None]:
         return name, None
     place, _, revision = name.partition("@")
     return place, revision or None
+
+
+def commit(name: str) -> str | None:
+    """The commit that a hub id stands for in the local cache, where `load` puts it; None for a folder."""
+    from huggingface_hub import try_to_load_from_cache
+
+    place, revision = split(name)
+    if Path(place).is_dir():
+        return None
+    file = try_to_load_from_cache(place, "config.json", revision=revision)
+    return Path(file).parent.name if isinstance(file, str) else None  # .../snapshots/<commit>/config.json
 
 
 def _refuse_partial(model: "PreTrainedModel", report: dict, name: str, param: str) -> None:

@@ -33,19 +33,21 @@ def count(module: nn.Module) -> dict[str, int]:
     }
 
 
-def summarize(model: nn.Module, parts: Mapping[str, nn.Module | None], rest: str, cached: int = 0) -> dict:
+def summarize(
+    model: nn.Module, parts: Mapping[str, nn.Module | None], rest: str, cached: Mapping[str, int] | None = None
+) -> dict:
     """The output of `--summary`: numbers of parameters in total and by part.
 
     Args:
         parts: disjoint submodules; None where the model has no such part.
         rest: name of the parameters outside all parts.
-        cached: number of parameters of frozen WavLM layers whose output comes from the feature cache.
+        cached: numbers of parameters of frozen layers whose output comes from the feature cache, by name.
     """
     whole = count(model)
     named = {name: count(part) for name, part in parts.items() if part is not None}
     others = {key: whole[key] - sum(part[key] for part in named.values()) for key in whole}
     if others["total"]:
         named[rest] = others
-    if cached:
-        named["wavlm_below_boundary"] = {"total": cached, "trainable": 0}
-    return {"total": whole["total"] + cached, "trainable": whole["trainable"], "parts": named}
+    below = {name: number for name, number in (cached or {}).items() if number}
+    named |= {name: {"total": number, "trainable": 0} for name, number in below.items()}
+    return {"total": whole["total"] + sum(below.values()), "trainable": whole["trainable"], "parts": named}

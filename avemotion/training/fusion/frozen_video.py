@@ -4,7 +4,8 @@ import torch
 
 from avemotion.datasets.clip_batches import Source
 from avemotion.datasets.frame_sequences import FrameSource
-from avemotion.models.encoders.video_encoder import BLOCKS, VideoModel
+from avemotion.datasets.vision_rows import VisionSource
+from avemotion.models.encoders.video_encoder import VideoModel
 from avemotion.system.seeds import seed_for
 from avemotion.system.workers import progress
 from avemotion.training.emotion.classifier import EmotionData
@@ -27,7 +28,12 @@ class FrozenVideo:
 
 
 def frozen_video(
-    model: VideoModel, frames: FrameSource, data: EmotionData, blocks: int, views: int, device: torch.device
+    model: VideoModel,
+    frames: FrameSource | VisionSource,
+    data: EmotionData,
+    blocks: int,
+    views: int,
+    device: torch.device,
 ) -> Source:
     """Compute the input of the last `blocks` blocks for every clip, and let model start from there.
 
@@ -37,8 +43,8 @@ def frozen_video(
     The model computes one clip at a time, so that the features of a clip do not depend on other clips. They stay in
     memory: for ResNet-18 and 112 x 112 frames 50 KB per frame and view with one trained block, 2 KB with none.
     """
-    if blocks == BLOCKS:
-        return frames if views else FrameSource(frames.store)
+    if blocks == len(model.blocks):
+        return frames if views else frames.plain()
     training = set(data.ids("train"))
     ids = sorted(training.union(data.ids("val"), data.ids("test")))
     copies = [(clip, view) for clip in ids for view in (None, *(range(1, views + 1) if clip in training else ()))]

@@ -4,23 +4,35 @@ from typing import Any
 
 from torch import nn
 
+from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
 from avemotion.models.fusion.base import Fusion
 from avemotion.params.fusion import Config, options
 from avemotion.training.common import freeze, loop
 from avemotion.training.emotion.audio_input import audio_arguments
+from avemotion.training.video_start import video_arguments
 
 EGEMAPS = 88  # functionals of eGeMAPSv02
 
 
-def architecture(config: Config, classes: int, bands: int | None = None, functionals: int = EGEMAPS) -> dict[str, Any]:
-    """Arguments of build_fusion; bands: as for audio_arguments; functionals: of prosody, where it is an input."""
+def architecture(
+    config: Config,
+    classes: int,
+    caches: dict[str, FeatureStore] | None = None,
+    bands: int | None = None,
+    functionals: int = EGEMAPS,
+) -> dict[str, Any]:
+    """Arguments of build_fusion.
+
+    Args:
+        caches: as for video_arguments. bands: as for audio_arguments. functionals: of prosody, where it is an input.
+    """
     mode = config.fusion.family
     return {
         "mode": mode,
         "classes": classes,
         "audio": None if mode == "video" else audio_arguments(config, bands),
-        "video": None if mode == "audio" else config.video.arguments(),
+        "video": None if mode == "audio" else video_arguments(config.video, config.vision, caches),
         "options": options(config) | ({"prosody": functionals} if config.fusion.takes_prosody else {}),
     }
 
@@ -33,7 +45,7 @@ def phases(model: Fusion, config: Config) -> list[loop.Phase]:
     if model.audio is not None:
         encoders.append({"params": open_audio(model.audio, config), "lr": p.audio_lr})
     if model.video is not None:
-        encoders.append({"params": model.video.last_parameters(p.open_blocks), "lr": p.video_lr})
+        encoders.append({"params": model.video.last_parameters(config.open_blocks), "lr": p.video_lr})
 
     def prepare(groups: list[dict]) -> list[dict]:
         freeze.train_only(model, (parameter for group in groups for parameter in group["params"]))

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from avemotion.datasets.clip_batches import ClipDataset
-from avemotion.datasets.frame_sequences import FrameSource
 from avemotion.datasets.memory_store import Store
 from avemotion.datasets.prosody_rows import ARRAY, ProsodyRows
+from avemotion.datasets.vision_rows import video_source
 from avemotion.models.encoders.prosody_model import ProsodyModel
 from avemotion.models.fusion.base import Fusion
 from avemotion.params.training.audio import feature_kind
@@ -34,7 +34,7 @@ def fusion_clips(
     if arguments is not None:
         audio = new_source(arguments, caches[feature_kind(arguments["encoder"])], by_speaker, speakers, counted)
     if fusion.video is not None:
-        video = FrameSource(caches["frames"])
+        video = video_source(fusion.video, caches)
     if fusion.prosody is not None:
         prosody = fusion_prosody(fusion.prosody, caches["prosody"], by_speaker, speakers, counted)
     return ClipDataset(list(speakers), torch.zeros(len(speakers), dtype=torch.long), audio, video, prosody)

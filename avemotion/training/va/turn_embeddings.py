@@ -51,7 +51,7 @@ class TurnInputs:
         kinds = ["wavlm", *(name for name in ROWS if name in self.names)]
         if "fused" in self.names and self.fusion is not None:
             kinds += [feature_kind(self.audio["encoder"])] if self.audio is not None else []
-            kinds += ["frames"] if self.fusion.video is not None else []
+            kinds += [self.fusion.video.feature] if self.fusion.video is not None else []
             kinds += ["prosody"] if self.fusion.prosody is not None else []
         return list(dict.fromkeys(kinds))
 
