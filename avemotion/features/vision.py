@@ -56,9 +56,13 @@ class VisionExtractor:
         """Name of the array."""
         return "boundary" if self.vision.unfreeze_layers else "pooled"
 
-    def source(self) -> tuple[list[ClipMedia], Path]:
-        """Clips by the checksums of their frames, in place of media files, and the folder of the frames."""
-        folder = FRAMES / self.role
+    def source(self, frames: Path | None = None) -> tuple[list[ClipMedia], Path]:
+        """Clips by the checksums of their frames, in place of media files, and the folder of the frames.
+
+        Args:
+            frames: the cache of frames; None = that of the role.
+        """
+        folder = frames or FRAMES / self.role
         _frames.cache_clear()  # an earlier call in this process may have been for other frames
         store = _frames(folder)
         missing = frozenset(store.missing)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from avemotion.extraction import extraction
 from avemotion.extraction.extraction import Places
+from avemotion.features.vision import VisionExtractor
 from avemotion.formats.clips import ClipMedia
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.params.transfer import Config
@@ -32,7 +33,10 @@ class TargetCaches:
         Raises:
             ValueError: too many clips cannot be extracted.
         """
-        return {kind: self._store(kind, of) for kind, of in settings.items()}
+        stores: dict[str, FeatureStore] = {}
+        for kind in sorted(settings, key="vision".__eq__):  # it takes the frames
+            stores[kind] = self._store(kind, settings[kind], stores)
+        return stores
 
     def drop_others(self) -> None:
         """Delete the features of settings that no model has any more."""
@@ -40,13 +44,17 @@ class TargetCaches:
             if folder.is_dir() and folder.name not in self._stores:
                 shutil.rmtree(folder)
 
-    def _store(self, kind: str, of: Settings) -> FeatureStore:
-        name = f"{kind}_{hashlib.blake2b(_plain(of).encode(), digest_size=4).hexdigest()}"
+    def _store(self, kind: str, of: Settings, others: Mapping[str, FeatureStore]) -> FeatureStore:
+        behind = others["frames"].settings if kind == "vision" else {}
+        name = f"{kind}_{hashlib.blake2b((_plain(of) + _plain(behind)).encode(), digest_size=4).hexdigest()}"
         if name not in self._stores:
             extractor = feature_settings.extractor(kind, of, self.config.compute.device)
             folder = self.work / name
-            places = Places(root=Path(self.config.target.root), out=folder / self.config.title, work=folder)
-            extraction.run(extractor, self.clips, places, self.config.compute, self.config.max_rejected)
+            media, root = self.clips, Path(self.config.target.root)
+            if isinstance(extractor, VisionExtractor):
+                media, root = extractor.source(others["frames"].folder)
+            places = Places(root=root, out=folder / self.config.title, work=folder)
+            extraction.run(extractor, media, places, self.config.compute, self.config.max_rejected)
             self._stores[name] = FeatureStore(places.out)
         return self._stores[name]
 

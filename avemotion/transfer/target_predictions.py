@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from avemotion.datasets.clip_batches import ClipDataset, Source
-from avemotion.datasets.frame_sequences import FrameSource
+from avemotion.datasets.vision_rows import video_source
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.fusion.base import Fusion
 from avemotion.params.training.audio import feature_kind
@@ -126,7 +126,7 @@ def table(rows: pd.DataFrame, probabilities: np.ndarray, classes: Sequence[str],
 def _arrays(model: RunModel) -> dict[str, str]:
     """Kinds of features and arrays of a model's modalities; a clip with rows of one of them has a prediction."""
     arrays = {} if model.audio is None else {feature_kind(model.audio["encoder"]): audio_input.array(model.audio)}
-    return arrays | ({"frames": "frames"} if model.video else {})
+    return arrays | ({"frames": "frames"} if model.video else {})  # a clip with frames has embeddings of them
 
 
 def _dataset(model: RunModel, ids: Sequence[str], speakers: Mapping[str, str], stores: Stores) -> ClipDataset:
@@ -141,5 +141,6 @@ def _dataset(model: RunModel, ids: Sequence[str], speakers: Mapping[str, str], s
             audio = silent(first.audio if isinstance(first, Fusion) else first)
     if isinstance(first, Fusion) and first.prosody is not None:
         prosody = fusion_prosody(first.prosody, stores["prosody"], model.by_speaker, speakers, None)
-    video = FrameSource(stores["frames"]) if model.video else None
+    pictures = first.video if isinstance(first, Fusion) else first if model.video else None
+    video = None if pictures is None else video_source(pictures, stores)
     return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video, prosody)
