@@ -7,7 +7,7 @@ import speech_toys
 import torch
 
 from avemotion.models.encoders.audio_encoders import build_audio
-from avemotion.models.encoders.wavlm import WavLM
+from avemotion.models.encoders.speech_encoder import WavLM
 from avemotion.models.speech.top_layers import TopLayers
 
 ARGUMENTS = {"encoder": "wavlm", "model": "tiny"}  # 4 layers of 128 features

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
 from avemotion.models.encoders.resnet_asp import ResNetAsp
-from avemotion.models.encoders.wavlm import WavLM
+from avemotion.models.encoders.speech_encoder import WavLM
 
 
 class ImageEncoder(MelEncoder):

@@ -13,7 +13,7 @@ from avemotion.datasets.memory_store import Store
 from avemotion.datasets.speaker_store import SpeakerStore
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.models.encoders.audio_model import AudioModel, MelEncoder
-from avemotion.models.encoders.wavlm import WavLM
+from avemotion.models.encoders.speech_encoder import WavLM
 from avemotion.models.speech.lora import Adapters
 from avemotion.models.speech.pretrained import architecture, load
 from avemotion.models.speech.top_layers import TopLayers

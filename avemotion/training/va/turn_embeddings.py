@@ -17,7 +17,7 @@ from avemotion.datasets.clip_batches import collate
 from avemotion.datasets.memory_store import Store
 from avemotion.formats import feature_store
 from avemotion.formats.feature_store import CLEAN, FeatureStore, Views
-from avemotion.models.encoders.wavlm import WavLM
+from avemotion.models.encoders.speech_encoder import WavLM
 from avemotion.models.fusion.base import Fusion
 from avemotion.models.fusion.build import build_fusion
 from avemotion.models.speech.pretrained import load
