@@ -5,6 +5,8 @@ is nothing to train. Beside the weights it writes its history, the predictions o
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +67,7 @@ def train(config: Config, folder: Path) -> None:
         return {"loss": F.cross_entropy(scores, truth).item(), "score": score}
 
     phase = Phase(name="train", epochs=p.epochs, prepare=lambda: [{"params": list(model.parameters()), "lr": p.lr}])
-    task = Task(batches=batches, loss=loss, validate=validate, label=OUT.name)
+    task = Task(batches=batches, loss=loss, validate=validate, label=OUT.name, resume=this.resume)
     history = fit(model, task, [phase], p, this.device, this.curves)
     facts = {"classes": classes, "architecture": architecture(config), "features": {"frames": store.settings}}
     this.leave(model, facts, history)
@@ -98,14 +100,20 @@ def summary(config: Config, classes: int = 7) -> dict[str, Any]:
 def main() -> None:
     config = cli.configured(__doc__, configure, summary)
     from avemotion.formats import labels
-    from avemotion.system.outputs import alone, leave_reason, whole_folder
+    from avemotion.system.outputs import alone, leave_reason
 
     with alone(OUT.name):
         if labels.read_facts("faces").absent:
             leave_reason(OUT, "corpora.faces names no corpus, so there is nothing to train")
             return
-        with whole_folder(OUT) as folder:
-            train(config, folder)
+        from avemotion.system import runtime
+        from avemotion.system.source_code import source_digest
+        from avemotion.training.common import folds
+
+        device, threads = runtime.device(config.compute.device).type, config.compute.threads
+        parts = [replace(config, compute=None), device, threads, source_digest("stages.pretrain_face")]
+        key = folds.key_of(parts, [Path("data/manifest/faces"), Path("data/features/frames/faces/index.json")])
+        folds.train_whole(partial(train, config), key, Path("data/work") / OUT.name, OUT)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,8 @@ def train(config: Config, fusion: Path | None, turns: Path, fold: "Fold", folder
         loss=loss,
         validate=lambda: objective.validate(model, sets["val"], weights, batching, this.device),
         label=f"fold {fold.test}",
+        resume=this.resume,
+        memory=loss,
     )
     phases = [loop.Phase(name="train", epochs=p.epochs, prepare=lambda: objective.groups(model, p))]
     history = loop.fit(model, task, phases, p, this.device, this.curves)

@@ -15,6 +15,8 @@ from trained_project import CHANGES, facts, main, rows
 
 from avemotion.formats import clips, labels
 from avemotion.formats.clips import ClipMedia
+from avemotion.training.common import resume
+from avemotion.training.face import still_sets
 from stages import features, fusion, pretrain_face, pretrain_video
 
 SPLIT = {"train": 24, "val": 8, "test": 8}  # pictures
@@ -103,6 +105,40 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     pretrain_face.train(config, tmp_path)
     for file in sorted(tmp_path.iterdir()):
         assert file.read_bytes() == (Path("data/models/pretrain_face") / file.name).read_bytes(), file.name
+
+
+def test_a_killed_training_goes_on_with_the_same_bytes(project, tmp_path, monkeypatch):
+    """Killed in epoch 9, as after DVC has deleted the out; params of another training start anew."""
+    for name in ("data/manifest", "data/features", "stills"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(project / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(resume, "SECONDS", 0.0)
+    seen, order, killed = [], still_sets.order, [9]
+
+    def counted(targets, epoch, *others, **options):
+        seen.append(epoch)
+        if epoch in killed:
+            raise KeyboardInterrupt
+        return order(targets, epoch, *others, **options)
+
+    monkeypatch.setattr(still_sets, "order", counted)
+    params_with(tmp_path, FACES)
+    with pytest.raises(KeyboardInterrupt):
+        main(pretrain_face)
+    assert seen == list(range(1, 10)) and not Path("data/models/pretrain_face").exists()
+    killed[0], seen[:] = 2, []
+    params_with(tmp_path, FACES | {"pretrain_face.lr": 1.0e-3})
+    with pytest.raises(KeyboardInterrupt):
+        main(pretrain_face)
+    assert seen == [1, 2]
+    killed[:], seen[:] = [], []
+    params_with(tmp_path, FACES | {"compute.workers": 2})
+    main(pretrain_face)
+    assert seen == list(range(9, 17))
+    for file in (project / "data/models/pretrain_face").iterdir():
+        assert (Path("data/models/pretrain_face") / file.name).read_bytes() == file.read_bytes(), file.name
+    assert not Path("data/work/pretrain_face").exists()
 
 
 @pytest.mark.usefixtures("here")

@@ -47,6 +47,33 @@ def test_finished_folds_survive_a_kill(tmp_path):
     assert trained == [1, 2, 3, 1, 2, 3]
 
 
+def test_a_model_without_folds_survives_too(tmp_path, monkeypatch):
+    """Trained, but its place is on a full disk; then the state of its training is deleted with the rest."""
+    work, out, trained = tmp_path / "work", tmp_path / "out", []
+
+    def train(folder):
+        trained.append(len(trained))
+        (folder / "model").write_text(str(trained))
+        folder.with_suffix(folds.EPOCH).write_text("state")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folds.shutil, "copytree", raising(disk_full()))
+        with pytest.raises(OSError, match="No space left"):
+            folds.train_whole(train, "key", work, out)
+    assert content(work) == {"key/model/model": "[0]"} and not out.exists()
+    folds.train_whole(train, "key", work, out)
+    assert trained == [0] and content(tmp_path) == {"out/model": "[0]"}
+    folds.train_whole(train, "key", work, out)
+    assert trained == [0, 1] and content(tmp_path) == {"out/model": "[0, 1]"}
+
+
+def raising(error):
+    def function(*arguments, **options):
+        raise error
+
+    return function
+
+
 def test_one_fold_alone_leaves_the_others_and_is_not_trained_twice(tmp_path):
     plan, trained = [folds.Fold(test=1, val=2), folds.Fold(test=2, val=3), folds.Fold(test=3, val=1)], []
 

@@ -1,7 +1,8 @@
 """Training of one model per fold: folds run in parallel worker processes, and a killed run keeps its finished folds.
 
 DVC deletes the outs of a stage before the stage runs. A finished fold is therefore stored in `work`, under a key of all
-its inputs, until all folds are complete and are copied to the out.
+its inputs, until all folds are complete and are copied to the out. Beside it lies the state of a training in progress
+(resume.py). A stage without folds trains in the same way, as a single one.
 """
 
 import hashlib
@@ -17,6 +18,9 @@ from avemotion.formats.labels import CorpusFacts
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system.outputs import whole_folder
 from avemotion.system.workers import parallel
+
+WHOLE = "model"  # name of the folder of a model without folds in `work`
+EPOCH = ".epoch"  # suffix of the file with the state of a training, whose name else is that of its unfinished folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,14 @@ def train_all(
     shutil.rmtree(work)
 
 
+def train_whole(train: Callable[[Path], None], key: str, work: Path, out: Path) -> None:
+    """Train the one model of a stage without folds and write it to `out`; arguments as for train_all."""
+    _kept(train, work / key / WHOLE)
+    with whole_folder(out) as folder:
+        shutil.copytree(work / key / WHOLE, folder, dirs_exist_ok=True)
+    shutil.rmtree(work)
+
+
 def train_alone(train: Callable[[Fold, Path], None], folds: Sequence[Fold], number: int, kept: Path, out: Path) -> None:
     """Train the fold that tests on `number` and replace out/<fold.name>/; other folds in `out` stay as they are.
 
@@ -87,9 +99,14 @@ def train_alone(train: Callable[[Fold, Path], None], folds: Sequence[Fold], numb
 
 
 def _train_one(train: Callable[[Fold, Path], None], kept: Path, fold: Fold) -> None:
-    if not (kept / fold.name).is_dir():
-        with whole_folder(kept / fold.name) as folder:
-            train(fold, folder)
+    _kept(partial(train, fold), kept / fold.name)
+
+
+def _kept(train: Callable[[Path], None], finished: Path) -> None:
+    if not finished.is_dir():
+        with whole_folder(finished) as folder:
+            train(folder)
+        folder.with_suffix(EPOCH).unlink(missing_ok=True)
 
 
 def first(folder: Path) -> Path:

@@ -18,6 +18,7 @@ from avemotion.system.workers import progress_interval
 from avemotion.training.common import schedules
 from avemotion.training.common.freeze import train_mode
 from avemotion.training.common.live_curves import LiveCurves
+from avemotion.training.common.resume import Progress, Resume, Stateful
 from avemotion.training.common.weight_average import WeightAverage
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -48,12 +49,16 @@ class Task:
     loss: batch -> scalar.
     validate: () -> {"loss", "score"} on the validation rows. A higher score is better; with equal scores, a lower loss.
     label: text of the progress bar.
+    resume: where an interrupted training goes on; None = it starts anew.
+    memory: what the loss keeps from batch to batch; None = nothing.
     """
 
     batches: Callable[[int], Iterable[Any]]
     loss: Callable[[Any], Tensor]
     validate: Callable[[], dict[str, float]]
     label: str
+    resume: Resume | None = None
+    memory: Stateful | None = None
 
 
 def fit(
@@ -75,38 +80,47 @@ def fit(
     Returns:
         one row per epoch with COLUMNS. Without phases the model keeps its weights, and there are no rows.
     """
-    history: list[dict[str, Any]] = []
-    best, best_state, epoch = (-math.inf, -math.inf), _snapshot(model), 0
-    for phase in phases:
-        model.load_state_dict(best_state)  # a phase starts from the selected weights so far
+    at = (task.resume and task.resume.read()) or Progress(best_state=_snapshot(model))
+    for phase in phases[at.phase :]:
+        model.load_state_dict(at.best_state)  # a phase starts from the selected weights so far
         groups = phase.prepare()
         if params.weight_decay and not params.decay_all:
             groups = schedules.sparing(groups)
         optimizer = OPTIMIZERS[params.optimizer](groups, weight_decay=params.weight_decay)
         schedule = schedules.schedule(optimizer, phase.epochs, params.warmup, params.cosine)
+        parts: dict[str, Stateful] = {"model": model, "optimizer": optimizer, "schedule": schedule}
+        if task.memory is not None:
+            parts["memory"] = task.memory
         average = None
         if params.ema:
-            average = WeightAverage(model, params.ema)
+            parts["average"] = average = WeightAverage(model, params.ema)
             optimizer.register_step_post_hook(average.update)
-        stale = 0
+        if task.resume is not None:
+            task.resume.restore(parts)
         bar = tqdm(
-            range(phase.epochs), desc=f"{task.label} {phase.name}", mininterval=progress_interval(), unit="epoch"
+            range(at.epochs, phase.epochs),
+            desc=f"{task.label} {phase.name}",
+            mininterval=progress_interval(),
+            unit="epoch",
+            initial=at.epochs,
+            total=phase.epochs,
         )
         for _ in bar:
-            epoch += 1
-            rate = optimizer.param_groups[0]["lr"]
+            if params.select == "best" and at.stale >= params.patience:
+                break
+            epoch, rate = len(at.history) + 1, optimizer.param_groups[0]["lr"]
             train_loss = train_epoch(model, task.batches(epoch), task.loss, optimizer, params, device)
             schedule.step()
             model.eval()
             with average.evaluated() if average else nullcontext():
                 with torch.inference_mode():
-                    validation = task.validate()
+                    validation = {name: float(value) for name, value in task.validate().items()}
                 score = (validation["score"], -validation["loss"])
                 # Comparisons with NaN are false, so an undefined score is never the best.
-                better = score > best
+                better = score > at.best
                 if better or params.select == "last":
-                    best_state = _snapshot(model)
-            history.append(
+                    at.best_state = _snapshot(model)
+            at.history.append(
                 {
                     "phase": phase.name,
                     "epoch": epoch,
@@ -117,15 +131,17 @@ def fit(
                 }
             )
             if curves is not None:
-                curves.write(pd.DataFrame(history))
-            best, stale = (score, 0) if better else (best, stale + 1)
-            bar.set_postfix(loss=f"{train_loss:.3f}", val=f"{validation['score']:.3f}", best=f"{best[0]:.3f}")
-            if params.select == "best" and stale >= params.patience:
-                break
+                curves.write(pd.DataFrame(at.history))
+            at.best, at.stale = (score, 0) if better else (at.best, at.stale + 1)
+            at.epochs += 1
+            if task.resume is not None:
+                task.resume.write(at, parts)
+            bar.set_postfix(loss=f"{train_loss:.3f}", val=f"{validation['score']:.3f}", best=f"{at.best[0]:.3f}")
         bar.close()
-    model.load_state_dict(best_state)
+        at.phase, at.epochs, at.stale = at.phase + 1, 0, 0
+    model.load_state_dict(at.best_state)
     model.eval()
-    return pd.DataFrame(history, columns=COLUMNS)
+    return pd.DataFrame(at.history, columns=COLUMNS)
 
 
 def train_epoch(

@@ -11,9 +11,10 @@ from torch import nn
 from avemotion.params.shared.compute import ComputeParams
 from avemotion.system import runtime, tables
 from avemotion.system.seeds import seed_for
-from avemotion.training.common import checkpoint
+from avemotion.training.common import checkpoint, folds
 from avemotion.training.common.folds import Fold
 from avemotion.training.common.live_curves import LiveCurves
+from avemotion.training.common.resume import Resume
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,11 @@ class Run:
     def curves(self) -> LiveCurves:
         """Its training curves in progress."""
         return LiveCurves(self.stage, self.fold.name if self.fold else "", self.compute.tensorboard)
+
+    @property
+    def resume(self) -> Resume:
+        """Its state after an epoch, beside the unfinished folder."""
+        return Resume(self.folder.with_suffix(folds.EPOCH), self.device)
 
     def leave(self, model: nn.Module, facts: dict[str, Any], history: pd.DataFrame) -> None:
         """Write model.safetensors, model.json (the facts and the kind of device) and history.csv into the folder."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,16 @@ class WeightAverage:
                 self.average[name].lerp_(value, 1 - decay)
             else:  # a count of batches
                 self.average[name].copy_(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average and the number of updates."""
+        return {"average": self.average, "updates": self.updates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what state_dict returned."""
+        self.updates = state_dict["updates"]
+        for name, value in state_dict["average"].items():
+            self.average[name].copy_(value)
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:

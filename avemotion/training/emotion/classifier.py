@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -24,7 +25,7 @@ from avemotion.params.training.optimizer import ClassifierParams
 from avemotion.scoring import temperature
 from avemotion.scoring.metrics import macro_f1
 from avemotion.system import runtime, tables
-from avemotion.system.outputs import alone, leave_reason, whole_folder
+from avemotion.system.outputs import alone, leave_reason
 from avemotion.system.source_code import source_digest
 from avemotion.system.workers import loader_workers
 from avemotion.training.common import folds
@@ -116,15 +117,14 @@ def train_splits(
         if facts.absent:
             leave_reason(out, "corpora.emotion names no corpus, so there is nothing to train")
             return
-        if not facts.folds:
-            with whole_folder(out) as folder:
-                train(None, folder)
-            return
         read = [Path("data/manifest/emotion"), *Path("data/features").glob("*/emotion/index.json"), *inputs]
         key_config = replace(config, compute=None)  # compute changes no byte, so it is not part of the key
-        key = folds.key_of([key_config, runtime.device(config.compute.device).type, source_digest(module)], read)
+        parts = [key_config, runtime.device(config.compute.device).type, source_digest(module)]
         work = Path("data/work") / out.name
-        folds.train_all(train, folds.plan(facts), key, work, out, config.compute)
+        if facts.folds:
+            folds.train_all(train, folds.plan(facts), folds.key_of(parts, read), work, out, config.compute)
+        else:  # folds have one thread each; here another number of threads may change the last bit of a sum
+            folds.train_whole(partial(train, None), folds.key_of([*parts, config.compute.threads], read), work, out)
 
 
 class Adapters(Protocol):
@@ -191,7 +191,7 @@ def train(training: ClipTraining, run: Run) -> pd.DataFrame:
     sampler = sampler_of(p.sampling, clips, p.batch_size, run.seed)
     epochs = training_batches(clips, p.batch_size, run.seed, workers, sampler=sampler)
     curves = run.curves
-    task = Task(batches=epochs, loss=loss, validate=validate, label=curves.name)
+    task = Task(batches=epochs, loss=loss, validate=validate, label=curves.name, resume=run.resume)
     history = fit(training.model, task, training.phases, p, device, curves)
     if training.adapters is not None:
         training.adapters.merge()

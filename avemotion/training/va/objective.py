@@ -109,6 +109,16 @@ class Objective:
         self.memory = None if output.memory is None else output.memory.detach()
         return self.loss(output.prediction, batch.target)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What later epochs depend on: the earlier batches in the loss. A dialogue's memory ends with its epoch."""
+        return {"earlier": list(self.loss.earlier)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what state_dict returned."""
+        self.loss.earlier.extend(
+            (prediction.to(self.device), target.to(self.device)) for prediction, target in state_dict["earlier"]
+        )
+
 
 def teacher_share(feedback: Feedback, epoch: int, epochs: int) -> float:
     """Probability that training feeds back the truth instead of the prediction; with `scheduled` it falls from 1 in the
