@@ -108,6 +108,7 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
         absent = splits.absent_actors(role.clips, split.params)
     left_out = labelling.left_out(reject.reason for reject in role.rejects)
     text = summary.role(facts, role.media, pd.DataFrame(rows), absent, left_out)
+    text += "".join(f"warning: {reject.reason}\n" for reject in role.rejects if reject.group)
     return text + f"{len(role.notes)} notes on media that are used in part or otherwise: notes.csv\n" * bool(role.notes)
 
 

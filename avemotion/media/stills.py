@@ -11,6 +11,7 @@ from avemotion.system.media_error import error_text
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 PIXELS = "pixels"  # column of a table: grey levels of a square picture, row by row, separated by blanks
+DEEP = ("PNG", "PPM")  # formats whose mode I has values of 16 bits
 SEVERAL = "MPO"  # a photograph with a preview or a second view; the first picture is the photograph
 
 
@@ -30,8 +31,8 @@ def read_still(path: Path) -> np.ndarray:
     Values of 16 bits are scaled to 8. CMYK is converted.
 
     Raises:
-        ValueError: the file is damaged, holds several pictures, or values without a known white level; without the
-            path.
+        ValueError: the file is damaged, holds several pictures, more than 178 million pixels, or values without a known
+            white level; without the path.
         OSError: the file cannot be opened.
     """
     if file_of(path) != path:
@@ -45,18 +46,20 @@ def read_still(path: Path) -> np.ndarray:
                 if getattr(picture, "n_frames", 1) > 1 and picture.format != SEVERAL:
                     raise ValueError(f"{picture.n_frames} pictures in one file; give a single one")
                 picture.load()
-                return _rgb(ImageOps.exif_transpose(picture))
+                return _rgb(ImageOps.exif_transpose(picture), picture.format)
         except (MemoryError, ValueError):
             raise
+        except Image.DecompressionBombError as error:  # a few bytes of a file may stand for gigabytes
+            raise ValueError(f"too large: {str(error).partition(',')[0]}; make it smaller") from error
         except Exception as error:  # on a damaged file a decoder may raise any error
             reason = str(error) if str(error).startswith("image file is truncated") else error_text(error)
             raise ValueError(f"cannot be read as a picture: {reason}") from error
 
 
-def _rgb(picture: Any) -> np.ndarray:
+def _rgb(picture: Any, stored_as: str | None) -> np.ndarray:
     from PIL import Image
 
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and stored_as in DEEP):
         levels = np.asarray(picture).astype(np.uint32)
         grey = ((levels + 128) // 257).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)

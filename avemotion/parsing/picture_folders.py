@@ -47,7 +47,7 @@ def list_pictures(root: Path, categories: Mapping[str, str] | None = None) -> tu
     level = "*/*/" if split else "*/"
     named = (path.relative_to(root).as_posix() for path in root.glob(level) if path.is_dir())
     rejects += [
-        Reject(folder, "folder without a picture")
+        Reject(folder, f"folder without a picture: {folder}", group=True)
         for folder in named
         if folder not in filled and not any(name.startswith(".") for name in folder.split("/"))
     ]

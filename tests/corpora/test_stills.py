@@ -22,9 +22,9 @@ def test_folders_name_emotions_and_parts(tmp_path):
     }
     assert all(clip.speaker == name and clip.audio is None for name, clip in found.items())
     assert reasons(rejects) == {
-        "elsewhere/happy": "folder without a picture",
+        "elsewhere/happy": "folder without a picture: elsewhere/happy",
         "elsewhere/happy/d.jpg": "not in a folder of train, val or test and one of an emotion",
-        "test/empty": "folder without a picture",
+        "test/empty": "folder without a picture: test/empty",
         "train/happy/a.png": "double: the name is used by train/happy/a.jpg",
         "train/lost.jpg": "not in a folder of train, val or test and one of an emotion",
     }
@@ -35,7 +35,7 @@ def test_without_parts_the_first_folder_is_the_emotion(tmp_path):
     (tmp_path / "fear").mkdir()
     clips, rejects = images.list_clips(tmp_path, None)
     assert [(clip.emotion, clip.part) for clip in clips] == [("joy", None), ("joy", None)]
-    assert reasons(rejects) == {"c.jpg": "not in a folder of an emotion", "fear": "folder without a picture"}
+    assert reasons(rejects) == {"c.jpg": "not in a folder of an emotion", "fear": "folder without a picture: fear"}
 
 
 def test_folders_of_fer2013_get_the_projects_words(tmp_path):

@@ -114,3 +114,18 @@ def test_parts_of_the_corpus_are_kept():
     assert splits.assign("faces", given, FacesParams(held_out=0.4), 0) == {
         "a": "val", "b": "test", "c": "train", "d": "train",
     }  # fmt: skip
+
+
+def test_an_empty_folder_of_an_emotion_is_named(stills, monkeypatch, capsys):
+    (stills / "train/angry").mkdir()
+    for arguments in (("--check",), ()):
+        run(monkeypatch, *arguments, **STILLS)
+        assert "folder without a picture: train/angry" in capsys.readouterr().out
+    assert "train/angry,folder without a picture: train/angry" in (clips.FOLDER / "faces/rejected.csv").read_text()
+
+
+def test_an_emotion_without_training_pictures_is_warned_of(stills, monkeypatch, capsys):
+    picture(stills / "test/angry/only.png", 999)
+    (stills / "train/angry").mkdir()
+    run(monkeypatch, "--check", **STILLS)
+    assert "warning: the training clips lack angry" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Still pictures of every kind of file against arithmetic, and what is refused."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,3 +89,72 @@ def test_rows_of_a_table_are_pictures(tmp_path, grey):
             read_still(table / row)
     assert file_of(table / "1") == table and is_still(table / "1")
     assert file_of(tmp_path / "a.jpg") == tmp_path / "a.jpg" and not is_still(tmp_path / "a.mp4")
+
+
+def test_16_bits_of_every_kind_are_scaled(tmp_path, grey):
+    """Colours keep the upper byte, as PNG's specification allows; grey levels are rounded."""
+    deep = grey.astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "colour.png"), np.stack([deep * 257, deep * 0, deep * 128], -1))
+    cv2.imwrite(str(tmp_path / "colour.tif"), np.stack([deep * 257, deep * 0, deep * 128], -1))
+    for name in ("colour.png", "colour.tif"):
+        red, green, blue = np.moveaxis(read_still(tmp_path / name), -1, 0)
+        np.testing.assert_array_equal(red, grey // 2)
+        np.testing.assert_array_equal(blue, grey)
+        assert not green.any()
+    Image.fromarray((deep * 257).astype(">u2")).save(tmp_path / "big_endian.tif")
+    (tmp_path / "deep.pgm").write_bytes(b"P5 8 6 65535\n" + (deep * 257).astype(">u2").tobytes())
+    for name in ("big_endian.tif", "deep.pgm"):
+        np.testing.assert_array_equal(read_still(tmp_path / name)[..., 0], grey)
+
+
+def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
+    indices = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
+    indices.putpalette([10, 20, 30, 40, 50, 60])
+    indices.save(tmp_path / "palette.png", transparency=0)
+    assert read_still(tmp_path / "palette.png").tolist() == [[[255] * 3, [40, 50, 60]], [[40, 50, 60], [255] * 3]]
+
+
+def test_a_photograph_of_a_telephone_is_turned(tmp_path):
+    """A JPEG that is dark above: with orientation 6 a viewer turns it to the right, so it is dark at the right."""
+    picture = np.full((32, 48, 3), 200, np.uint8)
+    picture[:16] = 20
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture).save(tmp_path / "upright.jpg", exif=exif, quality=95)
+    made = read_still(tmp_path / "upright.jpg").astype(int)
+    assert made.shape == (48, 32, 3)
+    assert abs(made[:, 18:].mean() - 20) < 3 and abs(made[:, :14].mean() - 200) < 3
+
+
+def test_ink_of_a_photograph_from_an_editor(tmp_path):
+    """No cyan, full magenta and yellow is red; with black it is dark. Editors store CMYK inverted, as Pillow does."""
+    for black, red in ((0, 255), (128, 127)):
+        Image.new("CMYK", (16, 16), (0, 255, 255, black)).save(tmp_path / "ink.jpg", quality=95)
+        assert read_still(tmp_path / "ink.jpg").mean((0, 1)) == pytest.approx((red, 0, 0), abs=4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_several_pictures_in_a_file_are_refused(tmp_path, grey, suffix):
+    first = Image.fromarray(np.stack([grey] * 3, -1))
+    first.save(tmp_path / f"moving{suffix}", save_all=True, append_images=[Image.fromarray(255 - np.array(first))])
+    with pytest.raises(ValueError, match="2 pictures in one file; give a single one"):
+        read_still(tmp_path / f"moving{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".bmp", ".webp", ".tif", ".jpg", ".pgm"])
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_empty_and_truncated_files_are_refused(tmp_path, suffix, kept):
+    """No half-grey picture comes through, as many viewers show one."""
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
+    Image.fromarray(noise).save(tmp_path / f"a{suffix}")
+    content = (tmp_path / f"a{suffix}").read_bytes()
+    (tmp_path / f"a{suffix}").write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(ValueError, match="cannot be read as a picture"):
+        read_still(tmp_path / f"a{suffix}")
+
+
+def test_a_picture_of_gigabytes_is_refused_at_once(tmp_path):
+    """400 million pixels in 50 kilobytes."""
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    with pytest.raises(ValueError, match=r"too large: Image size \(400000000 pixels\) exceeds .*; make it smaller"):
+        read_still(tmp_path / "huge.png")
