@@ -1,7 +1,7 @@
 """Stage evaluate: scores the models of one role on its test clips, from their saved predictions.
 
 It writes the headlines to metrics/<role>.json, all scores to metrics/detail/<role>.json, and tables and pictures to
-plots/<role>/.
+plots/<role>/. Those of emotion include the face encoder's on stills, where the role faces has a corpus.
 """
 
 import importlib
@@ -24,6 +24,7 @@ def evaluate(role: str, file: Path) -> None:
         results,
         served,
         speaker_normalised,
+        stills,
         summaries,
     )
     from avemotion.system import tables
@@ -49,6 +50,8 @@ def evaluate(role: str, file: Path) -> None:
                 scores["calibration"] = calibrated.scores(predictions)
                 by = config.evaluate.speaker_logits, config.evaluate.draws, config.seed
                 scores["speaker_normalised"] = speaker_normalised.scores(predictions, *by)
+                if (faces := stills.read()) is not None:
+                    scores["faces"] = stills.scores(faces, config.evaluate.draws, config.seed)
             # Imports the pictures of this role only: the other role's code is no dependency of this stage in dvc.yaml.
             pictures = importlib.import_module(f"avemotion.plots.{role}.{role}_pictures")
             pictures.save(folder, predictions, scores, config)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avemotion.plots.emotion import conditions
-from avemotion.report import cells, page, served_section
+from avemotion.report import cells, page, served_section, stills_section
 
 PICTURES = {
     "confusion.png": "True and predicted emotion of every test clip.",
@@ -32,6 +32,7 @@ def parts(emotion: Mapping[str, Any], plots: Path) -> list[str]:
         page.heading("Emotion in noise and without a modality"),
         page.table(("test clips", "accuracy", "UAR"), _condition_rows(emotion)),
         cells.pictures(plots, PICTURES),
+        *stills_section.parts(emotion.get("faces"), plots),
     ]
 
 

@@ -34,7 +34,8 @@ HEADLINES |= {name: name.replace("ccc_", "CCC ") for name in CCC}
 def headlines(role: str, scores: dict[str, Any]) -> dict[str, Any]:
     """The headline scores of a role, with the device where it is not the CPU; {} where it has no scores.
 
-    Those of emotion have speaker_statistics where the models use them.
+    Those of emotion have speaker_statistics where the models use them, and the face encoder's scores where there are
+    stills.
 
     A GPU gives other last digits than the CPU, so a comparison of runs must show it.
     """
@@ -43,6 +44,8 @@ def headlines(role: str, scores: dict[str, Any]) -> dict[str, Any]:
     elsewhere = {} if scores["device"] == "cpu" else {"device": scores["device"]}
     if role == "emotion" and "speaker_statistics" in scores:
         elsewhere["speaker_statistics"] = True
+    if "faces" in scores:
+        elsewhere["faces"] = _select(scores["faces"], {"test": dict.fromkeys(("accuracy", "uar", "macro_f1"))}, set())
     return _select(scores, HEADLINE_KEYS[role], set(CCC) - set(scores)) | elsewhere
 
 

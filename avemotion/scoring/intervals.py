@@ -29,6 +29,20 @@ def bootstrap(sums: Sums, *, draws: int, seed: int, level: float = 0.95) -> dict
     return {name: bounds(values, level) for name, values in drawn.items()}
 
 
+def over_rows(sums: Sums, *, draws: int, seed: int, level: float = 0.95) -> dict[str, Interval]:
+    """As bootstrap, but over single rows, for rows that belong to no cluster.
+
+    A draw of rows with replacement is a multinomial draw of the cells of the confusion matrix, so its size does not
+    depend on the number of rows.
+
+    Args:
+        sums: of `cluster_sums.classified`.
+    """
+    cells = sums.values.sum(0)
+    drawn = np.random.default_rng(seed).multinomial(int(cells.sum()), cells / cells.sum(), draws)
+    return {name: bounds(values, level) for name, values in sums.scores(drawn.astype(float)).items()}
+
+
 def times_drawn(clusters: int, draws: int, seed: int) -> Floats:
     """How often each draw contains each cluster [draws, clusters]; a draw is of `clusters` clusters with replacement.
 

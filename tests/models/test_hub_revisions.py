@@ -123,6 +123,16 @@ FAULTS = {
         lambda folder: BertConfig().save_pretrained(folder),
         r"has model_type bert; give one of W",
     ),
+    "no model of transformers": (
+        REPO,
+        lambda folder: (folder / "config.json").unlink(),
+        r"which has no config\.json with a model_type, so it is no model of transformers; give a speech model",
+    ),
+    "another kind of config": (
+        REPO,
+        lambda folder: (folder / "config.json").write_text("[1]"),
+        r"which has no config\.json with a model_type",
+    ),
     "another rate": (REPO, other_rate, r"has sampling_rate 8000; sound is read at 16000 Hz"),
     "no preprocessor": (
         REPO,

@@ -27,6 +27,19 @@ def answers(rows: int, seed: int = 0, skill: float = 0.5) -> tuple[np.ndarray, n
     return truth, np.where(rng.random(rows) < skill, truth, rng.integers(0, CLASSES, rows))
 
 
+def test_draws_of_single_rows_have_the_quantiles_of_the_binomial():
+    """Accuracy over n independent rows; and the interval of clusters of one row, up to the noise of the draws."""
+    truth, prediction = answers(400)
+    sums = cluster_sums.classified(truth, prediction, np.zeros(400), CLASSES)
+    found = intervals.over_rows(sums, draws=20_000, seed=1)
+    right = (truth == prediction).mean()
+    assert found["accuracy"] == pytest.approx(stats.binom(400, right).ppf([0.025, 0.975]) / 400, abs=0.003)
+    single = bootstrap(cluster_sums.classified(truth, prediction, np.arange(400), CLASSES), draws=20_000, seed=2)
+    for name in CLASSIFIED:
+        assert found[name] == pytest.approx(single[name], abs=0.006), name
+    assert found == intervals.over_rows(sums, draws=20_000, seed=1)
+
+
 def rated(truth, prediction, clusters) -> cluster_sums.Sums:
     return cluster_sums.agreement(truth, prediction, clusters)
 

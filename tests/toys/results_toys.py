@@ -192,6 +192,7 @@ def make(root: Path) -> Path:
     models, manifest = root / "data" / "models", root / "data" / "manifest"
     make_emotion(models, manifest)
     make_affect(models, manifest)
+    labels.write("faces", [], facts("faces", corpus=None), manifest)
     make_features(root / "data" / "features", manifest)
     section = {"draws": 100, "clips": 3, "turns": 5, "speaker_logits": "mean"}
     (root / "params.yaml").write_text(yaml.safe_dump(params_of(section)))

@@ -80,7 +80,7 @@ def config_fields(name: str, param: str, expected: str) -> dict[str, Any]:
         expected: kind of model, for messages.
 
     Raises:
-        ValueError: there is no such checkpoint.
+        ValueError: there is no such checkpoint, or it is no model of transformers.
     """
     from transformers import PretrainedConfig
 
@@ -91,6 +91,11 @@ def config_fields(name: str, param: str, expected: str) -> dict[str, Any]:
         fields, _ = PretrainedConfig.get_config_dict(place, revision=revision)
     except (OSError, ValueError) as error:
         raise _unavailable(name, param, expected, error) from error
+    if not isinstance(fields, dict) or not fields.get("model_type"):  # no config.json gives {}
+        raise ValueError(
+            f"{param} is {name!r}, which has no config.json with a model_type, so it is no model of transformers; give "
+            f"a {expected} model"
+        )
     return fields
 
 

@@ -1,4 +1,4 @@
-"""Confusion matrix of the test clips: confusion.csv and confusion.png."""
+"""Confusion matrix of test clips or test pictures: <name>.csv and <name>.png."""
 
 from pathlib import Path
 
@@ -9,15 +9,17 @@ from avemotion.plots.common import canvas
 from avemotion.scoring.metrics import confusion
 
 
-def save(folder: Path, fusion: pd.DataFrame, classes: list[str], subtitle: str) -> None:
-    """fusion: label and predicted of every test clip."""
-    rows = pd.DataFrame({"actual": fusion["label"], "predicted": fusion["predicted"]})
-    canvas.table(folder / "confusion.csv", rows, "no test clip")
-    codes = [pd.Categorical(rows[name], classes).codes.astype(int) for name in rows]
+def save(
+    folder: Path, test: pd.DataFrame, classes: list[str], subtitle: str, name: str = "confusion", unit: str = "clips"
+) -> None:
+    """test: label and predicted of every test clip. unit: what a row is, in the plural."""
+    rows = pd.DataFrame({"actual": test["label"], "predicted": test["predicted"]})
+    canvas.table(folder / f"{name}.csv", rows, "no test clip")
+    codes = [pd.Categorical(rows[column], classes).codes.astype(int) for column in rows]
     counts = confusion(*codes, len(classes))
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     size = 2.2 + 0.55 * len(classes)
-    with canvas.picture(folder / "confusion.png", size + 0.6, size) as figure:
+    with canvas.picture(folder / f"{name}.png", size + 0.6, size) as figure:
         axis = figure.subplots()
         axis.grid(False)
         image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -25,10 +27,10 @@ def save(folder: Path, fusion: pd.DataFrame, classes: list[str], subtitle: str) 
             colour = "white" if shares[i, k] > 0.55 else "black" if count else canvas.GREY
             axis.text(k, i, count, ha="center", va="center", color=colour)
         axis.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
-        support = [f"{name} ({n})" for name, n in zip(classes, counts.sum(1), strict=True)]
+        support = [f"{label} ({n})" for label, n in zip(classes, counts.sum(1), strict=True)]
         axis.set_yticks(range(len(classes)), support)
         axis.set_xlabel("predicted")
-        axis.set_ylabel("true (clips)")
+        axis.set_ylabel(f"true ({unit})")
         axis.set_title(subtitle)
         axis.spines[:].set_visible(False)
         figure.colorbar(image, ax=axis, label="share of the true class", shrink=0.8)

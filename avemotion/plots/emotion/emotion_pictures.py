@@ -8,12 +8,12 @@ import pandas as pd
 from avemotion.params.evaluate import Config
 from avemotion.plots.common import clip_attention, shown_clips
 from avemotion.plots.emotion import calibration, conditions, confusion_matrix, emotion_attention, gates
-from avemotion.scoring import metrics, reported_metrics, results, summaries
+from avemotion.scoring import metrics, reported_metrics, results, stills, summaries
 from avemotion.scoring.results import Emotion
 
 
 def save(folder: Path, emotion: Emotion, scores: dict[str, Any], config: Config) -> None:
-    """Write confusion matrix, calibration, gates, conditions, and attention in some clips.
+    """Write confusion matrix, calibration, gates, conditions, attention in some clips, and confusion of stills.
 
     Args:
         scores: content of metrics/detail/emotion.json.
@@ -23,6 +23,9 @@ def save(folder: Path, emotion: Emotion, scores: dict[str, Any], config: Config)
     confusion_matrix.save(
         folder, test, classes, f"{len(test)} test clips, UAR {metrics.uar(truth, prediction):.3f}{note}"
     )
+    if (faces := stills.read()) is not None:
+        title = f"{len(faces.test)} test pictures, UAR {scores['faces']['test']['uar']:.3f}"
+        confusion_matrix.save(folder, faces.test, faces.facts.classes, title, "stills_confusion", "pictures")
     gates.save(folder, emotion.gates, classes)
     probabilities = test[[f"p_{name}" for name in classes]].to_numpy()
     error = reported_metrics.calibration_error(truth, probabilities)

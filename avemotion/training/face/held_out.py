@@ -27,6 +27,6 @@ def export(folder: Path, classes: Sequence[str], predicted: Mapping[str, tuple[S
         rows.append(prediction_table(classes, part, stills, logits))
         truth, guess = stills.targets.numpy(), logits.argmax(-1).numpy()
         scores[part] = {"pictures": len(truth)} | {name: score(truth, guess) for name, score in SCORES.items()}
-        print(f"{folder.name} {part}: " + ", ".join(f"{name} {scores[part][name]:.3f}" for name in SCORES))
+        print(f"pretrain_face {part}: " + ", ".join(f"{name} {scores[part][name]:.3f}" for name in SCORES))
     tables.write_results(folder / "predictions.csv", pd.concat(rows).sort_values("id"))
     tables.write_text(folder / "scores.json", json.dumps(scores, indent=2) + "\n")
