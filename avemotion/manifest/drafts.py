@@ -50,10 +50,10 @@ def draft(role: str, where: Place, params: ManifestParams) -> Draft:
     name, root, options = where.name, where.root, params.options(where.name)
     corpus = registry.corpus(name)
     scale = corpus.scale_of(options)
-    if role == "affect" and scale is None:
+    if role == "affect" and (scale is None or corpus.stills):
         known = ", ".join(registry.with_ratings())
         remedy = "state it in manifest.csv.scale" if name == "csv" else f"use {known} or csv"
-        raise ValueError(f"corpora.affect.name is {name}, which has no valence and arousal; {remedy}")
+        raise ValueError(f"corpora.affect.name is {name}, which has no {corpus.lacks_for_affect}; {remedy}")
     experiment_copy.refuse_left_behind(Path(root), f"corpora.{role}.root is {root}")
     if not Path(root).is_dir():
         raise ValueError(f"corpora.{role}.root is {root}, which is no folder; name the one that holds {name}")
