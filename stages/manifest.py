@@ -21,7 +21,9 @@ UNUSED = Path("tmp/manifest")  # folder of rejected.csv if the stage stops becau
 
 def main() -> None:
     parser = cli.parser(__doc__)
-    parser.add_argument("--check", action="store_true", help="only print the contents and the split; takes seconds")
+    parser.add_argument(
+        "--check", action="store_true", help="only print contents, split and rate of faces; takes seconds"
+    )
     parser.add_argument("--template", action="store_true", help="print a small table for corpora.<role>.name: csv")
     arguments = parser.parse_args()
     if arguments.template:

@@ -70,4 +70,5 @@ CORPUS = Corpus(
     scale=None,
     uniform=True,
     whole=whole,
+    stills=True,
 )

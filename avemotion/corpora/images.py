@@ -24,4 +24,5 @@ CORPUS = Corpus(
     scale=None,
     uniform=True,
     whole=None,
+    stills=True,
 )

@@ -67,10 +67,10 @@ def read(role: str, where: Place, how: Reading) -> Draft:
     name, root, options, labels = where.name, where.root, how.options, how.labels
     corpus = registry.corpus(name)
     scale = corpus.scale_of(options)
-    if role == "affect" and scale is None:
+    if role == "affect" and (scale is None or corpus.stills):
         known = ", ".join(registry.with_ratings())
         remedy = "state it in manifest.csv.scale" if name == "csv" else f"use {known} or csv"
-        raise ValueError(f"{how.key}.name is {name}, which has no valence and arousal; {remedy}")
+        raise ValueError(f"{how.key}.name is {name}, which has no {corpus.lacks_for_affect}; {remedy}")
     experiment_copy.refuse_left_behind(Path(root), f"{how.key}.root is {root}")
     if not Path(root).is_dir():
         raise ValueError(f"{how.key}.root is {root}, which is no folder; name the one that holds {name}")

@@ -222,11 +222,12 @@ def _roles_fault(whole: Whole) -> str | None:
     if "affect" not in corpora:
         return None
     name = str(corpora["affect"].name)
-    if registry.corpus(name).scale_of(whole.manifest.manifest.options(name)) is None:
+    corpus = registry.corpus(name)
+    if corpus.stills or corpus.scale_of(whole.manifest.manifest.options(name)) is None:
         remedy = "state its scale in manifest.csv.scale"
         if name != "csv":
             remedy = f"use {', '.join(registry.with_ratings())} or csv"
-        return f"corpora.affect.name is {name}, which has no valence and arousal; {remedy}"
+        return f"corpora.affect.name is {name}, which has no {corpus.lacks_for_affect}; {remedy}"
     if "emotion" not in corpora and "fused" in whole.va.va.inputs:
         return "va.inputs names fused, but corpora.emotion names no corpus; leave fused out"
     return None

@@ -71,6 +71,12 @@ class Corpus:
     scale: tuple[float, float] | None  # lowest and highest rating of valence, arousal, dominance; None = no ratings
     uniform: bool  # True: a clip is damaged if it lacks the sound or picture that other clips have
     whole: Callable[[Any], Whole] | None  # params -> contents of a complete copy; None = releases differ
+    stills: bool = False  # pictures without sound, which the role affect cannot use
+
+    @property
+    def lacks_for_affect(self) -> str:
+        """What the role affect needs and this corpus does not have."""
+        return "sound" if self.stills else "valence and arousal"
 
     def scale_of(self, params: Any) -> tuple[float, float] | None:
         """The scale; for the corpus csv it is a param."""

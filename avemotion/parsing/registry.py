@@ -17,5 +17,5 @@ def corpus(name: str) -> Corpus:
 
 
 def with_ratings() -> list[str]:
-    """Names of the corpora that have ratings of valence and arousal, without csv, whose table may have some."""
-    return [name for name in names() if corpus(name).scale]
+    """Names of the corpora of sound with ratings of valence and arousal, without csv, whose table may have some."""
+    return [name for name in names() if corpus(name).scale and not corpus(name).stills]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from project_params import REPO, params_with
 from sklearn.metrics import mean_absolute_error
 
 from avemotion.formats.feature_store import FeatureStore
+from avemotion.media.pictures import read_frames
 
 PAGE = REPO / "docs/extending.md"
 
@@ -100,6 +102,22 @@ def test_a_feature(copy):
     level = 20 * np.log10(0.5 / np.sqrt(2))  # root mean square of a sine: amplitude / sqrt(2)
     heard = {clip: store.get(clip, "loudness").item() for clip in ("loud", "faint")}
     assert heard == pytest.approx({"loud": level, "faint": level - 20}, abs=0.01)
+
+
+def test_a_face_detector(copy):
+    film = recordings.film(copy / "a.mp4", seed=1)
+    recordings.write_manifest({"a": None}, {"a": film})
+    shutil.move(film, "corpus/a.mp4")
+    changes = {"features.frames.detector": "middle", "features.frames.margin": 0.0, "features.frames.size": 16}
+    recordings.write_params(changes | {"features.frames.count": 1})
+    add("avemotion/faces/detectors/middle.py")
+    printed = run("-m", "stages.features", "frames", "--role", "emotion")
+    assert "clips_with_face 1 of 1" in printed
+    store = FeatureStore(Path("data/features/frames/emotion"))
+    assert store.facts["face_detector"] == "the middle of the picture"
+    whole = read_frames(Path("corpus/a.mp4"), 1)[0][0]  # 48 x 64; the square about its middle has 32 pixels
+    expected = cv2.resize(whole[8:40, 16:48], (16, 16), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(store.get("a", "frames")[0], expected)
 
 
 MODEL = """

@@ -61,8 +61,12 @@ REFUSALS = [
     ({"seed": "zero"}, "seed is 'zero'; expected int"),
     ({"compute.device": "gpu"}, "compute.device is 'gpu'"),
     ({"corpora.emotion": {"name": "ravdess"}}, "corpora.emotion: missing key root"),
-    ({"corpora.emotion": {"name": "ravdes", "root": "x"}}, "corpora.emotion.name is 'ravdes'; choose one of cremad,"),
+    (
+        {"corpora.emotion": {"name": "ravdes", "root": "x"}},
+        "corpora.emotion.name is 'ravdes'; choose one of affectnet, cremad,",
+    ),
     ({"corpora.affect": {"name": "ravdess", "root": "x"}}, "ravdess, which has no valence and arousal; use"),
+    ({"corpora.affect": {"name": "affectnet", "root": "x"}}, "affectnet, which has no sound; use iemocap, msp_improv"),
     (NO_EMOTION | NO_AFFECT, "corpora names no corpus for either role"),
     (NO_EMOTION, "va.inputs names fused, but corpora.emotion names no corpus; leave fused out"),
     (NO_AFFECT | {"pretrain.per_fold": True}, "pretrain.per_fold is true, but only corpora.emotion names a corpus"),

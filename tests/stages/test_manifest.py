@@ -172,7 +172,10 @@ def test_stratified_is_declared(project, monkeypatch, capsys):
         ({"manifest__max_rejected": 1.5}, r"manifest\.max_rejected is 1\.5"),
         ({"manifest__ravdess__channels": ["song"]}, r"corpora\.emotion\.root is data/ravdess, where no usable clip"),
         ({"corpora__emotion__root": "nowhere"}, r"corpora\.emotion\.root is nowhere, which is no folder"),
-        ({"corpora__emotion__name": "emodb"}, r"corpora\.emotion\.name is 'emodb'; choose one of cremad, csv, fer2013"),
+        (
+            {"corpora__emotion__name": "emodb"},
+            r"corpora\.emotion\.name is 'emodb'; choose one of affectnet, cremad, csv, fer2013",
+        ),
         ({"corpora__affect__root": "data/ravdess"}, r"corpora\.affect\.root: .*name the folder that holds Session1"),
         (
             {"corpora__affect": {"name": "ravdess", "root": "data/ravdess"}},
