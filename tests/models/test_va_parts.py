@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from avemotion.models.va.poolings import AttentionPooling, StatisticsPooling
+from avemotion.models.encoders.poolings import AttentionPooling, StatisticsPooling
 from avemotion.models.va.sequence import FiLM, LayerWeighting, MultiScale, SpecMask
 
 
