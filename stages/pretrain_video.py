@@ -13,8 +13,10 @@ from avemotion.system import cli
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from avemotion.datasets.clip_batches import Batch
+    from avemotion.models.encoders.video_encoder import VideoModel
     from avemotion.training.common.folds import Fold
 
 OUT = Path("data/models/pretrain_video")
@@ -54,7 +56,7 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
         return model(batch.video, batch.video_mask)
 
     def train_open() -> list[dict[str, Any]]:
-        opened = [*model.last_parameters(config.open_blocks), *model.classifier.parameters()]
+        opened = opened_parameters(config, model)
         freeze.train_only(model, opened)
         return [{"params": opened, "lr": p.lr}]
 
@@ -65,6 +67,12 @@ def train(config: Config, fold: "Fold | None", folder: Path) -> None:
     classifier.train_unimodal(training, data.classes, {"video": arguments} | copied, this)
 
 
+def opened_parameters(config: Config, model: "VideoModel") -> "list[nn.Parameter]":
+    """The last blocks, the classifier, and what lies between the frames and the clip."""
+    blocks = model.last_parameters(config.open_blocks)
+    return [*blocks, *model.classifier.parameters(), *model.sequence_parameters()]
+
+
 def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     """Numbers of parameters."""
     from avemotion.models.encoders.video_models import build_video
@@ -72,8 +80,7 @@ def summary(config: Config, classes: int = 8) -> dict[str, Any]:
     from avemotion.training.video_start import cached_blocks, video_arguments
 
     model = build_video(classes, video_arguments(config.video, config.vision))
-    opened = [*model.last_parameters(config.open_blocks), *model.classifier.parameters()]
-    freeze.train_only(model, opened)
+    freeze.train_only(model, opened_parameters(config, model))
     cached = {"vision_below_boundary": cached_blocks(model)}
     return freeze.summarize(model, {"classifier": model.classifier}, rest="encoder", cached=cached)
 

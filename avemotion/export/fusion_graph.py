@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from avemotion.export.onnx_file import Graph, Port, Span
 from avemotion.export.sound_graphs import LogMel, SpeechStates
+from avemotion.models.encoders.frame_sequence import FrameGRU
 from avemotion.models.fusion.base import Fusion, FusionOutput
 from avemotion.params.training.audio import feature_kind
 from avemotion.prediction.trained_models import Models
@@ -25,7 +26,8 @@ class Clip(nn.Module):
             speech: shared with other parts of the graph; None = WavLM is no part of it.
 
         Raises:
-            ValueError: an input is standardised by the speaker's other clips, or is the output of an image encoder.
+            ValueError: an input is standardised by the speaker's other clips, or is the output of an image encoder; or
+                frames pass through a GRU.
         """
         super().__init__()
         if models.fusion_by_speaker:
@@ -37,6 +39,11 @@ class Clip(nn.Module):
             raise ValueError(
                 "video.encoder is vision, whose image encoder is no part of the graph; train with video.encoder: face "
                 "or resnet18 to export"
+            )
+        if fusion.video is not None and isinstance(fusion.video.temporal, FrameGRU):
+            raise ValueError(
+                "video.temporal is gru, which torch's exporter cannot write for any number of frames; train with "
+                "video.temporal: conv or transformer to export"
             )
         self.takes_audio, self.takes_video = fusion.audio is not None, fusion.video is not None
         self.speech, self.mel = None, None

@@ -273,10 +273,13 @@ def _unused_of_freezing(config: Config) -> dict[str, str]:
     elif not p.audio_lr:
         keys = ("fusion.unfreeze_wavlm_layers", "fusion.unfreeze_audio")
         reasons |= dict.fromkeys(keys, f"fusion.audio_lr is {p.audio_lr}")
-    if config.video.encoder == "vision" and not config.vision.unfreeze_layers:
-        reasons |= dict.fromkeys(OPEN_VIDEO, "vision.unfreeze_layers is 0")
-    elif not p.video_blocks:
-        reasons["fusion.video_lr"] = "fusion.video_blocks is 0"
-    elif not p.video_lr:
+    cached = config.video.encoder == "vision" and not config.vision.unfreeze_layers
+    frozen = "vision.unfreeze_layers is 0" if cached else "fusion.video_blocks is 0"
+    if cached:
+        reasons["fusion.video_blocks"] = frozen
+    elif p.video_blocks and not p.video_lr:
         reasons["fusion.video_blocks"] = f"fusion.video_lr is {p.video_lr}"
+    # What pretraining trained over the frames is tuned with video_lr, whatever blocks are open.
+    if (cached or not p.video_blocks) and not (config.video.learned and "video" in p.warm_start):
+        reasons["fusion.video_lr"] = frozen
     return reasons

@@ -19,18 +19,30 @@ class VideoParams:
     encoder: Encoder
     width: int  # of face: channels of the first stage
     stages: int  # of face: last stages whose output is a frame's embedding
-    pooling: Literal["mean", "mean_std"]  # over frames
+    temporal: Literal["none", "conv", "gru", "transformer"]  # model over the embeddings of frames
+    temporal_dim: int  # its width
+    pooling: Literal["mean", "mean_std", "attention"]  # over frames
 
     def __post_init__(self) -> None:
         if self.width < 1:
             raise ValueError(f"width is {self.width}; give 1 or more")
         if self.stages not in (1, 2):
             raise ValueError(f"stages is {self.stages}; give 1 (the last) or 2")
+        if self.temporal_dim < 4 or self.temporal_dim % 4:
+            raise ValueError(
+                f"temporal_dim is {self.temporal_dim}; the transformer has 4 heads, so give a multiple of 4"
+            )
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of build_video without the number of classes and those of vision; checkpoints store them."""
         of_face = {"width": self.width, "stages": self.stages} if self.encoder == "face" else {}
-        return {"encoder": self.encoder, **of_face, "pooling": self.pooling}
+        over_frames = {"temporal": {"kind": self.temporal, "dim": self.temporal_dim}} if self.temporal != "none" else {}
+        return {"encoder": self.encoder, **of_face, "pooling": self.pooling, **over_frames}
+
+    @property
+    def learned(self) -> bool:
+        """Whether a temporal model or a pooling with weights lies between the frames and the clip."""
+        return self.temporal != "none" or self.pooling == "attention"
 
     def blocks(self, vision: VisionParams) -> int:
         """Number of blocks that training may change."""
@@ -70,4 +82,6 @@ def unused_of_video(video: VideoParams) -> dict[str, str]:
         reasons |= dict.fromkeys(("video.width", "video.stages"), reason)
     if video.encoder != "vision":
         reasons["vision"] = reason
+    if video.temporal == "none":
+        reasons["video.temporal_dim"] = "video.temporal is none"
     return reasons

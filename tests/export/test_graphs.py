@@ -9,7 +9,7 @@ import pytest
 import speech_toys
 import torch
 import va_toys
-from fusion_toys import ENCODERS, MODES, fusion
+from fusion_toys import ENCODERS, MODES, fusion, wake
 from recordings import SECTIONS
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from avemotion.export.onnx_file import Graph, Port, Span
 from avemotion.export.sound_graphs import LogMel, SpeechStates
 from avemotion.export.va_graph import one_turn, state_ports, turn_of_fold
 from avemotion.features import mel, wavlm
+from avemotion.models.fusion.build import build_fusion
 from avemotion.models.va.model import VAModel
 from avemotion.prediction.trained_models import Models
 
@@ -159,6 +160,37 @@ def test_another_speech_encoder_than_wavlm_is_refused(tmp_path):
     of["speech"]["model"] = str(tmp_path)
     with pytest.raises(ValueError, match=r"of type hubert; the export has graphs of WavLM alone, so train with"):
         SpeechStates(of)
+
+
+def of_frames(**video: object) -> Models:
+    """A fusion model of mode video with these arguments of its encoder."""
+    model = wake(build_fusion("video", 4, None, video, {})).eval()
+    of = {
+        "fusions": [model],
+        "temperatures": [1.0],
+        "classes": list("abcd"),
+        "settings": {"frames": settings("frames")},
+    }
+    return SimpleNamespace(**of, audio=None, fusion_by_speaker=[])  # type: ignore[return-value]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "pooling"), [("conv", "attention"), ("transformer", "mean_std")])
+def test_temporal_models_of_frames(tmp_path, seeded, kind, pooling):
+    temporal = {"kind": kind, "dim": 8}
+    graph = FusionGraph(of_frames(encoder="face", width=4, stages=2, pooling=pooling, temporal=temporal))
+    onnx_file.write(graph, tmp_path / "of.onnx")
+    assert onnx_file.largest_difference(graph, tmp_path / "of.onnx") < 1e-5
+
+
+def test_an_image_encoder_and_a_gru_of_frames_are_refused():
+    with pytest.raises(
+        ValueError, match=r"video.encoder is vision, whose image encoder is no part of the graph; train"
+    ):
+        FusionGraph(of_frames(encoder="vision", model="none", layers=0, dim=4))
+    gru = {"kind": "gru", "dim": 8}
+    with pytest.raises(ValueError, match=r"video.temporal is gru, which torch's exporter cannot write for any number"):
+        FusionGraph(of_frames(encoder="face", width=4, stages=1, pooling="mean", temporal=gru))
 
 
 def test_prosody_relative_to_other_clips_is_refused(seeded):

@@ -4,8 +4,8 @@ import math
 
 import torch
 
+from avemotion.models.encoders.poolings import AttentionPooling, StatisticsPooling
 from avemotion.models.speech.layer_weighting import LayerWeighting
-from avemotion.models.va.poolings import AttentionPooling, StatisticsPooling
 from avemotion.models.va.sequence import FiLM, MultiScale, SpecMask
 
 

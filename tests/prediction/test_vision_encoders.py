@@ -15,7 +15,16 @@ import avemotion
     ("name", "changes"),
     [
         ("facial_expression", {}),
-        ("siglip", {"vision.unfreeze_layers": 2, "fusion.video_blocks": 1, "fusion.video_lr": 1e-3}),
+        (
+            "siglip",
+            {
+                "vision.unfreeze_layers": 2,
+                "fusion.video_blocks": 1,
+                "fusion.video_lr": 1e-3,
+                "video.temporal": "transformer",
+                "video.pooling": "attention",
+            },
+        ),
     ],
 )
 @pytest.mark.slow

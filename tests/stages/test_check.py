@@ -112,6 +112,8 @@ REFUSALS = [
     ({"va.interaction": "added"}, "va.interaction is 'added'; choose one of bidirectional, concat, cross_attention"),
     ({"va.interaction": "concat", "va.pooling": "multihead", "xattn.heads": 7, "xattn.d_model": 70}, "xattn.heads"),
     ({"video.encoder": "vision"}, "video.encoder is vision, but vision.model is null; give a hub id such as"),
+    ({"video.temporal_dim": 30}, "video.temporal_dim is 30; the transformer has 4 heads, so give a multiple of 4"),
+    ({"video.temporal": "lstm"}, "video.temporal is 'lstm'; choose one of none, conv, gru, transformer"),
     ({"vision.model": ""}, "vision.model is empty; give a hub id such as facebook/dinov2-base"),
     ({"vision.model": "a/b@v1"}, "model is 'a/b@v1'; give what follows the @ as revision"),
     ({"vision.revision": "v1"}, "revision is 'v1', but model is None; give null, or a branch, tag or commit"),
@@ -163,7 +165,8 @@ OF_FACES = {"pretrain_face", "augment.stills", "pretrain_video.face_checkpoint"}
 OF_FRAMES = {"features.frames.detector_model", "features.frames.smooth"}
 OF_LORA = {"audio.lora.alpha", "audio.lora.dropout"}
 OF_VISION = {"vision", "features.vision"}
-BASE = OF_FRAMES | MANIFEST | OF_MEL | OF_LORA | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES | OF_VISION
+OF_TEMPORAL = {"video.temporal_dim"}
+BASE = OF_FRAMES | MANIFEST | OF_MEL | OF_LORA | ANY_LENGTH | OF_VA | OF_FUSION | OF_FACES | OF_VISION | OF_TEMPORAL
 VISION = {"video.encoder": "vision", "vision.model": "facebook/dinov2-base"}
 GATE = {"fusion.gate_bias", "fusion.simple_gate"}
 CONCAT_HEAD = BASE - {"xattn.head_dropout"} | GATE | {"fusion.dropout"}
@@ -184,6 +187,7 @@ OF_SPEECH = {
 OF_SPEECH |= {"va.attention_heads", "va.speech_from", "va.normalise.speech"}
 ACTORS = {"manifest.emotion.actors"}
 CACHED = {"augment.frames", "fusion.video_views"}  # the output of an image encoder is
+VIDEO_RATE = {"fusion.video_lr"}
 CLOSED = {"pretrain_video.blocks", "fusion.video_blocks", "fusion.video_lr"}
 STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback", "size", "updater")}
 
@@ -215,6 +219,12 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             BASE | {f"features.frames.{key}" for key in ("detector", "boxes", "align", "margin")},
         ),
         (VISION, BASE - OF_VISION | OF_FACE_ENCODER | CACHED | CLOSED),
+        (VISION | {"video.pooling": "attention"}, BASE - OF_VISION | OF_FACE_ENCODER | CACHED | CLOSED - VIDEO_RATE),
+        ({"video.temporal": "gru", "fusion.video_blocks": 0}, BASE - OF_TEMPORAL),
+        (
+            {"video.temporal": "gru", "fusion.video_blocks": 0, "fusion.warm_start": ["audio"]},
+            BASE - OF_TEMPORAL | VIDEO_RATE | {"fusion.video_checkpoint"},
+        ),
         (VISION | {"vision.unfreeze_layers": 1}, BASE - OF_VISION | OF_FACE_ENCODER | CACHED),
         (
             VISION | {"vision.unfreeze_layers": 1, "fusion.video_blocks": 0},
@@ -292,6 +302,8 @@ STATE = {f"va.state.{key}" for key in ("alpha", "chunk", "dialogues", "feedback"
             | {"evaluate.speaker_logits"}
             | {"pretrain_face", "augment.stills", "manifest.faces", "video.encoder", "video.pooling", *OF_FACE_ENCODER}
             | OF_VISION
+            | OF_TEMPORAL
+            | {"video.temporal"}
             | OF_AFFECT_SPLIT
             | OF_FRAMES
             | {"manifest.emotion", "manifest.cremad", "manifest.csv", "manifest.msp_podcast", "manifest.seed"}

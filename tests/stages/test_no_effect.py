@@ -70,7 +70,17 @@ OTHER = {
     "pretrain_audio.select": "last",
     "pretrain_audio.patience": 1,
     "pretrain_audio.decay_all": False,
-    "video": {"encoder": "face", "width": 12, "stages": 1, "pooling": "mean_std"},
+    "video": {
+        "encoder": "face",
+        "width": 12,
+        "stages": 1,
+        "temporal": "gru",
+        "temporal_dim": 16,
+        "pooling": "mean_std",
+    },
+    "video.temporal": "gru",
+    "video.temporal_dim": 16,
+    "vision": {"model": "facebook/dinov2-base", "revision": "v1", "unfreeze_layers": 2},
     "video.width": 12,
     "video.stages": 1,
     "video.pooling": "mean_std",
@@ -195,6 +205,7 @@ LAST = {stage: {f"{stage}.{key}": value for key, value in MOVED.items()} for sta
 UNTRAINED = {"fusion.head_epochs": 0, "fusion.epochs": 0}
 COMBINATIONS = [
     (pretrain_video, {"pretrain_video.blocks": 0}),
+    (pretrain_video, {"video.temporal": "transformer", "video.pooling": "attention"}),
     (pretrain_video, {"video.encoder": "resnet18"}),
     (pretrain_audio, {}),
     (pretrain_audio, {"audio.encoder": "cnn"}),
@@ -309,7 +320,13 @@ IN_USE = [
             *(f"va.state.{key}" for key in ("size", "updater", "alpha", "feedback", "window", "dialogues", "chunk")),
         ),
     ),
-    (pretrain_video, {}, ("video.pooling", "pretrain_video.blocks")),
+    (pretrain_video, {}, ("video.pooling", "video.temporal", "pretrain_video.blocks")),
+    (pretrain_video, {"video.temporal": "conv"}, ("video.temporal_dim",)),
+    (
+        fusion,
+        {"video.temporal": "conv", "fusion.video_blocks": 0, "fusion.mode": "gated"},
+        ("video.temporal_dim",),
+    ),
     (pretrain_video, {"video.encoder": "face"}, ("video.width", "video.stages")),
     (va, {"va.state.kind": "none"}, ("va.batch_size", "va.normalise.prosody", "va.normalise.speech")),
 ]

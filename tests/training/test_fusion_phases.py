@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from avemotion.models.encoders.audio_encoders import build_audio
 from avemotion.models.encoders.video_encoder import VideoResNet18
 from avemotion.training.common import checkpoint
+from avemotion.training.common.loop import Phase
 from avemotion.training.emotion.audio_input import audio_arguments
 from avemotion.training.fusion import phases as recipe
 from stages import fusion as fusion_stage
@@ -97,3 +98,19 @@ def test_late_is_plain_nll_unless_asked_for(tmp_path, mode, expected):
     changes = {"fusion.mode": mode, "fusion.label_smoothing": 0.05}
     assert configured(tmp_path, **changes)[0].smoothing == expected
     assert configured(tmp_path, **changes | {"fusion.late_smoothing": 0.1})[0].smoothing == (expected or 0.1)
+
+
+@pytest.mark.parametrize("warm", [True, False])
+@pytest.mark.parametrize("rate", [2e-3, 0.0])
+def test_a_temporal_model_is_tuned_like_blocks_or_trained_with_the_head(tmp_path, warm, rate):
+    """With a warm start pretraining has trained it, so the second phase tunes it, without open blocks too."""
+    changes = {"fusion.warm_start": ["audio", "video"] if warm else ["audio"], "fusion.video_blocks": 0}
+    changes |= {"fusion.mode": "gated", "fusion.video_lr": rate, "video.temporal": "gru", "video.pooling": "attention"}
+    p, model, (head, finetune) = configured(tmp_path, **changes)
+    of = {id(q) for q in (*model.video.temporal.parameters(), *model.video.pool_frames.parameters())}
+
+    def rates(phase: Phase) -> set[float]:
+        return {group["lr"] for group in phase.prepare() for q in group["params"] if id(q) in of}
+
+    assert rates(head) == (set() if warm else {p.lr})
+    assert rates(finetune) == ({p.lr} if not warm else {rate} - {0.0})

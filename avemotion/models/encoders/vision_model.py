@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from avemotion.models.encoders.blocks import Standardize
-from avemotion.models.encoders.video_encoder import Pooling, VideoModel
+from avemotion.models.encoders.video_encoder import Pooling, Temporal, VideoModel
 from avemotion.models.vision import backbones
 
 SIDE = 32  # pixels of a map, which five halvings leave one pixel of
@@ -25,14 +25,16 @@ class VideoVision(VideoModel):
 
     feature: ClassVar[str] = "vision"
 
-    def __init__(self, classes: int, model: str, layers: int, dim: int, pooling: Pooling):
+    def __init__(
+        self, classes: int, model: str, layers: int, dim: int, pooling: Pooling = "mean", temporal: Temporal = None
+    ):
         """Fresh weights; load those of a checkpoint, or call `load_pretrained`.
 
         Args:
             model: name as in `vision.model`. layers: blocks above the boundary of the cache. dim: of an embedding.
         """
         top = backbones.fresh_top(model, layers) if layers else None
-        super().__init__(classes, [] if top is None else list(top.blocks.values()), dim, stages=1, pooling=pooling)
+        super().__init__(classes, [] if top is None else list(top.blocks.values()), dim, 1, pooling, temporal)
         self.top, self.model_name = top, model
         self.normalize_frames = Standardize(dim)
 
@@ -40,9 +42,9 @@ class VideoVision(VideoModel):
     def row(self) -> tuple[int, ...]:
         """Shape of a row for clips without picture where no row is known: the blocks take any number of patches."""
         if self.top is None:
-            return (self.sequence_dim,)
+            return (self.frame_dim,)
         maps = next((part for part in self.blocks[0].modules() if isinstance(part, nn.Conv2d)), None)
-        return (1, self.sequence_dim) if maps is None else (maps.in_channels, SIDE, SIDE)
+        return (1, self.frame_dim) if maps is None else (maps.in_channels, SIDE, SIDE)
 
     def load_pretrained(self) -> None:
         """Copy the blocks of the published model.
@@ -59,11 +61,11 @@ class VideoVision(VideoModel):
         return frames
 
     def pool(self, maps: list[Tensor]) -> Tensor:
-        """Output of the last block [R, ...] -> embedding of each frame [R, sequence_dim]."""
+        """Output of the last block [R, ...] -> embedding of each frame [R, frame_dim]."""
         return maps[-1] if self.top is None else self.top.head(maps[-1])
 
     def frame_embeddings(self, video: Tensor) -> Tensor:
-        """Cached states or embeddings [B, N, ...] -> standardised [B, N, sequence_dim]."""
+        """Cached states or embeddings [B, N, ...] -> standardised [B, N, frame_dim]."""
         return self.normalize_frames(super().frame_embeddings(video))
 
     def last_parameters(self, blocks: int) -> list[nn.Parameter]:

@@ -38,14 +38,24 @@ def architecture(
 
 
 def phases(model: Fusion, config: Config) -> list[loop.Phase]:
-    """The phases of training with their trained weights and learning rates; none without epochs."""
+    """The phases of training with their trained weights and learning rates; none without epochs.
+
+    What pretraining has trained between the frames and the clip is tuned like the blocks of the video encoder, in the
+    second phase; without a warm start it is trained with the head.
+    """
     p = config.fusion
-    head = {"params": model.head_parameters(), "lr": p.lr}
-    encoders = []
+    of_head, encoders = model.head_parameters(), []
     if model.audio is not None:
         encoders.append({"params": open_audio(model.audio, config), "lr": p.audio_lr})
     if model.video is not None:
-        encoders.append({"params": model.video.last_parameters(config.open_blocks), "lr": p.video_lr})
+        over_frames = model.video.sequence_parameters()
+        if "video" not in p.warm_start:
+            of_head += over_frames
+        opened = model.video.last_parameters(config.open_blocks)
+        if "video" in p.warm_start and p.video_lr:
+            opened += over_frames
+        encoders.append({"params": opened, "lr": p.video_lr})
+    head = {"params": of_head, "lr": p.lr}
 
     def prepare(groups: list[dict]) -> list[dict]:
         freeze.train_only(model, (parameter for group in groups for parameter in group["params"]))

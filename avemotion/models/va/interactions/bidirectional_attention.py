@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from avemotion.models.encoders.blocks import CrossAttention
+from avemotion.models.encoders.poolings import POOLINGS
 from avemotion.models.va.interaction import Interaction
 from avemotion.models.va.interactions import prosody_attention
-from avemotion.models.va.poolings import POOLINGS
 
 NAME = "bidirectional"
 NEEDS = ("speech", "prosody")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from avemotion.models.encoders.poolings import POOLINGS
 from avemotion.models.va.interaction import Interaction
-from avemotion.models.va.poolings import POOLINGS
 
 NAME = "concat"
 

@@ -1,6 +1,6 @@
-"""Poolings of the speech sequence over time.
+"""Poolings of a sequence over time: of the speech of a turn, or of the frames of a clip.
 
-Shape letters: blocks.py; here B turns, T speech steps, D speech features.
+Shape letters: blocks.py; here T steps of either.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from avemotion.models.encoders.blocks import masked_mean
 
 
 class Pooling(nn.Module, ABC):
-    """Maps a speech sequence to one vector."""
+    """Maps a sequence to one vector."""
 
     out_dim: int
 
