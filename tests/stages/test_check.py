@@ -102,6 +102,12 @@ REFUSALS = [
     ({"va.interaction": "added"}, "va.interaction is 'added'; choose one of bidirectional, concat, cross_attention"),
     ({"va.interaction": "concat", "va.pooling": "multihead", "xattn.heads": 7, "xattn.d_model": 70}, "xattn.heads"),
     ({"evaluate.draws": 1}, "evaluate.draws is 1; give 100 or more"),
+    ({"manifest.emotion.few": {"speakers": 0, "clips": None, "seed": 0}}, "manifest.emotion.few.speakers is 0; give 1"),
+    (
+        {"corpora.transfer": {"stills": {"name": "fer2014", "root": "x", "labels": "corpus", "options": None}}},
+        "corpora.transfer.stills.name is 'fer2014'; choose one of",
+    ),
+    ({"corpora.transfer": {"a/b": {}}}, "corpora.transfer has 'a/b', which names files"),
 ]
 
 
@@ -125,7 +131,7 @@ def test_a_key_that_no_stage_reads_is_named(tmp_path, text, named):
 OF_EMOTION_SPLIT = {f"manifest.emotion.{key}" for key in ("deal", "folds", "protocol", "ratios")}
 OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
 MANIFEST = {f"manifest.{key}" for key in ("cremad", "csv", "faces", "msp_podcast", "seed")}
-MANIFEST |= OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
+MANIFEST |= OF_EMOTION_SPLIT | OF_AFFECT_SPLIT | {"manifest.emotion.few.seed"}
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 ANY_LENGTH = {"augment.audio.warp", "augment.audio.crop"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}
