@@ -31,7 +31,18 @@ from benchmarks import small_project, timing
 
 BEFORE = ("check", "sample", "manifest")  # on the CPU alone
 KINDS = ("wavlm", "mel", "frames", "prosody", "speaker")
-AFTER = ("faces", "pretrain_audio", "pretrain_face", "pretrain_video", "fusion", "baseline", "va", "evaluate", "report")
+AFTER = (
+    "faces",
+    "pretrain_audio",
+    "pretrain_face",
+    "pretrain_video",
+    "fusion",
+    "baseline",
+    "va",
+    "evaluate",
+    "transfer",
+    "report",
+)
 # Largest relative distance, in the norm of all rows of a cache: float16 stores to 3e-4, kernels differ by about 1e-6.
 FEATURES = 1e-3
 LOSS = 0.02  # largest relative difference of the losses of a first epoch

@@ -82,19 +82,23 @@ def split(config: Config, listed: "dict[str, list[Clip]]") -> dict[str, dict[str
     Raises:
         ValueError: a split is impossible, or an emotion model would train on a test speaker of va.
     """
-    from avemotion.manifest import disjoint, per_fold, splits
+    from avemotion.manifest import disjoint, few, per_fold, splits
 
     manifest, names = config.manifest, {role: str(config.corpora[role].name) for role in listed}
     disjoint.stills(names, listed)
     if not config.pretrain.per_fold:
         disjoint.between_roles(names, listed)
-        return {
+        drawn = {
             role: splits.assign(role, clips, getattr(manifest, role), manifest.seed, names[role])
             for role, clips in listed.items()
         }
+        if "emotion" in drawn:
+            few.refuse(listed["emotion"], drawn["emotion"], manifest.emotion.few)
+        return drawn
     affect = splits.assign("affect", listed["affect"], manifest.affect, manifest.seed)
     part_of = {"emotion": per_fold.follow(listed["emotion"], listed["affect"], affect), "affect": affect}
     disjoint.between_folds(listed, part_of)
+    few.refuse(listed["emotion"], part_of["emotion"], manifest.emotion.few)
     if FACES in listed:
         part_of[FACES] = splits.assign(FACES, listed[FACES], manifest.faces, manifest.seed)
     return part_of

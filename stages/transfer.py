@@ -52,7 +52,10 @@ def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("--target", metavar="TITLE", help="key in corpora.transfer; none = all")
     arguments = parser.parse_args()
-    for title in [arguments.target] if arguments.target else titles(arguments.params):
+    chosen = [arguments.target] if arguments.target else titles(arguments.params)
+    if not chosen:
+        print("corpora.transfer names no corpus, so there is nothing to score")
+    for title in chosen:
         transfer(configure(arguments.params, title))
 
 

@@ -6,6 +6,7 @@ MODELS = (
     "pretrain_video",
 )  # fusion includes valence and arousal, because va uses its embedding
 BASELINE = "baseline"  # of both roles; no row of a grid, for no param of a model changes it
+FACE = "pretrain_face"  # of stills: compared across corpora alone
 RATED = ("fusion", BASELINE)  # models with valence and arousal
 
 
@@ -17,4 +18,6 @@ def stages(model: str, *, affect: bool) -> list[str]:
 
 def role(stage: str) -> str:
     """The role of a stage's predictions."""
+    if stage == FACE:
+        return "faces"
     return "affect" if stage in ("va", "baseline/affect") else "emotion"

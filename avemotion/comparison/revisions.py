@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dvc.api import DVCFileSystem
 
 WORKSPACE = "workspace"  # the present files
+TRANSFER = Path("metrics/transfer")  # scores on other corpora
 
 
 class NotRunError(ValueError):
@@ -56,6 +57,21 @@ def read_text(revision: str, file: Path) -> str:
         return files.read_text(file.as_posix(), encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{revision} has no {file}; name a revision of this project") from error
+
+
+def fetch_transfer(revision: str, folder: Path) -> None:
+    """Copy the scores on other corpora, metrics/transfer/*.json, of a revision below folder; there may be none.
+
+    Raises:
+        ValueError: there is no such revision.
+    """
+    if revision == WORKSPACE:
+        return
+    files = _files(revision)
+    place = TRANSFER.as_posix()
+    for name in files.find(place) if files.isdir(place) else []:
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        (folder / place / Path(name).name).write_text(files.read_text(name, encoding="utf-8"), encoding="utf-8")
 
 
 def _files(revision: str) -> "DVCFileSystem":

@@ -1,14 +1,14 @@
 """The files of a role: clips.csv, labels.csv, rejected.csv, corpus.json, votes.csv of emotion; notes.csv if needed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from avemotion.formats import clips, labels
 from avemotion.formats.clips import ClipMedia
-from avemotion.manifest import agreement, attach, disjoint, labelling, protocol_split, splits, summary
+from avemotion.manifest import agreement, attach, disjoint, few, labelling, protocol_split, splits, summary
 from avemotion.manifest.drafts import Draft
 from avemotion.manifest.probe import Media, Unit
 from avemotion.params.manifest import AffectParams, EmotionParams, FacesParams
@@ -67,7 +67,9 @@ def _notes(draft: Draft, media: list[ClipMedia], probed: Mapping[Unit, Media]) -
 
 def write(folder: Path, role: RoleTables, split: Split) -> str:
     """Write the role's files below folder; returns a summary for the log."""
-    draft, part_of = role.draft, split.part_of
+    draft, part_of, every = role.draft, split.part_of, role.clips
+    if isinstance(split.params, EmotionParams):
+        role = replace(role, clips=few.kept(every, part_of, draft.label_of, split.params.few))
     drawn = labels.PER_FOLD if split.per_fold else split.params.split
     numbers, protocol = splits.fold_numbers(part_of), None
     if drawn == "protocol" and isinstance(split.params, EmotionParams):
@@ -109,6 +111,8 @@ def write(folder: Path, role: RoleTables, split: Split) -> str:
     left_out = labelling.left_out(reject.reason for reject in role.rejects)
     text = summary.role(facts, role.media, pd.DataFrame(rows), absent, left_out)
     text += "".join(f"warning: {reject.reason}\n" for reject in role.rejects if reject.group)
+    if isinstance(split.params, EmotionParams) and split.params.few.used:
+        text += few.in_words(every, role.clips, split.params.few)
     return text + f"{len(role.notes)} notes on media that are used in part or otherwise: notes.csv\n" * bool(role.notes)
 
 

@@ -23,6 +23,25 @@ class Actors:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FewParams:
+    """Section manifest.emotion.few: training on few speakers or clips; null = all of them."""
+
+    speakers: int | None
+    clips: int | None  # of each class, of all speakers in use together
+    seed: int  # draws speakers and clips; a larger number contains those of a smaller one
+
+    def __post_init__(self) -> None:
+        for name in ("speakers", "clips"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} is {value}; give 1 or more, or null for all")
+
+    @property
+    def used(self) -> bool:
+        """Whether any clip may be left out."""
+        return self.speakers is not None or self.clips is not None
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmotionParams:
     """Section manifest.emotion."""
 
@@ -35,6 +54,7 @@ class EmotionParams:
     folds: int  # for split: actor_kfold
     deal: int  # for split: actor_kfold; 0: in the order of names; N: the Nth other assignment of speakers to folds
     ratios: list[float]  # train, val, test; for split: stratified
+    few: FewParams
 
     def __post_init__(self) -> None:
         if not isinstance(self.labels, str):
@@ -216,6 +236,8 @@ def unused(config: Config) -> dict[str, str]:
             if key in USED_BY.get(emotion.split, ()):
                 continue
             reasons[f"manifest.emotion.{key}"] = f"manifest.emotion.split is {emotion.split}"
+    if "emotion" in config.corpora and not emotion.few.used:
+        reasons["manifest.emotion.few.seed"] = "manifest.emotion.few names neither speakers nor clips"
     if FACES not in config.corpora:
         reasons["manifest.faces"] = "corpora.faces names no corpus"
     if FACES not in config.corpora and ("emotion" not in config.corpora or emotion.split != "stratified"):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from avemotion.formats.labels import CorpusFacts
-from avemotion.scoring import intervals, metrics, summaries
-from avemotion.system.seeds import seed_for
+from avemotion.scoring import metrics, summaries
+from avemotion.transfer import resampling
 from avemotion.transfer.target_predictions import Predicted
 
 
@@ -21,10 +21,9 @@ def scores(of: Predicted, draws: int, seed: int) -> dict[str, Any]:
     The prediction is the most probable of the shared classes: a class that the target does not have cannot be right.
     `all_classes` has the scores of the most probable of all classes of the model.
     """
-    sums = summaries.emotion_sums(of.table, of.shared)
-    bounds = intervals.bootstrap(sums, draws=draws, seed=seed_for(seed, "bootstrap", "emotion"))
+    bounds = resampling.bounds(of.table, of.shared, draws, seed)
     values: dict[str, Any] = {}
-    for name, value in sums.estimate().items():
+    for name, value in summaries.emotion_sums(of.table, of.shared).estimate().items():
         values |= {name: value, f"{name}_low": bounds[name].low, f"{name}_high": bounds[name].high}
     of_all = of.table.assign(predicted=of.table["predicted_of_all"])
     return values | {
@@ -47,7 +46,7 @@ def detail(of: Predicted) -> dict[str, Any]:
         "clips_of_other_classes": of.other_classes,
         "clips_without_input": of.without_input,
         "models_averaged": len(of.model.members),
-        "resampled": "speakers" if of.table["speaker"].nunique() < len(of.table) else "clips",
+        "resampled": resampling.resampled(of.table),
     }
 
 

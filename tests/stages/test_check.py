@@ -131,6 +131,12 @@ REFUSALS = [
         "pretrain_video.start is face, whose weights are those of video.encoder face, not vision; change one",
     ),
     ({"evaluate.draws": 1}, "evaluate.draws is 1; give 100 or more"),
+    ({"manifest.emotion.few": {"speakers": 0, "clips": None, "seed": 0}}, "manifest.emotion.few.speakers is 0; give 1"),
+    (
+        {"corpora.transfer": {"stills": {"name": "fer2014", "root": "x", "labels": "corpus", "options": None}}},
+        "corpora.transfer.stills.name is 'fer2014'; choose one of",
+    ),
+    ({"corpora.transfer": {"a/b": {}}}, "corpora.transfer has 'a/b', which names files"),
 ]
 
 
@@ -154,7 +160,7 @@ def test_a_key_that_no_stage_reads_is_named(tmp_path, text, named):
 OF_EMOTION_SPLIT = {f"manifest.emotion.{key}" for key in ("deal", "folds", "protocol", "ratios")}
 OF_AFFECT_SPLIT = {"manifest.affect.deal", "manifest.affect.folds"}
 MANIFEST = {f"manifest.{key}" for key in ("cremad", "csv", "faces", "msp_podcast", "seed")}
-MANIFEST |= OF_EMOTION_SPLIT | OF_AFFECT_SPLIT
+MANIFEST |= OF_EMOTION_SPLIT | OF_AFFECT_SPLIT | {"manifest.emotion.few.seed"}
 OF_MEL = {"audio.dim", "augment.audio.spec_augment"}
 ANY_LENGTH = {"augment.audio.warp", "augment.audio.crop"}
 OF_VA = {"va.batch_size", "va.encoder_lr", "va.pooling", "va.state.window"}

@@ -14,7 +14,7 @@ from benchmarks.small_project import OUTS, digests, run
 __all__ = ["ALL", "OUTS", "digests", "make", "params", "reproduce", "run", "session"]
 ALL = (
     *("check", "sample", "manifest", "features", "faces", "pretrain_audio", "pretrain_face", "pretrain_video"),
-    *("baseline", "fusion", "va", "evaluate", "report"),
+    *("baseline", "fusion", "va", "evaluate", "transfer", "report"),
 )
 TINY = {
     "compute.workers": 2,

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from recordings import SECTIONS
 
-from avemotion.params.manifest import Actors, EmotionParams
+from avemotion.params.manifest import Actors, EmotionParams, FewParams
 from stages import manifest
 
 OWN = {"name": "csv", "root": "data/own"}
@@ -36,6 +36,7 @@ def settings(**changes: object) -> dict:
                 "folds": 4,
                 "deal": 0,
                 "ratios": [0.7, 0.15, 0.15],
+                "few": {"speakers": None, "clips": None, "seed": 0},
             },
             "affect": {"split": "sessions", "folds": 3, "deal": 0},
             "faces": {"held_out": 0.2},
@@ -67,6 +68,7 @@ def emotion_params(**changes: object) -> EmotionParams:
         "folds": 3,
         "deal": 0,
         "protocol": None,
+        "few": FewParams(speakers=None, clips=None, seed=0),
     }
     return EmotionParams(**usual | {"ratios": [0.7, 0.15, 0.15]} | changes)
 
