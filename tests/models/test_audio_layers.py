@@ -5,9 +5,11 @@ import math
 import pytest
 import speech_toys
 import torch
+from fusion_toys import CLASSES, MODES, wake
 
 from avemotion.models.encoders.audio_encoders import build_audio
 from avemotion.models.encoders.speech_encoder import WavLM
+from avemotion.models.fusion.build import build_fusion
 from avemotion.models.speech.top_layers import TopLayers
 
 ARGUMENTS = {"encoder": "wavlm", "model": "tiny"}  # 4 layers of 128 features
@@ -59,6 +61,28 @@ def test_all_weight_on_the_last_layer_is_the_model_without_weights(opened):
     with torch.no_grad():
         model.weighting.scores.copy_(torch.tensor([-1e4, -1e4, 0.0]))
         torch.testing.assert_close(model(rows, mask), plain(rows[:, :, -1], mask), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "video"])
+@pytest.mark.parametrize("path", ["sequence", "conv"])
+def test_every_fusion_mode_takes_the_sum(mode, path):
+    """With all weight on the last layer each mode has the numbers of the model without weights, and others else."""
+    name, _, head = mode.partition("_")
+    options = {"d_model": 32, "heads": 2, "head": head, "audio_path": path} if head else {}
+    sound = ARGUMENTS | {"unfreeze_layers": 1}
+    video = None if mode == "audio" else {}
+    plain = wake(build_fusion(name, CLASSES, sound, video, options)).eval()
+    model = build_fusion(name, CLASSES, sound | {"layers": [0, 3]}, video, options).eval()
+    model.load_state_dict(plain.state_dict(), strict=False)
+    rows, pictures = torch.randn(2, 6, 3, 128), torch.rand(2, 2, 3, 32, 32)
+    audio_mask, video_mask = torch.arange(6) < torch.tensor([[6], [4]]), torch.ones(2, 2, dtype=torch.bool)
+    with torch.no_grad():
+        expected = plain(rows[:, :, -1], audio_mask, pictures, video_mask)
+        assert (model(rows, audio_mask, pictures, video_mask).logits - expected.logits).abs().max() > 1e-5
+        model.audio.weighting.scores.copy_(torch.tensor([-1e4, -1e4, 0.0]))
+        output = model(rows, audio_mask, pictures, video_mask)
+    torch.testing.assert_close(output.logits, expected.logits, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(output.embedding, expected.embedding, rtol=1e-5, atol=1e-5)
 
 
 def test_the_weights_learn_which_layer_tells_the_classes_apart():

@@ -1,5 +1,7 @@
 """LoRA on the trained layers of every family: the start, what is trained, the merged weights, learning."""
 
+import importlib.util
+
 import pytest
 import speech_toys
 import torch
@@ -12,6 +14,7 @@ from avemotion.models.speech.lora import Adapters
 from avemotion.models.speech.top_layers import TopLayers
 from avemotion.params import fusion as fusion_params
 from avemotion.params import pretrain_audio as params
+from avemotion.params import whole
 from avemotion.training.common import freeze
 from stages import fusion, pretrain_audio
 
@@ -137,7 +140,13 @@ def test_nothing_is_added_where_no_layer_is_trained(tmp_path):
 
 
 def test_without_peft_the_remedy_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None if name == "peft" else found(name, *more))
     top = TopLayers.from_model(speech_toys.make("hubert base"), 1)
     with pytest.raises(ValueError, match=r"audio\.lora\.rank is 3, but the package peft is not installed; run `uv sy"):
         adapted(top, 1)
+    whole.refuse(whole.read(params_with(tmp_path, ADAPTED | {"audio.encoder": "cnn"})))  # nothing would be adapted
+    with pytest.raises(
+        ValueError, match=r"params\.yaml: audio\.lora\.rank is 3, but the package peft is not installed"
+    ):
+        whole.refuse(whole.read(params_with(tmp_path, ADAPTED)))

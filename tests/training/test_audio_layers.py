@@ -12,6 +12,7 @@ from trained_project import CLASSES, calibrated, main, rows
 
 import avemotion
 from avemotion.formats.feature_store import CLEAN, FeatureStore
+from avemotion.models.encoders.audio_encoders import build_audio
 from avemotion.models.speech.pretrained import load
 from avemotion.models.speech.top_layers import TopLayers
 from avemotion.params import fusion as fusion_params
@@ -33,6 +34,18 @@ def test_a_mel_encoder_has_no_layers_to_weigh(tmp_path):
     config = params.configure(params_with(tmp_path, LEARNED | {"audio.encoder": "cnn"}))
     assert params.unused(config)["audio.layers"] == "audio.encoder is cnn"
     assert "layers" not in audio_input.audio_arguments(config)
+
+
+def test_a_checkpoint_that_weighs_other_layers_is_refused(tmp_path):
+    arguments = {"encoder": "wavlm", "model": "tiny", "unfreeze_layers": 1}
+    model = build_audio(2, arguments | {"layers": [0, 2]})
+    checkpoint.save(tmp_path, model, {"classes": ["a", "b"], "audio": arguments | {"layers": [0, 2]}})
+    taken = checkpoint.warm_start_from(tmp_path, build_audio(2, arguments | {"layers": [0, 2]}), ["a", "b"], None)
+    assert not taken["missing"] and not taken["unused"]
+    with pytest.raises(ValueError, match=r"are weights of the layers \[0, 2\], the model's are of \[1, 2\]; give feat"):
+        checkpoint.warm_start_from(tmp_path, build_audio(2, arguments | {"layers": [1, 2]}), ["a", "b"], None)
+    last = checkpoint.warm_start_from(tmp_path, build_audio(2, arguments), ["a", "b"], None)
+    assert last["unused"] == ["weighting.scores"]
 
 
 @pytest.mark.slow

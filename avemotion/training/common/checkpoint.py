@@ -115,12 +115,18 @@ def warm_start_from(source: Path, part: nn.Module, classes: list[str], fold: str
         fold: name of the folder of this fold.
 
     Raises:
-        ValueError: source is not readable, or its encoder has another shape.
+        ValueError: source is not readable, or its encoder has another shape or weighs other hidden layers.
     """
     if source.is_file():
         return warm_start(part, read_weights(source), str(source))
     folder = source / fold if fold and not (source / "model.json").exists() else source
     config, state = load(folder)
+    given, own = config.get("audio", {}).get("layers"), getattr(part, "layers", None)
+    if given and own and given != own:  # weights of as many layers would fit in shape
+        raise ValueError(
+            f"{folder}: its audio.layers are weights of the layers {given}, the model's are of {own}; give "
+            "features.wavlm.layers the same, or re-run the stage that wrote it"
+        )
     return warm_start(part, state, str(folder), classifier=config.get("classes") == classes)
 
 
