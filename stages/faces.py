@@ -1,11 +1,11 @@
 """Stage faces: draws what the models get to see, the face crops of each speaker, before anything is trained.
 
-It reads data/features/frames/<role> and data/manifest/<role>/labels.csv of both roles, and writes plots/faces.png.
+It reads data/features/frames/<role> and data/manifest/<role>/labels.csv of every role, and writes plots/faces.png.
 """
 
 from pathlib import Path
 
-from avemotion.params.shared.corpora import ROLES
+from avemotion.params.shared.corpora import FACES, ROLES
 from avemotion.system import cli
 
 FRAMES, PLOTS = Path("data/features/frames"), Path("plots")
@@ -19,7 +19,7 @@ def main() -> None:
     from avemotion.system.outputs import LOCKS, alone, whole_files
 
     sheets = []
-    for role in ROLES:
+    for role in (*ROLES, FACES):
         facts = labels.read_facts(role)
         if not facts.absent:
             sheets.append(face_sheet.sheet(role, FeatureStore(FRAMES / role), labels.read(role), facts.classes))

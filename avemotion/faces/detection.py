@@ -1,10 +1,12 @@
 """Face detectors by name (values of features.frames.detector): each is one file in avemotion/faces/detectors.
 
 A detector's `load(model)` gives a function from a picture [H, W, 3] uint8 RGB to a list of Face. DESCRIPTION names it
-in the index of the cache. MODEL, if it has this constant, describes the file of weights that it needs.
+in the index of the cache. MODEL, if it has this constant, describes the file of weights that it needs; REQUIRES has the
+name of an optional package and the remedy where it is missing.
 """
 
 import hashlib
+import importlib.util
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -37,8 +39,11 @@ def weights(name: str, model: str) -> str | None:
     """The digest of the file of weights of a detector; None if it needs none.
 
     Raises:
-        ValueError: there is no such file.
+        ValueError: the detector lacks this file, or a package.
     """
+    package, remedy = plugins.constant(PACKAGE, name, "REQUIRES", (None, ""))
+    if package and importlib.util.find_spec(package) is None:
+        raise ValueError(f"detector is {name}, which needs the package {package}; {remedy}")
     if needs(name) is None:
         return None
     if not Path(model).is_file():

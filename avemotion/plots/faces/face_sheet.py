@@ -1,4 +1,7 @@
-"""plots/faces.png: the pictures that the models get, one row per speaker, one clip per tile."""
+"""plots/faces.png: the pictures that the models get, one row per speaker, one clip per tile.
+
+Where each clip counts as a speaker of its own, as in stills from the web, a row is a class.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from avemotion.formats.feature_store import FeatureStore
 from avemotion.plots.common import canvas
+from avemotion.system.seeds import seed_for
 
 ROWS, COLUMNS = 6, 8  # speakers of a role, clips of a speaker
 TILE, GAP = 48, 2  # pixels
@@ -32,11 +36,13 @@ class Sheet:
     """The tiles of one role."""
 
     title: str
-    rows: dict[str, list[Tile]]  # by speaker
+    rows: dict[str, list[Tile]]  # by speaker or class
 
 
 def sheet(role: str, store: FeatureStore, labels: pd.DataFrame, classes: Sequence[str]) -> Sheet:
     """The sheet of a role: speakers evenly from the list of their names, of each one clips of every class in turn.
+
+    Of clips without known speakers, the first of each class by a hash of their ids.
 
     Args:
         labels: id, speaker, label.
@@ -45,10 +51,13 @@ def sheet(role: str, store: FeatureStore, labels: pd.DataFrame, classes: Sequenc
     speakers = sorted(known["speaker"].unique())
     chosen = [speakers[round(place)] for place in np.linspace(0, len(speakers) - 1, min(ROWS, len(speakers)))]
     looked = "clips" in store.facts["counts"]
-    rows = {}
-    for speaker in chosen:
-        clips = in_turn(known[known["speaker"] == speaker], classes)[:COLUMNS]
-        rows[speaker] = [_tile(store, clip, label, looked) for clip, label in clips]
+    if len(speakers) == len(known) > 1:
+        of_class = {name: _mixed(known.loc[known["label"] == name, "id"]) for name in classes}
+        of_class["no class"] = _mixed(known.loc[~known["label"].isin(list(classes)), "id"])
+        rows = {name: [_tile(store, clip, "", looked) for clip in ids] for name, ids in of_class.items() if ids}
+    else:
+        of_speaker = {name: in_turn(known[known["speaker"] == name], classes)[:COLUMNS] for name in chosen}
+        rows = {name: [_tile(store, *clip, looked) for clip in clips] for name, clips in of_speaker.items()}
     return Sheet(title=f"{role}: {_title(store, len(known), len(speakers))}", rows=rows)
 
 
@@ -60,13 +69,17 @@ def in_turn(table: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, str]
     return [(clip, name) for _, _, clip, name in sorted(turns)] + [(clip, "") for clip in unlabelled]
 
 
+def _mixed(ids: Iterable[str]) -> list[str]:
+    return sorted(ids, key=lambda clip: seed_for("faces", clip))[:COLUMNS]
+
+
 def _tile(store: FeatureStore, clip: str, label: str, looked: bool) -> Tile:
     frames = store.get(clip, "frames")
     return Tile(picture=frames[len(frames) // 2], label=label, face=not looked or bool(store.get(clip, "face")[0]))
 
 
 def _title(store: FeatureStore, clips: int, speakers: int) -> str:
-    of = f"{clips} clips of {speakers} speakers"
+    of = f"{clips} clips of {speakers} speakers" if clips > speakers else f"{clips} clips of unknown speakers"
     counts = store.facts["counts"]
     if "clips" not in counts:
         return f"{of}, not cut to faces"
