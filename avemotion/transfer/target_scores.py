@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from avemotion.formats.labels import CorpusFacts
 from avemotion.scoring import metrics, summaries
-from avemotion.transfer import resampling
+from avemotion.transfer import corpus_intervals
 from avemotion.transfer.target_predictions import Predicted
 
 
@@ -21,7 +21,7 @@ def scores(of: Predicted, draws: int, seed: int) -> dict[str, Any]:
     The prediction is the most probable of the shared classes: a class that the target does not have cannot be right.
     `all_classes` has the scores of the most probable of all classes of the model.
     """
-    bounds = resampling.bounds(of.table, of.shared, draws, seed)
+    bounds = corpus_intervals.bounds(of.table, of.shared, draws, seed)
     values: dict[str, Any] = {}
     for name, value in summaries.emotion_sums(of.table, of.shared).estimate().items():
         values |= {name: value, f"{name}_low": bounds[name].low, f"{name}_high": bounds[name].high}
@@ -46,7 +46,7 @@ def detail(of: Predicted) -> dict[str, Any]:
         "clips_of_other_classes": of.other_classes,
         "clips_without_input": of.without_input,
         "models_averaged": len(of.model.members),
-        "resampled": resampling.resampled(of.table),
+        "resampled": corpus_intervals.resampled(of.table),
     }
 
 
