@@ -25,6 +25,7 @@ class TargetCaches:
     def __init__(self, config: Config, clips: Sequence[ClipMedia], work: Path):
         self.config, self.clips, self.work = config, clips, work
         self._stores: dict[str, FeatureStore] = {}
+        self._scratch = 0
 
     def __call__(self, settings: Mapping[str, Settings]) -> dict[str, FeatureStore]:
         """Feature kind -> the target's features of this kind.
@@ -34,8 +35,13 @@ class TargetCaches:
         """
         return {kind: self._store(kind, of) for kind, of in settings.items()}
 
+    def scratch(self) -> Path:
+        """A new folder for the time of this run; drop_others deletes it."""
+        self._scratch += 1
+        return self.work / f"turns_{self._scratch}"
+
     def drop_others(self) -> None:
-        """Delete the features of settings that no model has any more."""
+        """Delete scratch folders, and the features of settings that no model has any more."""
         for folder in self.work.glob("*_*"):
             if folder.is_dir() and folder.name not in self._stores:
                 shutil.rmtree(folder)
