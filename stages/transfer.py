@@ -19,30 +19,37 @@ def transfer(config: Config) -> None:
     from avemotion.scoring import summaries
     from avemotion.system import runtime, tables
     from avemotion.system.outputs import alone, whole_folder
-    from avemotion.transfer import run_models, target_corpus, target_predictions, target_scores
+    from avemotion.transfer import rated_turns, run_models, target_corpus, target_predictions, target_scores
     from avemotion.transfer.target_caches import TargetCaches
 
     title, work = config.title, WORK / config.title
     device = runtime.setup(config.seed, config.compute)
     models = run_models.load(device)
     run_models.refuse_unknown_classes(models, config)
+    wanted = target_corpus.wanted(config, categories=bool(models), ratings=rated_turns.trained() is not None)
     with (
         alone(f"transfer {title}", work / "lock"),
         whole_folder(OUT / title) as folder,
         whole_folder(PLOTS / title) as plots,
     ):
-        target = target_corpus.read(config, {"emotion"}, work, UNUSED / title / "rejected.csv")
+        target = target_corpus.read(config, wanted, work, UNUSED / title / "rejected.csv")
         facts = target_corpus.write(folder, target)
         print(target_corpus.in_words(title, target, facts), flush=True)
-        clips, features = target_corpus.labelled(target), TargetCaches(config, target.media, work)
+        clips, features = target_corpus.labelled(folder), TargetCaches(config, target.media, work)
         predicted, reasons = target_predictions.predict_all(models, clips, features, device)
-        if not predicted:
+        rated = None
+        try:
+            rated = rated_turns.predict(clips, facts.scale, features, device)
+            tables.write_results(folder / rated_turns.STAGE / "predictions.csv", rated.table)
+        except target_predictions.NotScoredError as error:
+            reasons[rated_turns.STAGE] = str(error)
+        if not predicted and rated is None:
             target_scores.refuse_nothing(config.key, reasons)
         for stage, of in predicted.items():
             tables.write_results(folder / stage / "predictions.csv", of.table)
             tables.write_csv(plots / f"{stage}.csv", of.table[["label", "predicted"]])
-        scores = target_scores.all_scores(predicted, facts, config.evaluate.draws, config.seed)
-        tables.write_text(folder / "scores.json", summaries.text(target_scores.all_details(predicted, reasons)))
+        scores = target_scores.all_scores(predicted, rated, facts, config.evaluate.draws, config.seed)
+        tables.write_text(folder / "scores.json", summaries.text(target_scores.all_details(predicted, rated, reasons)))
         tables.write_text(METRICS / f"{title}.json", summaries.text(scores))
         print(target_scores.in_words(scores, reasons))
         features.drop_others()

@@ -9,7 +9,7 @@ import pandas as pd
 from avemotion.comparison import compared_models, revisions
 from avemotion.scoring import results, summaries
 from avemotion.system.params_file import content
-from avemotion.transfer import resampling
+from avemotion.transfer import corpus_intervals
 
 OWN = "own test"  # the column of the run's own test clips
 SCORES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
@@ -66,7 +66,7 @@ def of_folder(root: Path, name: str, model: str, score: str, draws: int) -> Row:
     table = results.classified(model, facts, known, root)
     own = summaries.emotion_sums(table, facts.classes).estimate()[score]
     params = content(root / "params.yaml")
-    low, high = resampling.bounds(table, facts.classes, draws, params["seed"])[score]
+    low, high = corpus_intervals.bounds(table, facts.classes, draws, params["seed"])[score]
     cells = {OWN: Cell(value=own, low=low, high=high, classes=table["label"].nunique(), clips=len(table))}
     synthetic = facts.synthetic
     for file in sorted((root / revisions.TRANSFER).glob("*.json")):

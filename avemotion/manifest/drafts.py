@@ -40,6 +40,10 @@ class Draft:
         return sounds + [(self.root / clip.video, "video") for clip in self.clips if clip.video]
 
 
+class NoClipsError(ValueError):
+    """No clip has the labels that a role needs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """How the corpus of a role is read, and the params that say so, for messages."""
@@ -86,7 +90,7 @@ def read(role: str, where: Place, how: Reading) -> Draft:
     rejects += unused
     if not kept:
         reasons = f": {summary.reasons(rejects)}" if rejects else ""
-        raise ValueError(
+        raise NoClipsError(
             f"{how.key}.root is {root}, where no usable clip of {name} was found{reasons}{_packed(Path(root))}"
         )
     return Draft(

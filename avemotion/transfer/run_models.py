@@ -56,7 +56,7 @@ def load(device: torch.device) -> list[RunModel]:
     """The models of all stages that have trained one.
 
     Raises:
-        ValueError: no stage has, or a model is damaged.
+        ValueError: a model is damaged.
     """
     found = []
     for stage, role in ROLE_OF.items():
@@ -85,8 +85,6 @@ def load(device: torch.device) -> list[RunModel]:
                 forward=FORWARD[stage],
             )
         )
-    if not found:
-        raise ValueError(f"{MODELS}: no model of emotions; run `dvc repro` to train one")
     return found
 
 
@@ -97,7 +95,7 @@ def refuse_unknown_classes(models: Sequence[RunModel], config: Config) -> None:
         ValueError: a class that no model of the run has.
     """
     labels, known = config.target.labels, list(dict.fromkeys(name for model in models for name in model.classes))
-    if isinstance(labels, dict) and (unknown := [name for name in labels if name not in known]):
+    if models and isinstance(labels, dict) and (unknown := [name for name in labels if name not in known]):
         raise ValueError(
             f"{config.key}.labels has {', '.join(unknown)}, which no model of this run predicts; their classes are "
             f"{', '.join(known)}; write class of the run: [categories of the target]"

@@ -26,6 +26,7 @@ class TargetCaches:
     def __init__(self, config: Config, clips: Sequence[ClipMedia], work: Path):
         self.config, self.clips, self.work = config, clips, work
         self._stores: dict[str, FeatureStore] = {}
+        self._scratch = 0
 
     def __call__(self, settings: Mapping[str, Settings]) -> dict[str, FeatureStore]:
         """Feature kind -> the target's features of this kind.
@@ -38,8 +39,13 @@ class TargetCaches:
             stores[kind] = self._store(kind, settings[kind], stores)
         return stores
 
+    def scratch(self) -> Path:
+        """A new folder for the time of this run; drop_others deletes it."""
+        self._scratch += 1
+        return self.work / f"turns_{self._scratch}"
+
     def drop_others(self) -> None:
-        """Delete the features of settings that no model has any more."""
+        """Delete scratch folders, and the features of settings that no model has any more."""
         for folder in self.work.glob("*_*"):
             if folder.is_dir() and folder.name not in self._stores:
                 shutil.rmtree(folder)

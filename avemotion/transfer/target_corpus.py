@@ -13,9 +13,28 @@ from avemotion.manifest.known_media import KnownMedia
 from avemotion.manifest.role_tables import RoleTables
 from avemotion.params.shared.corpora import FACES, ROLES, Place
 from avemotion.params.transfer import Config
+from avemotion.parsing import registry
 
 MANIFEST = "manifest"  # folder of the tables below that of a target
 SPLIT = "test"  # of every clip
+
+
+def wanted(config: Config, *, categories: bool, ratings: bool) -> set[str]:
+    """The roles whose labels are of use: emotion, or affect where the target has ratings.
+
+    Args:
+        categories: whether the run has models of emotions. ratings: whether it has models of valence and arousal.
+
+    Raises:
+        ValueError: none is.
+    """
+    rated = ratings and registry.corpus(config.target.name).scale_of(config.target.options) is not None
+    if not categories and not rated:
+        raise ValueError(
+            f"{config.key}: this run has no model for it: run `dvc repro` to train models of emotions, or give "
+            "a corpus with ratings (csv: options.scale) to those of valence and arousal"
+        )
+    return {role for role, used in (("emotion", categories), ("affect", rated)) if used}
 
 
 def read(config: Config, wanted: set[str], work: Path, listing: Path) -> RoleTables:
@@ -60,10 +79,9 @@ def write(folder: Path, tables: RoleTables) -> CorpusFacts:
     return facts
 
 
-def labelled(tables: RoleTables) -> pd.DataFrame:
-    """id, speaker and label (None = no class) of every clip, sorted by id."""
-    rows = [(clip.id, clip.speaker, tables.draft.label_of.get(clip.id)) for clip in tables.clips]
-    return pd.DataFrame(rows, columns=["id", "speaker", "label"]).sort_values("id", ignore_index=True)
+def labelled(folder: Path) -> pd.DataFrame:
+    """labels.csv of the clips that `write` wrote below folder, sorted by id."""
+    return labels.read(MANIFEST, folder)
 
 
 def in_words(title: str, tables: RoleTables, facts: CorpusFacts) -> str:
@@ -80,7 +98,16 @@ def _draft(config: Config, wanted: set[str]) -> Draft:
     target = config.target
     how = Reading(labels=target.labels, options=target.options, key=config.key, labels_key=f"{config.key}.labels")
     where = Place(name=target.name, root=target.root)
-    parts = [drafts.read(role, where, how) for role in ROLES if role in wanted]
+    parts: list[Draft] = []
+    unlabelled: drafts.NoClipsError | None = None
+    for role in [role for role in ROLES if role in wanted]:
+        try:
+            parts.append(drafts.read(role, where, how))
+        except drafts.NoClipsError as error:  # a corpus may have one kind of labels
+            unlabelled = error
+    if not parts:
+        assert unlabelled is not None
+        raise unlabelled
     first = parts[0]
     if len(parts) == 1:
         return first

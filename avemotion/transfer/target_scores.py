@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from avemotion.formats import targets
 from avemotion.formats.labels import CorpusFacts
 from avemotion.scoring import metrics, summaries
-from avemotion.transfer import resampling
+from avemotion.system.seeds import seed_for
+from avemotion.transfer import corpus_intervals
+from avemotion.transfer.rated_turns import Rated
 from avemotion.transfer.target_predictions import Predicted
 
 
@@ -21,7 +24,7 @@ def scores(of: Predicted, draws: int, seed: int) -> dict[str, Any]:
     The prediction is the most probable of the shared classes: a class that the target does not have cannot be right.
     `all_classes` has the scores of the most probable of all classes of the model.
     """
-    bounds = resampling.bounds(of.table, of.shared, draws, seed)
+    bounds = corpus_intervals.bounds(of.table, of.shared, draws, seed)
     values: dict[str, Any] = {}
     for name, value in summaries.emotion_sums(of.table, of.shared).estimate().items():
         values |= {name: value, f"{name}_low": bounds[name].low, f"{name}_high": bounds[name].high}
@@ -46,24 +49,43 @@ def detail(of: Predicted) -> dict[str, Any]:
         "clips_of_other_classes": of.other_classes,
         "clips_without_input": of.without_input,
         "models_averaged": len(of.model.members),
-        "resampled": resampling.resampled(of.table),
+        "resampled": corpus_intervals.resampled(of.table),
     }
 
 
-def all_scores(predicted: Mapping[str, Predicted], facts: CorpusFacts, draws: int, seed: int) -> dict[str, Any]:
+def of_ratings(of: Rated, draws: int, seed: int) -> dict[str, Any]:
+    """CCC with its 95 % interval of a bootstrap over dialogues (speakers, where there are none) and RMSE by target."""
+    values: dict[str, Any] = {}
+    for target in of.targets:
+        pair = summaries.labelled(of.table, target)
+        low, high = summaries.ccc_interval(pair, draws, seed_for(seed, "bootstrap", target))
+        estimate = summaries.affect_sums(pair).estimate()
+        values |= {f"ccc_{target}": estimate["ccc"], f"ccc_{target}_low": low, f"ccc_{target}_high": high}
+        values |= {f"rmse_{target}": estimate["rmse"]}
+    values |= {"turns": int(of.table[of.targets].notna().all(axis=1).sum()), "silent": of.silent}
+    values |= {"dialogues": of.table["dialogue"].nunique(), "speakers": of.table["speaker"].nunique()}
+    return values | ({"speaker_statistics": True} if of.by_speaker else {})
+
+
+def all_scores(
+    predicted: Mapping[str, Predicted], rated: Rated | None, facts: CorpusFacts, draws: int, seed: int
+) -> dict[str, Any]:
     """Content of metrics/transfer/<title>.json: scores by stage, and facts about the target."""
+    trained = [of.model.synthetic for of in predicted.values()] + ([rated.synthetic] if rated else [])
     return {
         **{stage: scores(of, draws, seed) for stage, of in predicted.items()},
+        **({"va": of_ratings(rated, draws, seed)} if rated else {}),
         "clips": facts.clips,
         "speakers": facts.speakers,
-        "synthetic": facts.synthetic or any(of.model.synthetic for of in predicted.values()),
+        "synthetic": facts.synthetic or any(trained),
         "seed": seed,
     }
 
 
-def all_details(predicted: Mapping[str, Predicted], reasons: Mapping[str, str]) -> dict[str, Any]:
+def all_details(predicted: Mapping[str, Predicted], rated: Rated | None, reasons: Mapping[str, str]) -> dict[str, Any]:
     """Content of scores.json beside the predictions; `not_scored` has the reasons of the other models."""
-    return {**{stage: detail(of) for stage, of in predicted.items()}, "not_scored": dict(reasons)}
+    of_va = {"va": {"models_averaged": rated.models}} if rated else {}
+    return {**{stage: detail(of) for stage, of in predicted.items()}, **of_va, "not_scored": dict(reasons)}
 
 
 def in_words(scores: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
@@ -73,6 +95,9 @@ def in_words(scores: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
         f"chance {of['chance']:.3f}, {of['clips']} clips of {of['speakers']} speakers; "
         f"{of['all_classes']['uar']:.3f} over all classes of the model"
         for stage, of in scores.items()
-        if isinstance(of, dict)
+        if isinstance(of, dict) and "uar" in of
     ]
+    for target in targets.of_scores(scores.get("va", {})):
+        value, low, high = (scores["va"][f"ccc_{target}{side}"] for side in ("", "_low", "_high"))
+        lines.append(f"va: CCC of {target} {value:.3f} [{low:.3f}, {high:.3f}], {scores['va']['turns']} turns")
     return "\n".join([*lines, *(f"{stage}: not scored: {reason}" for stage, reason in reasons.items())])

@@ -286,7 +286,7 @@ def test_dvc_runs_the_chain_in_this_order():
         ("baseline@affect", "evaluate@affect"),
         ("evaluate@emotion", "report"),
         ("evaluate@affect", "report"),
-        ("fusion", f"transfer@{TARGET}"),
+        ("va", f"transfer@{TARGET}"),
     }
     assert ("va", "evaluate@emotion") not in edges
 

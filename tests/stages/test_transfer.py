@@ -13,6 +13,7 @@ from trained_project import CHANGES, main
 
 import avemotion
 from avemotion.manifest import role_tables
+from avemotion.scoring import metrics
 from stages import transfer
 
 HEADER = "id,audio,video,emotion,speaker\n"
@@ -20,7 +21,7 @@ OPTIONS = {"table": "clips.csv", "scale": None, "cut_video": False}
 CLASSES = ["angry", "happy"]
 
 
-def corpus(rows: list[str]) -> None:
+def corpus(rows: list[str], header: str = HEADER) -> None:
     """Recordings of other people in others/, and a table of them."""
     import cv2
     import soundfile
@@ -34,7 +35,7 @@ def corpus(rows: list[str]) -> None:
         film(folder / f"{name}.mp4", 30 + i)
     picture = np.random.default_rng(5).integers(0, 255, (40, 40, 3), dtype=np.uint8)
     cv2.imwrite(str(folder / "still.png"), picture)
-    (folder / "clips.csv").write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "clips.csv").write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 def target(labels: object = "corpus", **changes: object) -> None:
@@ -102,6 +103,37 @@ def test_a_corpus_of_stills_needs_no_sound_at_all(own):
     target()
     main(transfer)
     assert predictions()["label"].tolist() == ["angry", "happy"]
+
+
+def test_ratings_are_predicted_as_by_commands_predict_and_scored_on_the_scale_of_the_run(own):
+    """A clip outside of a dialogue starts with an empty state, as a recording does; a dialogue carries it on."""
+    rows = ["x1,x1.wav,x1.mp4,,Xen,2,8,", "x2,x2.wav,x2.mp4,happy,Xen,5,1,", "y1,y1.wav,y1.mp4,angry,Yan,9,4,"]
+    corpus(rows, "id,audio,video,emotion,speaker,valence,arousal,dialogue\n")
+    target(options=OPTIONS | {"scale": [1.0, 9.0]})
+    main(transfer)
+    models, table = avemotion.load(own / "data/models"), pd.read_csv("data/transfer/others/va/predictions.csv")
+    assert table["id"].tolist() == ["x1", "x2", "y1"] and table["dialogue"].tolist() == ["Xen", "Xen", "Yan"]
+    for clip, row in table.set_index("id").iterrows():
+        join(Path(f"others/{clip}.mp4"), Path(f"others/{clip}.wav"), Path(f"{clip}_joined.mov"))
+        affect = models.predict(f"{clip}_joined.mov").affect
+        for name in ("valence", "arousal"):
+            assert row[f"{name}_predicted"] == pytest.approx(affect[name][0].mean(), abs=1e-4)
+    # The run's ratings are 1 to 5: 1 + (rating - 1) / 2.
+    assert table["valence"].tolist() == [1.5, 3, 5] and table["arousal"].tolist() == [4.5, 1, 2.5]
+    scores_of = scores()["va"]
+    assert scores_of["turns"] == 3 and scores_of["ccc_valence"] == pytest.approx(
+        metrics.ccc(table["valence"], table["valence_predicted"]), abs=1e-5
+    )
+    assert scores()["fusion"]["clips"] == 2  # those with an emotion
+
+    dialogue = [row + "d" for row in rows[:2]] + [rows[2]]
+    header = "id,audio,video,emotion,speaker,valence,arousal,dialogue\n"
+    (own / "others/clips.csv").write_text(header + "\n".join(dialogue) + "\n", encoding="utf-8")
+    main(transfer)
+    again = pd.read_csv("data/transfer/others/va/predictions.csv")
+    assert again["dialogue"].tolist() == ["d", "d", "Yan"]
+    differ = (again["valence_predicted"] - table["valence_predicted"]).abs() > 1e-4
+    assert differ.tolist() == [False, True, False]  # the second turn alone has a turn before it
 
 
 def test_a_second_run_extracts_nothing_and_leaves_the_same_bytes(own, capsys):

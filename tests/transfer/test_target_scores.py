@@ -1,8 +1,12 @@
 """Scores on another corpus over the shared classes, by hand."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from torch import nn
 
 from avemotion.transfer import target_scores
@@ -71,6 +75,15 @@ def test_intervals_resample_speakers_or_clips_of_nobody():
     scores = target_scores.scores(alone, draws=2000, seed=0)
     steps = {round(scores[f"accuracy_{side}"] * 5, 6) for side in ("low", "high")}
     assert steps == {2.0, 5.0}  # binomial: P(at most 1 of 5) = 0.007, P(at most 2) = 0.058
+
+
+def test_probabilities_are_the_mean_over_folds_each_at_its_temperature():
+    logits = [torch.tensor([[0.0, 2.0, 0.0]]), torch.tensor([[3.0, 0.0, 0.0]])]
+    members = [nn.ParameterList([nn.Parameter(of)]) for of in logits]
+    model = replace(MODEL, members=members, temperatures=[2.0, 1.0], forward=lambda member, batch: member[0])
+    e, e3 = math.exp(1), math.exp(3)
+    first, second = np.array([1, e, 1]) / (2 + e), np.array([e3, 1, 1]) / (2 + e3)
+    assert model.probabilities([None])[0].tolist() == pytest.approx((first + second) / 2, abs=1e-6)
 
 
 def test_two_shared_classes_are_needed():
