@@ -24,7 +24,7 @@ def evaluate(role: str, file: Path) -> None:
         results,
         served,
         speaker_normalised,
-        stills,
+        still_scores,
         summaries,
     )
     from avemotion.system import tables
@@ -50,8 +50,8 @@ def evaluate(role: str, file: Path) -> None:
                 scores["calibration"] = calibrated.scores(predictions)
                 by = config.evaluate.speaker_logits, config.evaluate.draws, config.seed
                 scores["speaker_normalised"] = speaker_normalised.scores(predictions, *by)
-                if (faces := stills.read()) is not None:
-                    scores["faces"] = stills.scores(faces, config.evaluate.draws, config.seed)
+                if (faces := still_scores.read()) is not None:
+                    scores["faces"] = still_scores.scores(faces, config.evaluate.draws, config.seed)
             # Imports the pictures of this role only: the other role's code is no dependency of this stage in dvc.yaml.
             pictures = importlib.import_module(f"avemotion.plots.{role}.{role}_pictures")
             pictures.save(folder, predictions, scores, config)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from avemotion.formats.labels import CorpusFacts
 
 METRICS, PLOTS, FEATURES, ABLATIONS = Path("metrics"), Path("plots"), Path("data/features"), Path("ablations")
-SHOWN = ("manifest", "pretrain", "views", "speech", "features", "video", "audio", "augment")
+SHOWN = ("manifest", "pretrain", "views", "speech", "vision", "features", "video", "audio", "augment")
 SHOWN += ("pretrain_audio", "pretrain_face", "pretrain_video", "baseline", "xattn", "fusion", "va")
 
 

@@ -65,8 +65,8 @@ MISTAKES = [
     ),
     (
         pretrain_audio,
-        {"pretrain_audio.optimizer": "sgd"},
-        "pretrain_audio.optimizer is 'sgd'; choose one of adamw, adam",
+        {"pretrain_audio.optimizer": "lion"},
+        "pretrain_audio.optimizer is 'lion'; choose one of adamw, adam, sgd",
     ),
     (
         pretrain_audio,

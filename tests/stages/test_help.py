@@ -36,4 +36,4 @@ def test_help_imports_no_torch(program, tmp_path):
 
 
 def test_there_are_all_stages_and_commands():
-    assert len(PROGRAMS) == 23 and {"stages.check", "stages.report", "commands.predict"} <= set(PROGRAMS)
+    assert len(PROGRAMS) == 24 and {"stages.check", "stages.report", "commands.predict"} <= set(PROGRAMS)

@@ -8,7 +8,7 @@ import pandas as pd
 from avemotion.params.evaluate import Config
 from avemotion.plots.common import clip_attention, shown_clips
 from avemotion.plots.emotion import calibration, conditions, confusion_matrix, emotion_attention, gates
-from avemotion.scoring import metrics, reported_metrics, results, stills, summaries
+from avemotion.scoring import metrics, reported_metrics, results, still_scores, summaries
 from avemotion.scoring.results import Emotion
 
 
@@ -23,7 +23,7 @@ def save(folder: Path, emotion: Emotion, scores: dict[str, Any], config: Config)
     confusion_matrix.save(
         folder, test, classes, f"{len(test)} test clips, UAR {metrics.uar(truth, prediction):.3f}{note}"
     )
-    if (faces := stills.read()) is not None:
+    if (faces := still_scores.read()) is not None:
         title = f"{len(faces.test)} test pictures, UAR {scores['faces']['test']['uar']:.3f}"
         confusion_matrix.save(folder, faces.test, faces.facts.classes, title, "stills_confusion", "pictures")
     gates.save(folder, emotion.gates, classes)
