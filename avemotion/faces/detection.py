@@ -17,7 +17,6 @@ from avemotion.faces.face_box import Face
 from avemotion.system import plugins
 
 PACKAGE = "avemotion.faces.detectors"
-NO_MODEL = "data/none"  # value of features.frames.detector_model for detectors without a file
 
 
 def names() -> tuple[str, ...]:

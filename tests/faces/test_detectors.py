@@ -129,3 +129,10 @@ def test_the_largest_face_and_its_square():
     assert square(near, 300, 400, margin=0.1) == (0, 17, 66)  # centre 30, 50; left -3 is brought into the picture
     assert square(near, 300, 400, margin=0.0) == (0, 20, 60)
     assert square(near, 50, 400, margin=0.0) == (5, 0, 50)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 400), (400, 3), (2000, 90)])
+def test_pictures_of_any_size_are_searched(shape):
+    """Stills may be of any size; a detector that stops at one would stop the whole extraction."""
+    picture = np.random.default_rng(0).integers(0, 100, (*shape, 3)).astype(np.uint8)
+    assert haar(picture) == []
