@@ -64,7 +64,7 @@ def test_voices_that_differ_more_than_emotions(tmp_path, monkeypatch, encoder, k
     clips = corpus(kind)
     right = {}
     for normalise in ("none", "speaker"):
-        params_with(tmp_path, ALONE | {"audio": {"encoder": encoder, "dim": 16, "normalise": normalise}})
+        params_with(tmp_path, ALONE | {"audio.encoder": encoder, "audio.dim": 16, "audio.normalise": normalise})
         main(pretrain_audio)
         table = pd.read_csv("data/models/pretrain_audio/predictions.csv").query("split == 'test'")
         right[normalise] = (table["label"] == table["predicted"]).mean()
