@@ -3,6 +3,7 @@
     dvc exp run --queue -S 'fusion.mode=concat,gated,xattn' -S 'seed=range(1,4)'
     dvc queue start                                    # or, in this terminal: dvc exp run --run-all
     python -m commands.ablations --baseline fusion.mode=concat --out ablations/fusion.md
+    python -m commands.ablations --x manifest.emotion.few.speakers --out few.png    # a curve
 
 Each row is one setting of the params in which the runs differ. Scores are computed from the saved predictions of the
 validation clips, on which a setting is to be chosen; --on test scores the chosen one, once. They are means over seeds,
@@ -33,14 +34,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--baseline", nargs="+", metavar="PARAM=VALUE", help="setting to compare the others with")
     parser.add_argument("--draws", type=int, default=2000, help="number of bootstrap draws (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
-    parser.add_argument("--out", type=Path, help="table.md or table.csv (default: Markdown to the terminal)")
+    parser.add_argument("--x", metavar="PARAM", help="with --out curve.png: a param with numbers, along the axis")
+    parser.add_argument("--out", type=Path, help="table.md or .csv (default: Markdown to the terminal); curve.png")
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
-    if options.out and options.out.suffix not in (".md", ".csv"):
-        raise ValueError(f"--out is {options.out}; name a file that ends in .md or .csv")
+    if options.out and options.out.suffix not in (".md", ".csv", ".png"):
+        raise ValueError(f"--out is {options.out}; name a file that ends in .md or .csv, or in .png for --x")
+    if (options.x is None) != (options.out is None or options.out.suffix != ".png"):
+        raise ValueError("--x PARAM and --out FILE.png belong together: they draw a curve")
     if options.folders and options.revisions:
         raise ValueError("give revisions or --folders, not both")
     from avemotion.comparison import grid, grid_table, runs
@@ -58,7 +62,11 @@ def main() -> None:
     by = options.by or runs.varied([run for run in collected if run.models])
     table = grid.build(collected, by, _baseline(options.baseline), options.draws, options.seed)
     metrics = options.metric or grid_table.metrics(table)
-    if options.out and options.out.suffix == ".csv":
+    if options.x:
+        from avemotion.comparison import grid_curve
+
+        grid_curve.save(options.out, table, options.x, (options.metric or ["uar"])[0])
+    elif options.out and options.out.suffix == ".csv":
         tables.write_results(options.out, grid_table.as_table(table, metrics))
     elif options.out:
         tables.write_text(options.out, grid_table.as_markdown(table, metrics))

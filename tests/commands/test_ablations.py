@@ -12,7 +12,7 @@ import toy_stage
 import yaml
 from toy_project import PARAMS, make, run
 
-from avemotion.comparison import paired
+from avemotion.comparison import grid, grid_curve, paired, runs
 from avemotion.scoring import headlines, intervals, metrics
 from avemotion.system.seeds import seed_for
 from commands import ablations
@@ -237,3 +237,28 @@ def test_the_queue_makes_the_grid(tmp_path, monkeypatch, capsys):
     assert rows["seeds"].tolist() == ["1 2"] * 4 + ["1", "2"]
     assert rows["accuracy_p"][3] < 0.01 and math.isnan(rows["accuracy_p"][2])
     assert rows["fault"][4:].str.contains("failed; see `dvc queue logs").all()
+
+
+def test_a_curve_has_a_line_for_each_other_setting_in_the_order_of_the_numbers(tmp_path, monkeypatch, capsys):
+    for mode in ("concat", "gated"):
+        for count in (10, 2, None):
+            for seed in (1, 2):
+                train(tmp_path / f"{mode}{count}_{seed}", mode, seed, few={"speakers": count})
+    monkeypatch.chdir(tmp_path)
+    folders = sorted(path for path in tmp_path.iterdir() if path.is_dir())
+    collected = [runs.folder(folder, "test") for folder in folders]
+    table = grid.build(collected, ["few.speakers", "fusion.mode"], None, 100, 0)
+    drawn = {curve.label: curve for curve in grid_curve.curves(table, "few.speakers", "uar")}
+    assert set(drawn) == {"pretrain_audio", "pretrain_video", "fusion, fusion.mode=concat", "fusion, fusion.mode=gated"}
+    of = drawn["fusion, fusion.mode=gated"]
+    assert of.values == ["2", "10", "null"]  # all speakers last
+    by_hand = [runs.folder(tmp_path / f"gated2_{seed}", "test").models["fusion"].headlines()["uar"] for seed in (1, 2)]
+    assert of.cells[0].mean == pytest.approx(sum(by_hand) / 2) and of.cells[0].low < of.cells[0].mean < of.cells[0].high
+    call(monkeypatch, capsys, "--x", "few.speakers", "--out", "curve.png")
+    assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ValueError, match=r"--x is fusion\.mode, whose value (concat|gated) is no number"):
+        call(monkeypatch, capsys, "--x", "fusion.mode", "--out", "curve.png")
+    with pytest.raises(ValueError, match=r"--x is va\.noise, in which the runs do not differ; they differ in .*few"):
+        call(monkeypatch, capsys, "--x", "va.noise", "--out", "curve.png")
+    with pytest.raises(ValueError, match="belong together"):
+        call(monkeypatch, capsys, "--x", "few.speakers")
