@@ -10,6 +10,8 @@ import torch
 from avemotion.datasets.clip_batches import ClipDataset, Source
 from avemotion.datasets.vision_rows import video_source
 from avemotion.formats.feature_store import FeatureStore
+from avemotion.models.encoders.audio_model import AudioModel
+from avemotion.models.encoders.video_encoder import VideoModel
 from avemotion.models.fusion.base import Fusion
 from avemotion.params.training.audio import feature_kind
 from avemotion.prediction.feature_settings import Settings
@@ -138,9 +140,14 @@ def _dataset(model: RunModel, ids: Sequence[str], speakers: Mapping[str, str], s
         if store.arrays:
             audio = audio_input.new_source(model.audio, store, model.by_speaker, speakers, None)
         else:
-            audio = silent(first.audio if isinstance(first, Fusion) else first)
+            sound = first.audio if isinstance(first, Fusion) else first
+            assert isinstance(sound, AudioModel)
+            audio = silent(sound)
     if isinstance(first, Fusion) and first.prosody is not None:
         prosody = fusion_prosody(first.prosody, stores["prosody"], model.by_speaker, speakers, None)
-    pictures = first.video if isinstance(first, Fusion) else first if model.video else None
-    video = None if pictures is None else video_source(pictures, stores)
+    video: Source | None = None
+    if model.video:
+        pictures = first.video if isinstance(first, Fusion) else first
+        assert isinstance(pictures, VideoModel)
+        video = video_source(pictures, stores)
     return ClipDataset(ids, torch.zeros(len(ids), dtype=torch.long), audio, video, prosody)
