@@ -20,6 +20,7 @@ def test_predictions_are_those_of_the_trained_models(tmp_path, monkeypatch, name
     (tmp_path / "weights/preprocessor_config.json").write_text(preprocessor)
     changes = {"speech.model": "weights", "features.wavlm.layers": [1, 2]}
     changes |= {"va.finetune_layers": 1, "va.layers": "learned"}
+    changes |= {"audio.layers": "learned", "audio.lora": {"rank": 2, "alpha": 4, "dropout": 0.1}}
     monkeypatch.setattr(trained_project, "CHANGES", trained_project.CHANGES | changes)
     monkeypatch.chdir(trained_project.build(tmp_path))
     expected = rows("fusion/predictions.csv")

@@ -97,7 +97,7 @@ def test_the_loss_is_that_of_the_fusion_and_the_weighted_ones_of_both_classifier
         params=replace(p, batch_size=8, label_smoothing=0.0),
         shares=shares if soft else None,
     )
-    run = SimpleNamespace(device=CPU, seed=0, compute=SimpleNamespace(loader_workers=0), curves=Mock())
+    run = SimpleNamespace(device=CPU, seed=0, compute=SimpleNamespace(loader_workers=0), curves=Mock(), resume=None)
     history = classifier.train(training, run)
     first = next(iter(training_batches(dataset, 8, 0)(1)))
     order = torch.stack([shares[clip] for clip in first.ids]) if soft else first.target
