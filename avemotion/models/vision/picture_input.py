@@ -72,7 +72,6 @@ def stated(name: str, param: str, usual: int) -> PictureInput:
 
 
 def _fields(name: str, param: str) -> Mapping[str, Any]:
-    from transformers import AutoImageProcessor  # noqa: F401  (it loads the module below)
     from transformers.image_processing_base import ImageProcessingMixin
 
     try:
