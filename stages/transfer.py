@@ -48,7 +48,7 @@ def transfer(config: Config) -> None:
         for stage, of in predicted.items():
             tables.write_results(folder / stage / "predictions.csv", of.table)
             tables.write_csv(plots / f"{stage}.csv", of.table[["label", "predicted"]])
-        scores = target_scores.all_scores(predicted, rated, facts, config.evaluate.draws, config.seed)
+        scores = target_scores.all_scores(predicted, rated, facts, config.evaluate, config.seed)
         tables.write_text(folder / "scores.json", summaries.text(target_scores.all_details(predicted, rated, reasons)))
         tables.write_text(METRICS / f"{title}.json", summaries.text(scores))
         print(target_scores.in_words(scores, reasons))

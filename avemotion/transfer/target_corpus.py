@@ -47,11 +47,12 @@ def read(config: Config, wanted: set[str], work: Path, listing: Path) -> RoleTab
     Raises:
         ValueError: the corpus does not suit, too many of its clips are damaged, or the run has its speakers or clips.
     """
-    drafted = _draft(config, wanted)
+    drafted, run = _draft(config, wanted), _of_run()
+    disjoint.from_run(config.key, drafted.corpus, drafted.clips, [], run)  # names, before any file is opened
     probed = probe.probe_all(drafted.media_files(), config.compute, KnownMedia(work))
     tables = role_tables.tables_of(drafted, probed)
     role_tables.refuse_damage(tables, config.max_rejected, listing)
-    disjoint.from_run(config.key, drafted.corpus, tables.clips, tables.media, _of_run())
+    disjoint.from_run(config.key, drafted.corpus, tables.clips, tables.media, run)
     return tables
 
 

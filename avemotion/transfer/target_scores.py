@@ -5,7 +5,10 @@ from typing import Any, NoReturn
 
 from avemotion.formats import targets
 from avemotion.formats.labels import CorpusFacts
-from avemotion.scoring import metrics, summaries
+from avemotion.params.evaluate import EvaluateParams
+from avemotion.scoring import metrics, speaker_logits, summaries
+from avemotion.scoring.shares import log_shares
+from avemotion.scoring.speaker_logits import How
 from avemotion.system.seeds import seed_for
 from avemotion.transfer import corpus_intervals
 from avemotion.transfer.rated_turns import Rated
@@ -39,6 +42,22 @@ def scores(of: Predicted, draws: int, seed: int) -> dict[str, Any]:
     }
 
 
+def normalised(of: Predicted, how: How) -> dict[str, Any]:
+    """Scores over the shared classes with logits relative to each speaker's own scored clips; {} where how is none.
+
+    `warnings` says which speakers have too few clips or emotions (scoring/speaker_logits.py).
+    """
+    if how == "none":
+        return {}
+    shares = of.table[[f"p_{name}" for name in of.shared]].to_numpy()
+    speakers = of.table["speaker"].tolist()
+    logits = speaker_logits.normalised(log_shares(shares), speakers, how)
+    rows = of.table.assign(predicted=[of.shared[k] for k in logits.argmax(1)])
+    values = summaries.emotion_sums(rows, of.shared).estimate()
+    poor = speaker_logits.warnings(speakers, of.table["label"].tolist())
+    return {"speaker_normalised": {"logits": how, "speaker_statistics": True, **values, "warnings": poor}}
+
+
 def detail(of: Predicted) -> dict[str, Any]:
     """What the scores are of: recall by class, clips that have none, and what the intervals resample."""
     truth, predicted = summaries.indices(of.table, of.shared)
@@ -68,13 +87,16 @@ def of_ratings(of: Rated, draws: int, seed: int) -> dict[str, Any]:
 
 
 def all_scores(
-    predicted: Mapping[str, Predicted], rated: Rated | None, facts: CorpusFacts, draws: int, seed: int
+    predicted: Mapping[str, Predicted], rated: Rated | None, facts: CorpusFacts, params: EvaluateParams, seed: int
 ) -> dict[str, Any]:
     """Content of metrics/transfer/<title>.json: scores by stage, and facts about the target."""
     trained = [of.model.synthetic for of in predicted.values()] + ([rated.synthetic] if rated else [])
     return {
-        **{stage: scores(of, draws, seed) for stage, of in predicted.items()},
-        **({"va": of_ratings(rated, draws, seed)} if rated else {}),
+        **{
+            stage: scores(of, params.draws, seed) | normalised(of, params.speaker_logits)
+            for stage, of in predicted.items()
+        },
+        **({"va": of_ratings(rated, params.draws, seed)} if rated else {}),
         "clips": facts.clips,
         "speakers": facts.speakers,
         "synthetic": facts.synthetic or any(trained),

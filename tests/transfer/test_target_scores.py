@@ -67,6 +67,20 @@ def test_a_class_that_the_target_lacks_cannot_be_predicted():
     assert detail["clips_of_other_classes"] == {"calm": 2}
 
 
+def test_logits_relative_to_the_speaker():
+    """Each speaker's mean log-odds of angry over sad is subtracted, which takes a bias towards a class away."""
+    of = predicted(["x", "x", "x", "y", "y"])
+    odds = np.array([math.log(row[0] / row[2]) for _, row in ROWS])
+    own = odds - np.array([odds[:3].mean()] * 3 + [odds[3:].mean()] * 2)
+    by_hand = ["angry" if value > 0 else "sad" for value in own]
+    accuracy = np.mean([guess == label for guess, (label, _) in zip(by_hand, ROWS, strict=True)])
+    assert by_hand[3] == "angry" != of.table["predicted"][3]
+    relative = target_scores.normalised(of, "mean")["speaker_normalised"]
+    assert relative["accuracy"] == pytest.approx(accuracy) and relative["speaker_statistics"] is True
+    assert "fewer than 5 clips: x (3), y (2)" in relative["warnings"][0]
+    assert target_scores.normalised(of, "none") == {}
+
+
 def test_intervals_resample_speakers_or_clips_of_nobody():
     assert target_scores.detail(predicted(["x", "x", "x", "y", "y"]))["resampled"] == "speakers"
     alone = predicted(list("abcde"))
