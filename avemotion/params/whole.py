@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avemotion.models.speech.pretrained import known_sizes
+from avemotion.models.vision.backbones import known_blocks
 from avemotion.params import (
     baseline,
     evaluate,
@@ -134,7 +135,8 @@ def refuse(whole: Whole) -> None:
     Raises:
         ValueError: a later stage would refuse the combination; the message names both values and the remedy.
     """
-    for of in (_device_fault, _features_fault, _speech_fault, _views_fault, _mel_fault, _pooling_fault, _roles_fault):
+    faults = (_device_fault, _features_fault, _speech_fault, _vision_fault, _views_fault, _mel_fault, _pooling_fault)
+    for of in (*faults, _roles_fault):
         if fault := of(whole):
             raise ValueError(f"{whole.file}: {fault}")
 
@@ -175,6 +177,15 @@ def _speech_fault(whole: Whole) -> str | None:
             f"features.wavlm.layers is {layers}, but {speech.model} has {sizes[0]} layers, the last of which is stored "
             f"anyway; give 0 to {sizes[0] - 1}"
         )
+    return None
+
+
+def _vision_fault(whole: Whole) -> str | None:
+    vision = whole.fusion.vision
+    if whole.fusion.video.encoder != "vision" or vision.model is None:
+        return None
+    if (blocks := known_blocks(vision.model)) is not None and vision.unfreeze_layers > blocks:
+        return f"vision.unfreeze_layers is {vision.unfreeze_layers}, but {vision.model} has {blocks} blocks to train"
     return None
 
 
