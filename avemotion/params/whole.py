@@ -8,6 +8,7 @@ from typing import Any
 
 from avemotion.models.speech import lora
 from avemotion.models.speech.pretrained import known_sizes
+from avemotion.models.vision.backbones import known_blocks
 from avemotion.params import (
     baseline,
     evaluate,
@@ -139,16 +140,8 @@ def refuse(whole: Whole) -> None:
     Raises:
         ValueError: a later stage would refuse the combination; the message names both values and the remedy.
     """
-    for of in (
-        _device_fault,
-        _features_fault,
-        _speech_fault,
-        _lora_fault,
-        _views_fault,
-        _mel_fault,
-        _pooling_fault,
-        _roles_fault,
-    ):
+    faults = (_device_fault, _features_fault, _speech_fault, _lora_fault, _vision_fault, _views_fault, _mel_fault)
+    for of in (*faults, _pooling_fault, _roles_fault):
         if fault := of(whole):
             raise ValueError(f"{whole.file}: {fault}")
 
@@ -195,6 +188,15 @@ def _speech_fault(whole: Whole) -> str | None:
 def _lora_fault(whole: Whole) -> str | None:
     trained = whole.pretrain_audio.wavlm_layers or whole.fusion.wavlm_layers
     return lora.missing(whole.fusion.audio.lora.rank) if trained and "emotion" in whole.manifest.corpora else None
+
+
+def _vision_fault(whole: Whole) -> str | None:
+    vision = whole.fusion.vision
+    if whole.fusion.video.encoder != "vision" or vision.model is None:
+        return None
+    if (blocks := known_blocks(vision.model)) is not None and vision.unfreeze_layers > blocks:
+        return f"vision.unfreeze_layers is {vision.unfreeze_layers}, but {vision.model} has {blocks} blocks to train"
+    return None
 
 
 def _views_fault(whole: Whole) -> str | None:

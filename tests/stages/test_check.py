@@ -1,5 +1,7 @@
 """Stage check: what a later stage would refuse, and what changes no result."""
 
+import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -328,6 +330,25 @@ def test_params_without_effect(tmp_path, changes, expected):
 def test_dominance_has_params_of_its_own(tmp_path):
     file = params_with(tmp_path, {"va.targets": ["dominance"]})
     assert set(whole.without_effect(whole.read(file))) & OF_TARGETS == OF_TARGETS - OF_DOMINANCE
+
+
+@pytest.mark.parametrize(
+    ("fields", "layers", "fault"),
+    [
+        ({"model_type": "vit", "num_hidden_layers": 3}, 3, None),
+        ({"model_type": "vit"}, 13, "has 12 blocks to train"),
+        ({"model_type": "clip", "vision_config": {"num_hidden_layers": 3}}, 4, "has 3 blocks to train"),
+        ({"model_type": "swin", "depths": [2, 2]}, 1, "has 0 blocks to train"),
+        ({"model_type": "bert"}, 0, "has model_type bert, which is no image encoder known here"),
+    ],
+    ids=str,
+)
+def test_an_image_encoder_in_a_folder_is_read(tmp_path, fields, layers, fault):
+    (tmp_path / "config.json").write_text(json.dumps(fields))
+    changes = {"video.encoder": "vision", "vision.model": str(tmp_path), "vision.unfreeze_layers": layers}
+    settings = whole.read(params_with(tmp_path, changes))
+    with pytest.raises(ValueError, match=fault) if fault else contextlib.nullcontext():
+        whole.refuse(settings)
 
 
 def test_its_list_is_printed_and_no_torch_is_imported(tmp_path):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from torch import nn
@@ -71,6 +72,11 @@ def make(name: str) -> Any:
                 if token.rpartition(".")[2] in ("cls_token", "position_embeddings", "register_tokens", "probe"):
                     value.normal_(0, 0.5)
     return made
+
+
+def pictures(count: int = 3, side: int = SIDE) -> np.ndarray:
+    """Random pictures [count, side, side, 3]."""
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
 def publish(model: Any, folder: Path, preprocessor: dict[str, Any] | None = PREPROCESSOR) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avemotion.models.speech import strict_loading
+from avemotion.models.vision import image_families
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,6 +35,19 @@ def fresh_top(name: str, blocks: int) -> "TopBlocks":
         ValueError: as `load`, or the model has fewer blocks.
     """
     return _source(name).fresh(name, PARAM, blocks).top(blocks)
+
+
+def known_blocks(name: str) -> int | None:
+    """Blocks that training can change, of a model in a folder; None for other names.
+
+    Raises:
+        ValueError: a folder without a readable config.json, or with a model that `load` refuses by its config.
+    """
+    if _library(name) != "transformers" or not Path(name).is_dir():
+        return None
+    fields = strict_loading.config_fields(name, PARAM, "image")
+    family = image_families.family_of(fields, name, PARAM)
+    return 0 if family.norm is None else image_families.vision_fields(fields).get("num_hidden_layers", 12)
 
 
 def dim(name: str) -> int:
