@@ -20,7 +20,7 @@ def video(temporal: str | None, pooling: str) -> VideoVision:
     return VideoVision(2, "none", 0, dim=6, pooling=pooling, temporal=kind).eval()
 
 
-@pytest.mark.parametrize(("temporal", "pooling"), product([None, *TEMPORAL], POOLINGS))
+@pytest.mark.parametrize(("temporal", "pooling"), list(product([None, *TEMPORAL], POOLINGS)))
 def test_padding_and_other_clips_change_nothing(temporal, pooling):
     model, frames = video(temporal, pooling), torch.randn(3, FRAMES, 6)
     lengths = torch.tensor([5, 3, 1])
@@ -35,7 +35,7 @@ def test_padding_and_other_clips_change_nothing(temporal, pooling):
     assert together.shape == (3, model.dim) and steps.shape[2] == model.sequence_dim == (WIDTH if temporal else 6)
 
 
-@pytest.mark.parametrize(("temporal", "pooling"), product([None, *TEMPORAL], POOLINGS))
+@pytest.mark.parametrize(("temporal", "pooling"), list(product([None, *TEMPORAL], POOLINGS)))
 def test_a_clip_without_picture_is_finite_in_outputs_and_gradients(temporal, pooling):
     model = video(temporal, pooling).train()
     mask = torch.tensor([[True, True], [False, False]])

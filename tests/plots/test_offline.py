@@ -109,7 +109,7 @@ def test_curves_of_a_running_training(project, tmp_path, monkeypatch):
 def test_report_opens_without_a_network(project, tmp_path):
     html, faults = opened(project / "plots/report.html", tmp_path / "profile")
     assert faults == []
-    assert html.count("<img") == 12
+    assert html.count("<img") == 13
 
 
 @needs_browser

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from results_toys import detail, facts, plot, run, table, write
+from results_toys import detail, facts, make_frames, plot, run, table, write
 
 from avemotion.formats import labels
 
@@ -28,6 +28,7 @@ def with_stills(evaluated, tmp_path_factory):
     known = [{"id": i, "split": split, "label": label, "emotion": label, "speaker": i} for i, split, label in rows]
     of = facts("faces", corpus="drawn", classes=CLASSES)
     labels.write("faces", known, of, root / "data/manifest")
+    make_frames(root / "data/features", "faces", [i for i, _, _ in rows])
     told = pd.DataFrame(rows[3:], columns=["id", "split", "label"]).assign(predicted=["closed", *PREDICTED])
     for name in CLASSES:
         told[f"p_{name}"] = np.where(told["predicted"] == name, 0.9, 0.1)

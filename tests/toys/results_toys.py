@@ -1,6 +1,7 @@
 """A small made-up result of all training stages, that can be scored by hand."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -148,22 +149,20 @@ def make_features(features: Path, manifest: Path) -> None:
         feature_store.write(
             features / "wavlm" / role, [feature_store.CLEAN], rows, {"precision": "fp32", "rounding": rounding}
         )
+    for role in ("emotion", "affect"):
+        make_frames(features, role, labels.read(role, manifest)["id"])
+
+
+def make_frames(features: Path, role: str, ids: Iterable[str]) -> None:
+    """Two frames of noise a clip; c4 has no picture."""
     frames = {
-        "frames": rng.integers(0, 255, (2, 8, 8, 3), dtype=np.uint8),
+        "frames": np.random.default_rng(1).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8),
         "times": np.array([0.2, 0.6], np.float32),
         "face": np.ones(1, np.uint8),
     }
-    # c4 has no picture.
-    for role in ("emotion", "affect"):
-        rows = [
-            (clip, None if clip == "c4" else {feature_store.CLEAN: frames})
-            for clip in labels.read(role, manifest)["id"]
-        ]
-        facts = {
-            "counts": {"clips": len(rows), "clips_with_face": len(rows)},
-            "settings": {"params": {"detector": "haar"}},
-        }
-        feature_store.write(features / "frames" / role, [feature_store.CLEAN], rows, facts)
+    rows = [(clip, None if clip == "c4" else {feature_store.CLEAN: frames}) for clip in ids]
+    facts = {"counts": {"clips": len(rows), "clips_with_face": len(rows)}, "settings": {"params": {"detector": "haar"}}}
+    feature_store.write(features / "frames" / role, [feature_store.CLEAN], rows, facts)
 
 
 def write(file: Path, table: pd.DataFrame) -> None:
