@@ -138,7 +138,7 @@ def test_same_bytes_in_another_folder(evaluated, copied):
         sorted(file.relative_to(root) for name in ("metrics", "plots") for file in (root / name).rglob("*.*"))
         for root in (evaluated, copied)
     ]
-    assert len(files[0]) == 2 + 4 + 13 + 12 + 1 and files[0] == files[1]
+    assert len(files[0]) == 2 + 4 + 13 + 12 + 2 and files[0] == files[1]
     assert [file for file in files[0] if (evaluated / file).read_bytes() != (copied / file).read_bytes()] == []
 
 
